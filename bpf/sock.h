@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Facts of a connected socket as its server sees it, and who is at the other end when that is a
+ * process of this host.
+ */
+#pragma once
+
+#include "kernel.h"
+#include "record.h"
+
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+
+/* A TCP connection as its accepting side names it. */
+struct tcp_peer {
+	__u64 addr_hi, addr_lo; /* of the connecting side, IPv6 or v4-mapped, network order */
+	__u16 remote_port;      /* the connecting side's */
+	__u16 local_port;
+	__u32 pad;
+};
+
+/* Filled when a process of this host connects (net.bpf.c): who owns the other end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct tcp_peer);
+	__type(value, __u32);
+} tcp_owner __weak SEC(".maps");
+
+static __always_inline void sock_addr(struct sock_common *c, bool remote, __u64 *hi, __u64 *lo)
+{
+	if (BPF_CORE_READ(c, skc_family) == AF_INET6) {
+		if (remote) {
+			*hi = BPF_CORE_READ(c, skc_v6_daddr.in6_u.u6_addr64[0]);
+			*lo = BPF_CORE_READ(c, skc_v6_daddr.in6_u.u6_addr64[1]);
+		} else {
+			*hi = BPF_CORE_READ(c, skc_v6_rcv_saddr.in6_u.u6_addr64[0]);
+			*lo = BPF_CORE_READ(c, skc_v6_rcv_saddr.in6_u.u6_addr64[1]);
+		}
+		return;
+	}
+	/* ::ffff:a.b.c.d, in memory order */
+	*hi = 0;
+	*lo = ((__u64)(remote ? BPF_CORE_READ(c, skc_daddr) : BPF_CORE_READ(c, skc_rcv_saddr))
+	       << 32) |
+	      bpf_htonl(0xffff);
+}
+
+static __always_inline void sock_fill(struct rec_socket *s, struct sock *sk)
+{
+	struct sock_common *c = &sk->__sk_common;
+	struct pid *peer;
+	__u32 *owner;
+
+	s->cookie = (__u64)sk;
+	s->family = BPF_CORE_READ(c, skc_family);
+	if (s->family == AF_UNIX) {
+		/* Taken by the kernel at connect(2): the client cannot forge it. */
+		peer = BPF_CORE_READ(sk, sk_peer_pid);
+		s->peer_tgid = BPF_CORE_READ(peer, numbers[0].nr);
+		s->peer_uid = BPF_CORE_READ(sk, sk_peer_cred, euid.val);
+		return;
+	}
+	struct tcp_peer key = {};
+
+	sock_addr(c, true, &key.addr_hi, &key.addr_lo);
+	key.remote_port = bpf_ntohs(BPF_CORE_READ(c, skc_dport));
+	key.local_port = BPF_CORE_READ(c, skc_num);
+	s->addr_hi = key.addr_hi;
+	s->addr_lo = key.addr_lo;
+	s->remote_port = key.remote_port;
+	s->local_port = key.local_port;
+	owner = bpf_map_lookup_elem(&tcp_owner, &key);
+	if (owner)
+		s->peer_tgid = *owner;
+}
+
+static __always_inline struct sock *sock_of_file(struct file *file)
+{
+	struct socket *socket;
+
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk);
+}
+
+/* The socket behind a descriptor of the current task. Leaves *s zeroed when it is none. */
+static __always_inline void sock_fill_fd(struct rec_socket *s, int fd)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file **fds = BPF_CORE_READ(fdt, fd);
+	struct file *file = NULL;
+	struct sock *sk;
+
+	if (fd < 0 || (__u32)fd >= BPF_CORE_READ(fdt, max_fds))
+		return;
+	bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
+	sk = file ? sock_of_file(file) : NULL;
+	if (sk)
+		sock_fill(s, sk);
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// Events as JSON. Called by every writer of JSON; knows no event by name.
+#include "lib/event.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+/* Length of the valid UTF-8 sequence at s (RFC 3629: no surrogates, no overlong forms), or 0. */
+static size_t utf8_len(const unsigned char *s, size_t room)
+{
+	static const struct {
+		unsigned char lead_lo, lead_hi, second_lo, second_hi, len;
+	} forms[] = {
+		{ 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 },
+		{ 0xee, 0xef, 0x80, 0xbf, 3 }, { 0xf0, 0xf0, 0x90, 0xbf, 4 },
+		{ 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+	};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (s[0] < forms[i].lead_lo || s[0] > forms[i].lead_hi)
+			continue;
+		if (room < forms[i].len || s[1] < forms[i].second_lo || s[1] > forms[i].second_hi)
+			return 0;
+		for (size_t k = 2; k < forms[i].len; k++)
+			if ((s[k] & 0xc0) != 0x80)
+				return 0;
+		return forms[i].len;
+	}
+	return 0;
+}
+
+void event_json_string(FILE *out, const char *s, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)s;
+
+	fputc('"', out);
+	for (size_t i = 0; i < len;) {
+		size_t n = 1;
+
+		if (p[i] == '"' || p[i] == '\\')
+			fprintf(out, "\\%c", p[i]);
+		else if (p[i] == '\n')
+			fputs("\\n", out);
+		else if (p[i] == '\t')
+			fputs("\\t", out);
+		else if (p[i] < 0x20 || p[i] == 0x7f)
+			fprintf(out, "\\u%04x", p[i]);
+		else if (p[i] < 0x80)
+			fputc(p[i], out);
+		else if ((n = utf8_len(p + i, len - i)) != 0)
+			fwrite(p + i, 1, n, out);
+		else {
+			fputs("\\ufffd", out);
+			n = 1;
+		}
+		i += n;
+	}
+	fputc('"', out);
+}
+
+static void json_enum(FILE *out, const ProtobufCFieldDescriptor *f, int value)
+{
+	const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(f->descriptor, value);
+
+	if (v && value)
+		event_json_string(out, v->name, strlen(v->name));
+	else
+		fputs("null", out);
+}
+
+static void json_value(FILE *out, const ProtobufCFieldDescriptor *f, const void *p)
+{
+	const ProtobufCBinaryData *bytes = p;
+
+	switch (f->type) {
+	case PROTOBUF_C_TYPE_MESSAGE:
+		event_message_json(out, *(ProtobufCMessage *const *)p);
+		break;
+	case PROTOBUF_C_TYPE_STRING:
+		event_json_string(out, *(char *const *)p, strlen(*(char *const *)p));
+		break;
+	case PROTOBUF_C_TYPE_BYTES:
+		event_json_string(out, (const char *)bytes->data, bytes->len);
+		break;
+	case PROTOBUF_C_TYPE_ENUM:
+		json_enum(out, f, *(const int *)p);
+		break;
+	case PROTOBUF_C_TYPE_BOOL:
+		fputs(*(const protobuf_c_boolean *)p ? "true" : "false", out);
+		break;
+	case PROTOBUF_C_TYPE_DOUBLE:
+		fprintf(out, "%.9g", *(const double *)p);
+		break;
+	case PROTOBUF_C_TYPE_SINT32:
+	case PROTOBUF_C_TYPE_INT32:
+		fprintf(out, "%" PRId32, *(const int32_t *)p);
+		break;
+	case PROTOBUF_C_TYPE_SINT64:
+	case PROTOBUF_C_TYPE_INT64:
+		fprintf(out, "%" PRId64, *(const int64_t *)p);
+		break;
+	case PROTOBUF_C_TYPE_UINT32:
+	case PROTOBUF_C_TYPE_FIXED32:
+		fprintf(out, "%" PRIu32, *(const uint32_t *)p);
+		break;
+	default:
+		fprintf(out, "%" PRIu64, *(const uint64_t *)p);
+	}
+}
+
+static size_t element_size(const ProtobufCFieldDescriptor *f)
+{
+	switch (f->type) {
+	case PROTOBUF_C_TYPE_BYTES:
+		return sizeof(ProtobufCBinaryData);
+	case PROTOBUF_C_TYPE_MESSAGE:
+	case PROTOBUF_C_TYPE_STRING:
+		return sizeof(void *);
+	case PROTOBUF_C_TYPE_BOOL:
+		return sizeof(protobuf_c_boolean);
+	case PROTOBUF_C_TYPE_UINT32:
+	case PROTOBUF_C_TYPE_SINT32:
+	case PROTOBUF_C_TYPE_INT32:
+	case PROTOBUF_C_TYPE_FIXED32:
+	case PROTOBUF_C_TYPE_ENUM:
+		return 4;
+	default:
+		return 8;
+	}
+}
+
+static int field_absent(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *msg)
+{
+	const char *base = (const char *)msg;
+	const void *p = base + f->offset;
+
+	if (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
+		return *(const uint32_t *)(const void *)(base + f->quantifier_offset) != f->id;
+	if (f->label == PROTOBUF_C_LABEL_REPEATED)
+		return *(const size_t *)(const void *)(base + f->quantifier_offset) == 0;
+	switch (f->type) {
+	case PROTOBUF_C_TYPE_MESSAGE:
+		return !*(void *const *)p;
+	case PROTOBUF_C_TYPE_STRING:
+		return !*(char *const *)p || !**(char *const *)p;
+	case PROTOBUF_C_TYPE_BYTES:
+		return ((const ProtobufCBinaryData *)p)->len == 0;
+	case PROTOBUF_C_TYPE_ENUM:
+		return *(const int *)p == 0;
+	default:
+		return 0;
+	}
+}
+
+static void json_field(FILE *out, const ProtobufCFieldDescriptor *f, const ProtobufCMessage *msg)
+{
+	const char *base = (const char *)msg;
+	const char *list;
+	size_t n;
+
+	event_json_string(out, f->name, strlen(f->name));
+	fputc(':', out);
+	if (f->label != PROTOBUF_C_LABEL_REPEATED) {
+		json_value(out, f, base + f->offset);
+		return;
+	}
+	n = *(const size_t *)(const void *)(base + f->quantifier_offset);
+	list = *(const char *const *)(const void *)(base + f->offset);
+	fputc('[', out);
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			fputc(',', out);
+		json_value(out, f, list + i * element_size(f));
+	}
+	fputc(']', out);
+}
+
+static void json_fields(FILE *out, const ProtobufCMessage *msg, int first)
+{
+	const ProtobufCMessageDescriptor *desc = msg->descriptor;
+
+	for (unsigned i = 0; i < desc->n_fields; i++) {
+		if (field_absent(&desc->fields[i], msg))
+			continue;
+		if (!first)
+			fputc(',', out);
+		first = 0;
+		json_field(out, &desc->fields[i], msg);
+	}
+}
+
+int event_message_json(FILE *out, const ProtobufCMessage *msg)
+{
+	fputc('{', out);
+	json_fields(out, msg, 1);
+	fputc('}', out);
+	return ferror(out) ? -EIO : 0;
+}
+
+static const ProtobufCFieldDescriptor *kind_field(const Rollcall__Event *ev)
+{
+	return protobuf_c_message_descriptor_get_field(&rollcall__event__descriptor,
+						       (unsigned)ev->kind_case);
+}
+
+const char *event_kind(const Rollcall__Event *ev)
+{
+	const ProtobufCFieldDescriptor *f = ev->kind_case ? kind_field(ev) : NULL;
+
+	return f ? f->name : "";
+}
+
+const char *event_time(uint64_t ns, char *buf, size_t size)
+{
+	time_t s = (time_t)(ns / 1000000000);
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&s, &tm);
+	n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(buf + n, size - n, ".%09uZ", (unsigned)(ns % 1000000000));
+	return buf;
+}
+
+int event_json(FILE *out, const Rollcall__Event *ev)
+{
+	const ProtobufCFieldDescriptor *f = ev->kind_case ? kind_field(ev) : NULL;
+	char buf[40];
+
+	fprintf(out, "{\"time\":\"%s\",\"host\":", event_time(ev->time, buf, sizeof(buf)));
+	event_json_string(out, ev->host, strlen(ev->host));
+	fprintf(out, ",\"event\":\"%s\"", event_kind(ev));
+	if (ev->id && *ev->id) {
+		fputs(",\"id\":", out);
+		event_json_string(out, ev->id, strlen(ev->id));
+	}
+	if (ev->process) {
+		fputs(",\"process\":", out);
+		event_message_json(out, &ev->process->base);
+	}
+	if (f)
+		json_fields(out, *(ProtobufCMessage *const *)(const void *)((const char *)ev + f->offset),
+			    0);
+	fputc('}', out);
+	return ferror(out) ? -EIO : 0;
+}

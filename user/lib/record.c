@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layout and decoding of kernel records. Used by the pipeline, the generator and the fuzzer.
+#include "lib/record.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/arena.h"
+
+#define NESTED_DEPTH_MAX 2
+
+static int record_layout_depth(const ProtobufCMessageDescriptor *desc, unsigned depth,
+			       struct record_layout *ret);
+
+static size_t scalar_size(ProtobufCType type)
+{
+	switch (type) {
+	case PROTOBUF_C_TYPE_UINT64:
+	case PROTOBUF_C_TYPE_SINT64:
+	case PROTOBUF_C_TYPE_FIXED64:
+		return 8;
+	case PROTOBUF_C_TYPE_UINT32:
+	case PROTOBUF_C_TYPE_SINT32:
+	case PROTOBUF_C_TYPE_FIXED32:
+	case PROTOBUF_C_TYPE_ENUM:
+		return 4;
+	case PROTOBUF_C_TYPE_BOOL:
+		return 1;
+	case PROTOBUF_C_TYPE_STRING:
+	case PROTOBUF_C_TYPE_BYTES:
+		return sizeof(struct record_slice);
+	default:
+		return 0;
+	}
+}
+
+/* Size of a field in a record, 0 when a record cannot hold it. */
+static size_t field_size(const ProtobufCFieldDescriptor *f, unsigned depth)
+{
+	struct record_layout nested;
+
+	if (f->label == PROTOBUF_C_LABEL_REPEATED)
+		return 0;
+	if (f->type != PROTOBUF_C_TYPE_MESSAGE)
+		return scalar_size(f->type);
+	if (record_layout_depth(f->descriptor, depth + 1, &nested) < 0)
+		return 0;
+	return nested.size;
+}
+
+/* 8-byte scalars and messages, then 4-byte ones and slices, then bool. */
+static unsigned align_of(const ProtobufCFieldDescriptor *f, size_t size)
+{
+	if (f->type == PROTOBUF_C_TYPE_MESSAGE || size == 8)
+		return 8;
+	return size == 1 ? 1 : 4;
+}
+
+static int record_layout_depth(const ProtobufCMessageDescriptor *desc, unsigned depth,
+			       struct record_layout *ret)
+{
+	static const unsigned aligns[] = { 8, 4, 1 };
+	size_t off = 0;
+
+	if (depth > NESTED_DEPTH_MAX || desc->n_fields > RECORD_FIELDS_MAX)
+		return -ENOTSUP;
+	ret->n = 0;
+	for (unsigned k = 0; k < 3; k++) {
+		for (unsigned i = 0; i < desc->n_fields; i++) {
+			const ProtobufCFieldDescriptor *f = &desc->fields[i];
+			size_t size = field_size(f, depth);
+
+			if (!size)
+				return -ENOTSUP;
+			if (align_of(f, size) != aligns[k])
+				continue;
+			ret->fields[ret->n].field = f;
+			ret->fields[ret->n].off = off;
+			ret->fields[ret->n++].size = size;
+			off += size;
+		}
+	}
+	ret->size = (off + 7) & ~(size_t)7;
+	return 0;
+}
+
+int record_layout(const ProtobufCMessageDescriptor *desc, struct record_layout *ret)
+{
+	return record_layout_depth(desc, 0, ret);
+}
+
+struct decoder {
+	struct arena *arena;
+	const uint8_t *data;
+	size_t size;
+	unsigned truncated;
+};
+
+static int decode_slice(struct decoder *d, const ProtobufCFieldDescriptor *f, const uint8_t *from,
+			uint8_t *to)
+{
+	struct record_slice s;
+	char *copy;
+
+	memcpy(&s, from, sizeof(s));
+	if (s.off > d->size || s.len > d->size - s.off)
+		return -EBADMSG;
+	copy = arena_strndup(d->arena, d->data + s.off, s.len);
+	if (!copy)
+		return -ENOMEM;
+	d->truncated += s.orig > s.len;
+	if (f->type == PROTOBUF_C_TYPE_STRING)
+		memcpy(to, &copy, sizeof(copy));
+	else
+		*(ProtobufCBinaryData *)to = (ProtobufCBinaryData){ s.len, (uint8_t *)copy };
+	return 0;
+}
+
+static int decode_message(struct decoder *d, const ProtobufCMessageDescriptor *desc,
+			  const uint8_t *from, size_t room, ProtobufCMessage **ret)
+{
+	struct record_layout layout;
+	ProtobufCMessage *msg;
+	int r = record_layout(desc, &layout);
+
+	if (r < 0 || room < layout.size)
+		return -EBADMSG;
+	msg = arena_alloc(d->arena, desc->sizeof_message);
+	if (!msg)
+		return -ENOMEM;
+	protobuf_c_message_init(desc, msg);
+	for (unsigned i = 0; i < layout.n; i++) {
+		const ProtobufCFieldDescriptor *f = layout.fields[i].field;
+		const uint8_t *src = from + layout.fields[i].off;
+		uint8_t *dst = (uint8_t *)msg + f->offset;
+
+		r = 0;
+		if (f->type == PROTOBUF_C_TYPE_MESSAGE)
+			r = decode_message(d, f->descriptor, src, layout.fields[i].size,
+					   (ProtobufCMessage **)(void *)dst);
+		else if (layout.fields[i].size == sizeof(struct record_slice))
+			r = decode_slice(d, f, src, dst);
+		else if (layout.fields[i].size == 1)
+			*(protobuf_c_boolean *)dst = *src != 0;
+		else
+			memcpy(dst, src, layout.fields[i].size);
+		if (r < 0)
+			return r;
+	}
+	*ret = msg;
+	return 0;
+}
+
+int record_decode(struct arena *a, const void *data, size_t size, Rollcall__Event **ret,
+		  unsigned *ret_truncated)
+{
+	struct decoder d = { .arena = a, .data = data, .size = size };
+	const ProtobufCFieldDescriptor *f;
+	struct record_header h;
+	ProtobufCMessage *kind;
+	Rollcall__Event *ev;
+	int r;
+
+	if (size < sizeof(h))
+		return -EBADMSG;
+	memcpy(&h, data, sizeof(h));
+	if (h.version != RECORD_VERSION || h.size != size || h.kind >= RECORD_KIND_MAX)
+		return -EBADMSG;
+	f = protobuf_c_message_descriptor_get_field(&rollcall__event__descriptor, h.kind);
+	if (!f || !(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF))
+		return -EBADMSG;
+	r = decode_message(&d, f->descriptor, d.data + sizeof(h), size - sizeof(h), &kind);
+	if (r < 0)
+		return r;
+	ev = arena_alloc(a, sizeof(*ev));
+	if (!ev)
+		return -ENOMEM;
+	rollcall__event__init(ev);
+	ev->time = h.time;
+	ev->kind_case = (Rollcall__Event__KindCase)h.kind;
+	memcpy((uint8_t *)ev + f->offset, &kind, sizeof(kind));
+	*ret = ev;
+	*ret_truncated = d.truncated;
+	return 0;
+}
