@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What the database probes share: the accounts of one result, scratch memory, and the records
+ * that both systems emit. Row contents are counted here and never leave the kernel.
+ */
+#pragma once
+
+#include "emit.h"
+#include "sock.h"
+#include "task.h"
+
+/* A chunk is walked in windows of this size. */
+#define DB_WINDOW 8192
+/* Longest piece of SQL or of column descriptions in one record. */
+#define DB_TEXT_MAX 4096
+/* First progress record of a result; later ones as it grows by an eighth. */
+#define DB_PROGRESS_ROWS 1000
+#define DB_PROGRESS_BYTES (1 << 20)
+
+/* One result set or command, while it streams. */
+struct db_result {
+	__u64 begin_time; /* 0: none open */
+	__u64 rows;
+	__u64 copy_rows;
+	__u64 bytes;
+	__u64 max_row;
+	__u64 safe_rows;
+	__u64 progress_rows; /* rows and bytes at which the next progress record is due */
+	__u64 progress_bytes;
+	__u64 affected;
+	__u32 status;
+	__u32 columns_hash;
+	__u8 doubt; /* 1: joined midway or lost sync: rows unknown; 2: a chunk could not be read */
+	__u8 tag_len;
+	__u8 tag[32];
+};
+
+/* Totals of one session. */
+struct db_totals {
+	__u64 rows;
+	__u64 bytes;
+	__u64 side_bytes;
+	__u32 desync;
+};
+
+/* Tells one server binary from another: set by user space, chosen by the uprobe's cookie. */
+struct db_binary {
+	__s64 debug_query_string; /* PostgreSQL: address minus that of secure_write; 0 unknown */
+	__u32 thd_security_ctx;   /* MariaDB: offset of THD::security_ctx; 0 unknown */
+	__u32 security_ctx_user;
+	__u32 thd_db;
+	__u32 thd_thread_id;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, struct db_binary);
+} db_binaries __weak SEC(".maps");
+
+/*
+ * Scratch memory. A uprobe program can be preempted by another task on the same CPU (it holds
+ * only rcu_read_lock, see bpf_prog_run_array_uprobe()), so a slot per CPU is not safe: slots are
+ * claimed and given back.
+ */
+struct db_scratch {
+	__u32 busy;
+	__u32 pad;
+	__u8 window[DB_WINDOW + DB_TEXT_MAX]; /* room so that a bounded copy cannot run over */
+	__u8 record[sizeof(struct rec_db_end) + 2 * DB_TEXT_MAX];
+};
+
+#define DB_SCRATCH_SLOTS 32
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, DB_SCRATCH_SLOTS);
+	__type(key, __u32);
+	__type(value, struct db_scratch);
+} db_scratches __weak SEC(".maps");
+
+/* Chunks that were not walked, by reason; user space makes Gap events of them. */
+enum db_miss { DB_MISS_SCRATCH, DB_MISS_SESSION, DB_MISS_READ, DB_MISS_MAX };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DB_MISS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} db_misses __weak SEC(".maps");
+
+static __always_inline void db_miss(enum db_miss why)
+{
+	__u32 key = why;
+	__u64 *n = bpf_map_lookup_elem(&db_misses, &key);
+
+	if (n)
+		(*n)++;
+}
+
+static __always_inline struct db_scratch *db_scratch_claim(void)
+{
+	__u32 first = bpf_get_smp_processor_id() * 4;
+
+	for (__u32 i = 0; i < 8; i++) {
+		__u32 key = (first + i) % DB_SCRATCH_SLOTS;
+		struct db_scratch *s = bpf_map_lookup_elem(&db_scratches, &key);
+
+		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1))
+			return s;
+	}
+	db_miss(DB_MISS_SCRATCH);
+	return NULL;
+}
+
+static __always_inline void db_scratch_release(struct db_scratch *s)
+{
+	__sync_val_compare_and_swap(&s->busy, 1, 0);
+}
+
+static __always_inline void db_slice(struct record_slice *slice, __u32 off, __u32 len, __u32 orig)
+{
+	slice->off = off;
+	slice->len = len;
+	slice->orig = orig;
+}
+
+/* Emits `rec` of `fixed` bytes and the first n bytes at `src` (kernel memory) as its tail. */
+static __always_inline void db_emit_text(struct db_scratch *s, __u32 fixed,
+					 struct record_slice *slice, const void *src, __u32 n,
+					 enum record_kind kind)
+{
+	if (n > DB_TEXT_MAX)
+		n = DB_TEXT_MAX;
+	if (bpf_probe_read_kernel(s->record + fixed, n, src))
+		n = 0;
+	db_slice(slice, fixed, n, n);
+	emit(LANE_CRIT, s->record, fixed + n, kind, false);
+}
+
+static __always_inline enum rec_confidence db_confidence(const struct db_result *r)
+{
+	if (r->doubt == 1)
+		return Confidence_bytes_only;
+	return r->doubt ? Confidence_lower_bound : Confidence_exact;
+}
+
+/* Everything of DbEnd that both systems fill alike. */
+static __always_inline void db_end_fill(struct rec_db_end *e, const struct db_result *r,
+					enum rec_end end, enum rec_tap tap)
+{
+	e->begin_time = r->begin_time;
+	e->rows = r->rows;
+	e->copy_rows = r->copy_rows;
+	e->bytes = r->bytes;
+	e->max_row = r->max_row;
+	e->safe_rows = r->safe_rows;
+	e->affected = r->affected;
+	e->status = r->status;
+	e->columns_hash = r->columns_hash;
+	e->end = end;
+	e->tap = tap;
+	e->confidence = db_confidence(r);
+}
+
+static __always_inline bool db_progress_due(const struct db_result *r)
+{
+	return r->rows + r->copy_rows >= r->progress_rows || r->bytes >= r->progress_bytes;
+}
+
+static __always_inline void db_result_begin(struct db_result *r)
+{
+	if (r->begin_time)
+		return;
+	r->begin_time = bpf_ktime_get_boot_ns();
+	r->progress_rows = DB_PROGRESS_ROWS;
+	r->progress_bytes = DB_PROGRESS_BYTES;
+}
+
+/* Called after a progress record went out. */
+static __always_inline void db_progress_next(struct db_result *r)
+{
+	__u64 rows = r->rows + r->copy_rows;
+
+	r->progress_rows = rows + DB_PROGRESS_ROWS + rows / 8;
+	r->progress_bytes = r->bytes + DB_PROGRESS_BYTES + r->bytes / 8;
+}
