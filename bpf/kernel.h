@@ -17,6 +17,9 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+/* The helpers that read kernel memory want it; every family has it from here. */
+static const char LICENSE[] SEC("license") __attribute__((used)) = "Dual BSD/GPL";
+
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
@@ -158,10 +161,7 @@ struct linux_binprm {
 };
 
 struct in6_addr {
-	union {
-		__u8 u6_addr8[16];
-		__u64 u6_addr64[2];
-	} in6_u;
+	__u8 bytes[16];
 };
 
 struct sock_common {

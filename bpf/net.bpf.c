@@ -71,4 +71,3 @@ int tcp_owner__iter(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-char license[] SEC("license") = "Dual BSD/GPL";

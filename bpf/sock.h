@@ -29,14 +29,16 @@ struct {
 
 static __always_inline void sock_addr(struct sock_common *c, bool remote, __u64 *hi, __u64 *lo)
 {
-	if (BPF_CORE_READ(c, skc_family) == AF_INET6) {
-		if (remote) {
-			*hi = BPF_CORE_READ(c, skc_v6_daddr.in6_u.u6_addr64[0]);
-			*lo = BPF_CORE_READ(c, skc_v6_daddr.in6_u.u6_addr64[1]);
-		} else {
-			*hi = BPF_CORE_READ(c, skc_v6_rcv_saddr.in6_u.u6_addr64[0]);
-			*lo = BPF_CORE_READ(c, skc_v6_rcv_saddr.in6_u.u6_addr64[1]);
-		}
+	__u64 v6[2] = {};
+
+	/* A kernel without IPv6 has no such fields. */
+	if (BPF_CORE_READ(c, skc_family) == AF_INET6 && bpf_core_field_exists(c->skc_v6_daddr)) {
+		if (remote)
+			bpf_core_read(v6, sizeof(v6), &c->skc_v6_daddr);
+		else
+			bpf_core_read(v6, sizeof(v6), &c->skc_v6_rcv_saddr);
+		*hi = v6[0];
+		*lo = v6[1];
 		return;
 	}
 	/* ::ffff:a.b.c.d, in memory order */

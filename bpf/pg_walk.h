@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The PostgreSQL v3 protocol, walked by its headers with constant state. Chunks may split a
+ * message anywhere. Compiled into the probe and, for tests and fuzzing, into user space: the
+ * includer supplies the three pg_on_*() functions. Facts: PostgreSQL manual,
+ * "Frontend/Backend Protocol: Message Formats".
+ */
+#pragma once
+
+#define PG_LENGTH_MAX (1u << 30)
+#define PG_STARTUP_MAX 10000 /* MAX_STARTUP_PACKET_LENGTH in libpq/pqcomm.h */
+#define PG_SSL_REQUEST 80877103
+#define PG_GSSENC_REQUEST 80877104
+#define PG_CANCEL_REQUEST 80877102
+#define PG_PROTOCOL_MAJOR 3
+
+enum pg_phase {
+	PG_UNSYNCED, /* joined midway: message boundaries unknown */
+	PG_STARTUP,  /* untagged packets: length, code */
+	PG_MESSAGES,
+};
+
+/* One direction of a session. */
+struct pg_stream {
+	__u64 skip;   /* bytes left of the present body */
+	__u32 want;   /* how many of them are to be copied */
+	__u32 pos;    /* bytes of the body seen */
+	__u32 length; /* of the whole body */
+	__u8 have;    /* header bytes held in hdr */
+	__u8 phase;
+	__u8 tag;
+	__u8 tentative; /* joined at what looked like a boundary: no second message seen yet */
+	__u8 hdr[8];
+};
+
+/*
+ * The client's messages and the server's answers are paired by number: `group` counts what ends
+ * in ReadyForQuery (Query, Sync, FunctionCall), `index` the results within a group.
+ */
+struct pg_session {
+	__u64 conn;
+	struct pg_stream client, server;
+	__u32 client_group, client_index;
+	__u32 server_group, server_index;
+	struct db_result result;
+	struct db_totals totals;
+	__u64 write_ptr, read_ptr; /* arguments of the call in progress */
+	__u64 text_base;           /* run-time address of secure_write */
+	__u32 binary;
+	__u8 adopted;
+	__u8 introduced; /* its DbConn went out */
+};
+
+/* A window of a chunk being walked. */
+struct pg_walk {
+	struct pg_session *s;
+	const __u8 *window;
+	struct db_scratch *scratch;
+	__u64 user; /* next byte of the chunk in user memory */
+	__u64 left; /* bytes of the chunk beyond this window */
+	__u32 off, end;
+};
+
+static void pg_on_command(struct pg_walk *w, __u32 off, __u32 n);
+static void pg_on_columns(struct pg_walk *w, __u32 off, __u32 n);
+static void pg_on_end(struct pg_walk *w, enum rec_end end);
+
+static __always_inline __u32 pg_be32(const __u8 *p)
+{
+	return (__u32)p[0] << 24 | (__u32)p[1] << 16 | (__u32)p[2] << 8 | p[3];
+}
+
+static __always_inline void pg_lost(struct pg_session *s, struct pg_stream *d)
+{
+	d->phase = PG_UNSYNCED;
+	d->skip = 0;
+	d->have = 0;
+	d->tentative = 0;
+	s->totals.desync++;
+	if (d == &s->server)
+		s->result.doubt = 1;
+}
+
+/* Collects up to `size` header bytes; true when they are complete. */
+static __always_inline bool pg_header(struct pg_walk *w, struct pg_stream *d, __u32 size)
+{
+	__u32 off = w->off;
+
+	for (__u32 i = 0; i < 8; i++) {
+		__u32 have = d->have;
+
+		if (have >= size)
+			break;
+		if (off >= w->end || off >= DB_WINDOW)
+			break;
+		d->have = have + 1;
+		barrier_var(have);
+		d->hdr[have & 7] = w->window[off];
+		off++;
+	}
+	w->off = off;
+	if (d->have < size)
+		return false;
+	d->have = 0;
+	return true;
+}
+
+/* ---- server ---- */
+
+static __always_inline bool pg_server_tag_valid(__u8 tag)
+{
+	/* AuthenticationX BackendKeyData Bind/Close/ParseComplete CommandComplete Copy* DataRow
+	 * EmptyQuery Error FunctionCall NegotiateVersion NoData Notice Notification
+	 * ParameterDescription ParameterStatus PortalSuspended ReadyForQuery RowDescription */
+	return (tag >= '1' && tag <= '3') || (tag >= 'A' && tag <= 'W' && tag != 'B' && tag != 'F' &&
+					      tag != 'J' && tag != 'L' && tag != 'M' && tag != 'O' &&
+					      tag != 'P' && tag != 'Q' && tag != 'U') ||
+	       tag == 'Z' || tag == 'c' || tag == 'd' || tag == 'n' || tag == 's' || tag == 't' ||
+	       tag == 'v';
+}
+
+static __always_inline void pg_row(struct db_result *r, __u64 size)
+{
+	if (size > r->max_row)
+		r->max_row = size;
+}
+
+/* A header is complete: account for the message, say how much of its body is wanted. */
+static __always_inline void pg_server_begin(struct pg_walk *w, __u8 tag, __u32 length)
+{
+	struct pg_session *s = w->s;
+	struct db_result *r = &s->result;
+	__u32 want = 0;
+
+	switch (tag) {
+	case 'D':
+		db_result_begin(r);
+		r->rows++;
+		pg_row(r, length);
+		break;
+	case 'd':
+		r->copy_rows++;
+		pg_row(r, length);
+		break;
+	case 'T':
+		db_result_begin(r);
+		want = length > DB_TEXT_MAX ? DB_TEXT_MAX : length;
+		break;
+	case 'H':
+	case 'W':
+		db_result_begin(r);
+		break;
+	case 'C':
+		db_result_begin(r);
+		r->tag_len = 0;
+		want = length > sizeof(r->tag) ? sizeof(r->tag) : length;
+		break;
+	case 'N':
+	case 'A':
+	case 'E':
+	case 'V':
+		/* Text the server composed: data can leave in it, so it is counted apart. */
+		s->totals.side_bytes += length;
+		break;
+	}
+	if (r->begin_time)
+		r->bytes += length + 5;
+	s->server.want = want;
+	s->server.tag = tag;
+}
+
+static __always_inline void pg_server_group_end(struct pg_session *s)
+{
+	s->server_group++;
+	s->server_index = 0;
+}
+
+/* A body is complete. */
+static __always_inline void pg_server_end(struct pg_walk *w)
+{
+	struct pg_session *s = w->s;
+
+	switch (s->server.tag) {
+	case 'C':
+	case 'I':
+	case 'V':
+		pg_on_end(w, End_complete);
+		break;
+	case 's':
+		pg_on_end(w, End_suspended);
+		break;
+	case 'E':
+		pg_on_end(w, End_failed);
+		break;
+	case 'Z':
+		if (s->result.begin_time)
+			pg_on_end(w, End_complete);
+		pg_server_group_end(s);
+		break;
+	}
+}
+
+static __always_inline void pg_tag_bytes(struct pg_walk *w, __u32 off, __u32 n)
+{
+	struct db_result *r = &w->s->result;
+
+	for (__u32 i = 0; i < sizeof(r->tag); i++) {
+		__u32 at = r->tag_len;
+
+		if (i >= n || at >= sizeof(r->tag) || off + i >= DB_WINDOW)
+			break;
+		r->tag_len = at + 1;
+		barrier_var(at); /* keep the mask: the verifier cannot follow the comparison */
+		r->tag[at & 31] = w->window[off + i];
+	}
+}
+
+/* One step: a header, or what the window holds of a body. Nonzero: the window is used up. */
+static __always_inline int pg_server_step(struct pg_walk *w)
+{
+	struct pg_session *s = w->s;
+	struct pg_stream *d = &s->server;
+	__u32 off = w->off, n, k;
+
+	if (off >= w->end || off >= DB_WINDOW || d->phase != PG_MESSAGES)
+		return 1;
+	if (!d->skip) {
+		if (!pg_header(w, d, 5))
+			return 1;
+		n = pg_be32(d->hdr + 1);
+		if (n < 4 || n > PG_LENGTH_MAX || !pg_server_tag_valid(d->hdr[0])) {
+			pg_lost(s, d);
+			return 1;
+		}
+		d->tentative = 0;
+		d->skip = d->length = n - 4;
+		d->pos = 0;
+		pg_server_begin(w, d->hdr[0], n - 4);
+		if (!d->skip)
+			pg_server_end(w);
+		if (d->want)
+			return 0;
+		off = w->off;
+	}
+	n = w->end - off;
+	if (n > d->skip)
+		n = d->skip;
+	if (!n)
+		return 0;
+	k = n > d->want ? d->want : n;
+	if (k && d->tag == 'T')
+		pg_on_columns(w, off, k);
+	else if (k)
+		pg_tag_bytes(w, off, k);
+	d->want -= k;
+	d->pos += n;
+	d->skip -= n;
+	w->off = off + n;
+	if (!d->skip)
+		pg_server_end(w);
+	return 0;
+}
+
+/*
+ * A chunk of a session whose boundaries are unknown: count its bytes; ReadyForQuery as its last
+ * message is where a backend always flushes, so the next chunk begins a message.
+ */
+static __always_inline void pg_server_unsynced(struct pg_walk *w, const __u8 *last6, __u64 n)
+{
+	struct pg_session *s = w->s;
+
+	db_result_begin(&s->result);
+	s->result.doubt = 1;
+	s->result.bytes += n;
+	if (last6[0] != 'Z' || pg_be32(last6 + 1) != 5 ||
+	    (last6[5] != 'I' && last6[5] != 'T' && last6[5] != 'E'))
+		return;
+	pg_on_end(w, End_complete);
+	pg_server_group_end(s);
+	s->server.phase = PG_MESSAGES;
+	s->server.skip = 0;
+	s->server.have = 0;
+}
+
+/* Could this be the first message of an answer? Rows never are. */
+static __always_inline bool pg_server_boundary(const __u8 *p)
+{
+	__u32 n = pg_be32(p + 1);
+
+	return pg_server_tag_valid(p[0]) && p[0] != 'D' && p[0] != 'd' && n >= 4 && n < (1u << 16);
+}
+
+/* ---- client ---- */
+
+/* Messages that name or run statements. */
+static __always_inline bool pg_client_wanted(__u8 tag)
+{
+	return tag == 'Q' || tag == 'P' || tag == 'B' || tag == 'E' || tag == 'C' || tag == 'F';
+}
+
+static __always_inline void pg_client_end(struct pg_session *s)
+{
+	struct pg_stream *d = &s->client;
+
+	if (d->phase == PG_STARTUP) {
+		d->phase = PG_MESSAGES;
+		return;
+	}
+	if (d->tag == 'E') {
+		s->client_index++;
+	} else if (d->tag == 'Q' || d->tag == 'S' || d->tag == 'F') {
+		s->client_group++;
+		s->client_index = 0;
+	}
+}
+
+/* SSLRequest and GSSENCRequest are answered by one raw byte, then the startup packet follows. */
+static __always_inline int pg_client_startup(struct pg_walk *w)
+{
+	struct pg_stream *d = &w->s->client;
+	__u32 n, code;
+
+	if (!pg_header(w, d, 8))
+		return 1;
+	n = pg_be32(d->hdr);
+	code = pg_be32(d->hdr + 4);
+	if (n == 8 && (code == PG_SSL_REQUEST || code == PG_GSSENC_REQUEST))
+		return 0;
+	if (n < 8 || n > PG_STARTUP_MAX || code >> 16 != PG_PROTOCOL_MAJOR) {
+		if (code != PG_CANCEL_REQUEST) {
+			/* No startup packet: the session is older than the sensor. */
+			w->s->adopted = 1;
+			pg_lost(w->s, d);
+		}
+		return 1;
+	}
+	d->skip = d->length = n - 8;
+	d->want = d->length > DB_TEXT_MAX ? DB_TEXT_MAX : d->length;
+	d->pos = 0;
+	d->tag = 0;
+	if (!d->skip)
+		pg_client_end(w->s);
+	return 0;
+}
+
+static __always_inline int pg_client_header(struct pg_walk *w)
+{
+	struct pg_session *s = w->s;
+	struct pg_stream *d = &s->client;
+	__u32 n;
+
+	if (!pg_header(w, d, 5))
+		return 1;
+	n = pg_be32(d->hdr + 1);
+	if (n < 4 || n > PG_LENGTH_MAX || d->hdr[0] < 'B' || d->hdr[0] > 'p') {
+		pg_lost(s, d);
+		return 1;
+	}
+	d->tag = d->hdr[0];
+	d->skip = d->length = n - 4;
+	d->pos = 0;
+	d->want = 0;
+	if (pg_client_wanted(d->tag))
+		d->want = d->length > DB_TEXT_MAX ? DB_TEXT_MAX : d->length;
+	if (!d->skip)
+		pg_client_end(s);
+	return 0;
+}
+
+static __always_inline int pg_client_step(struct pg_walk *w)
+{
+	struct pg_session *s = w->s;
+	struct pg_stream *d = &s->client;
+	__u32 off = w->off, n, k;
+
+	if (off >= w->end || off >= DB_WINDOW || d->phase == PG_UNSYNCED)
+		return 1;
+	if (!d->skip)
+		return d->phase == PG_STARTUP ? pg_client_startup(w) : pg_client_header(w);
+	n = w->end - off;
+	if (n > d->skip)
+		n = d->skip;
+	k = n > d->want ? d->want : n;
+	if (k)
+		pg_on_command(w, off, k);
+	d->want -= k;
+	d->pos += n;
+	d->skip -= n;
+	w->off = off + n;
+	if (!d->skip)
+		pg_client_end(s);
+	return 0;
+}
+
+/*
+ * The backend asks for more input only when it has handled every whole message it had
+ * (pq_recvbuf() is called on an empty buffer) and ReadyForQuery is always flushed: so here the
+ * numbers of the two directions agree. Mends them after a join midway and after messages that
+ * the server ignores (Sync during COPY).
+ */
+static __always_inline void pg_client_realign(struct pg_session *s)
+{
+	bool server_idle = s->server.phase == PG_MESSAGES && !s->server.skip && !s->server.have &&
+			   !s->server_index && !s->result.begin_time;
+
+	if (s->client.phase == PG_UNSYNCED && server_idle) {
+		s->client.phase = PG_MESSAGES;
+		s->client.skip = 0;
+		s->client.have = 0;
+	}
+	if (s->client.phase == PG_MESSAGES && !s->client.skip && !s->client.have &&
+	    s->client_group != s->server_group) {
+		s->client_group = s->server_group;
+		s->client_index = 0;
+	}
+}
