@@ -7,7 +7,7 @@ CLANG     ?= clang
 PREFIX    ?= /usr
 CFLAGS    ?= -O2 -g
 WARN      := -Wall -Wextra -Wshadow -Wcast-qual -Wmissing-prototypes -Wstrict-prototypes -Werror
-ALLCFLAGS  = -std=gnu11 -D_GNU_SOURCE -Iuser -I$(B) -I$(B)/proto $(WARN) $(CFLAGS) $(SAN) -MMD -MP
+ALLCFLAGS  = -std=gnu11 -D_GNU_SOURCE -Iuser -isystem $(B) -I$(B)/proto $(WARN) $(CFLAGS) $(SAN) -MMD -MP
 LIBS       = -lprotobuf-c -levent -levent_openssl -lssl -lcrypto -lyaml -lz -ljansson
 LIBS_sensor     = -lbpf -lelf -lseccomp -lcap-ng
 LIBS_aggregator = -lsqlite3

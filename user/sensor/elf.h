@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a server's binary says of itself: addresses of exported symbols.
+#pragma once
+
+#include <stdint.h>
+
+/* Value of a symbol in .dynsym (or .symtab) of the file. -ENOENT, -EBADMSG, -errno of open. */
+int elf_symbol_value(const char *path, const char *name, uint64_t *ret_value);

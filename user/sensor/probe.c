@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loading and attaching. Programs are named <event>__<hook>; alternatives of one event are ranked
+// by hook, and the first that this kernel loads and attaches is used. There is no list of probes
+// here: the object's own program names are the list.
+#include "sensor/probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+
+#include "lib/arena.h"
+#include "lib/clean.h"
+#include "lib/log.h"
+#include "rollcall.skel.h"
+#include "sensor/elf.h"
+
+#define BINARIES_MAX 64
+#define EVENTS_MAX 64
+#define LINKS_MAX 1024
+
+/* As bpf/db.h declares it. */
+struct db_binary {
+	int64_t debug_query_string;
+	uint32_t thd_security_ctx;
+	uint32_t security_ctx_user;
+	uint32_t thd_db;
+	uint32_t thd_thread_id;
+};
+
+struct lane_count {
+	uint64_t written;
+	uint64_t dropped;
+};
+
+/* Best first. Programs of other hooks (uprobe, iter) have no alternatives. */
+static const char *const hooks[] = { "lsm", "fentry", "fexit", "tp_btf", "tracepoint" };
+#define HOOKS (sizeof(hooks) / sizeof(hooks[0]))
+
+static const char *const lanes[] = { "crit", "bulk" };
+
+/* Programs of a database server's binary begin so. */
+static const char *const prefixes[] = { [PROBE_POSTGRESQL] = "pg_", [PROBE_MARIADB] = "mysql_" };
+
+struct event {
+	char name[48];
+	const char *program; /* in use; NULL: none could be attached */
+	int error;           /* of the last one tried */
+};
+
+struct probe {
+	struct rollcall *skel;
+	struct ring_buffer *rings;
+	struct bpf_link *links[LINKS_MAX];
+	unsigned n_links;
+	struct event events[EVENTS_MAX];
+	unsigned n_events;
+	struct {
+		dev_t dev;
+		ino_t ino;
+	} binaries[BINARIES_MAX];
+	unsigned n_binaries;
+	uint64_t read[2];
+	struct probe_opts opts;
+	struct probe_ring {
+		struct probe *probe;
+		unsigned lane;
+	} ring_ctx[2];
+};
+
+static int probe_print(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[1024];
+
+	if (level > LIBBPF_INFO)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("%s", line);
+	return 0;
+}
+
+/* The rank of a program's hook, or -1 when it is not one of a ladder. Splits off the event. */
+static int program_rank(const char *program, char *event, size_t size)
+{
+	const char *sep = strstr(program, "__");
+
+	if (!sep)
+		return -1;
+	if (event)
+		snprintf(event, size, "%.*s", (int)(sep - program), program);
+	for (unsigned i = 0; i < HOOKS; i++)
+		if (strcmp(sep + 2, hooks[i]) == 0)
+			return (int)i;
+	return -1;
+}
+
+static struct event *event_get(struct probe *p, const char *name)
+{
+	for (unsigned i = 0; i < p->n_events; i++)
+		if (strcmp(p->events[i].name, name) == 0)
+			return &p->events[i];
+	if (p->n_events == EVENTS_MAX)
+		return NULL;
+	snprintf(p->events[p->n_events].name, sizeof(p->events[0].name), "%s", name);
+	return &p->events[p->n_events++];
+}
+
+/* Loads and attaches this program alone, in an object of its own: does the kernel take it? */
+static int program_try(const char *name)
+{
+	struct rollcall *skel = rollcall__open();
+	struct bpf_program *prog;
+	struct bpf_link *link;
+	int r;
+
+	if (!skel)
+		return -errno;
+	prog = bpf_object__find_program_by_name(skel->obj, name);
+	bpf_program__set_autoload(prog, true);
+	r = bpf_object__load(skel->obj);
+	if (r == 0) {
+		link = bpf_program__attach(prog);
+		r = link ? 0 : -errno;
+		bpf_link__destroy(link);
+	}
+	rollcall__destroy(skel);
+	return r;
+}
+
+/* Only an event with alternatives needs a trial: the last of a ladder is simply taken. */
+static bool event_has_lower(struct probe *p, const char *event, int rank)
+{
+	struct bpf_program *prog;
+	char name[48];
+
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		int other = program_rank(bpf_program__name(prog), name, sizeof(name));
+
+		if (other > rank && strcmp(name, event) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void hooks_choose(struct probe *p)
+{
+	struct bpf_program *prog;
+	char name[48];
+
+	for (int rank = 0; rank < (int)HOOKS; rank++) {
+		bpf_object__for_each_program(prog, p->skel->obj) {
+			const char *program = bpf_program__name(prog);
+			struct event *ev;
+
+			if (program_rank(program, name, sizeof(name)) != rank)
+				continue;
+			ev = event_get(p, name);
+			if (!ev || ev->program)
+				continue;
+			if (event_has_lower(p, name, rank))
+				ev->error = program_try(program);
+			if (ev->error == 0 || !event_has_lower(p, name, rank))
+				ev->program = program;
+		}
+	}
+}
+
+static bool program_chosen(struct probe *p, const char *program)
+{
+	char name[48];
+	struct event *ev;
+
+	if (program_rank(program, name, sizeof(name)) < 0)
+		return strstr(program, "__uprobe") || strstr(program, "__uretprobe") ||
+		       strstr(program, "__iter");
+	ev = event_get(p, name);
+	return ev && ev->program && strcmp(ev->program, program) == 0;
+}
+
+static int link_add(struct probe *p, struct bpf_link *link)
+{
+	if (!link)
+		return -errno;
+	if (p->n_links == LINKS_MAX) {
+		bpf_link__destroy(link);
+		return -ENOSPC;
+	}
+	p->links[p->n_links++] = link;
+	return 0;
+}
+
+static int events_attach(struct probe *p)
+{
+	for (unsigned i = 0; i < p->n_events; i++) {
+		struct event *ev = &p->events[i];
+		struct bpf_program *prog;
+
+		if (!ev->program)
+			continue;
+		prog = bpf_object__find_program_by_name(p->skel->obj, ev->program);
+		ev->error = link_add(p, bpf_program__attach(prog));
+		if (ev->error < 0) {
+			log_warn(ev->error, "probe: %s cannot be attached; %s events are not seen",
+				 ev->program, ev->name);
+			ev->program = NULL;
+		}
+	}
+	return 0;
+}
+
+static int ring_sample(void *ctx, void *data, size_t size)
+{
+	struct probe_ring *ring = ctx;
+
+	ring->probe->read[ring->lane]++;
+	ring->probe->opts.record(ring->probe->opts.ctx, data, size);
+	return 0;
+}
+
+static int rings_open(struct probe *p)
+{
+	const struct bpf_map *maps[] = { p->skel->maps.ring_crit, p->skel->maps.ring_bulk };
+
+	for (unsigned i = 0; i < 2; i++) {
+		int fd = bpf_map__fd(maps[i]);
+
+		p->ring_ctx[i] = (struct probe_ring){ p, i };
+		if (!p->rings)
+			p->rings = ring_buffer__new(fd, ring_sample, &p->ring_ctx[i], NULL);
+		else if (ring_buffer__add(p->rings, fd, ring_sample, &p->ring_ctx[i]) < 0)
+			return -errno;
+		if (!p->rings)
+			return -errno;
+	}
+	return 0;
+}
+
+static int probe_load(struct probe *p)
+{
+	struct bpf_program *prog;
+	int r;
+
+	if (p->opts.ring_crit)
+		bpf_map__set_max_entries(p->skel->maps.ring_crit, p->opts.ring_crit);
+	if (p->opts.ring_bulk)
+		bpf_map__set_max_entries(p->skel->maps.ring_bulk, p->opts.ring_bulk);
+	bpf_object__for_each_program(prog, p->skel->obj)
+		bpf_program__set_autoload(prog, program_chosen(p, bpf_program__name(prog)));
+	r = bpf_object__load(p->skel->obj);
+	if (r < 0)
+		return log_error(r, "probe: the kernel refused the BPF programs "
+				    "(run as root; --debug shows the verifier's reason)");
+	r = rings_open(p);
+	return r < 0 ? log_error(r, "probe: cannot map the ring buffers") : events_attach(p);
+}
+
+int probe_new(const struct probe_opts *opts, struct probe **ret)
+{
+	_cleanup_(probe_freep) struct probe *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	libbpf_set_print(probe_print);
+	p->opts = *opts;
+	p->skel = rollcall__open();
+	if (!p->skel)
+		return log_error(-errno, "probe: cannot open the BPF object");
+	hooks_choose(p);
+	r = probe_load(p);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(p);
+	return 0;
+}
+
+struct probe *probe_free(struct probe *p)
+{
+	if (!p)
+		return NULL;
+	for (unsigned i = 0; i < p->n_links; i++)
+		bpf_link__destroy(p->links[i]);
+	ring_buffer__free(p->rings);
+	rollcall__destroy(p->skel);
+	free(p);
+	return NULL;
+}
+
+void probe_freep(struct probe **p)
+{
+	*p = probe_free(*p);
+}
+
+/* Facts of one binary for its BPF programs, under the cookie they are attached with. */
+static int binary_describe(struct probe *p, enum probe_system system, const char *path,
+			   uint32_t cookie)
+{
+	struct db_binary b = {};
+	uint64_t text, data;
+
+	if (system == PROBE_POSTGRESQL && elf_symbol_value(path, "secure_write", &text) == 0 &&
+	    elf_symbol_value(path, "debug_query_string", &data) == 0)
+		b.debug_query_string = (int64_t)(data - text);
+	return bpf_map__update_elem(p->skel->maps.db_binaries, &cookie, sizeof(cookie), &b,
+				    sizeof(b), BPF_ANY);
+}
+
+static int uprobe_attach(struct probe *p, struct bpf_program *prog, const char *path,
+			 uint32_t cookie)
+{
+	const char *section = bpf_program__section_name(prog);
+	const char *symbol = strchr(section, '/');
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = cookie,
+		    .retprobe = strstr(section, "uretprobe") != NULL);
+	int r;
+
+	if (!symbol)
+		return -EINVAL;
+	opts.func_name = symbol + 1;
+	r = link_add(p, bpf_program__attach_uprobe_opts(prog, -1, path, 0, &opts));
+	if (r < 0)
+		log_warn(r, "probe: %s has no usable symbol %s", path, symbol + 1);
+	return r;
+}
+
+int probe_attach_server(struct probe *p, enum probe_system system, int pid)
+{
+	struct bpf_program *prog;
+	uint32_t cookie = p->n_binaries;
+	char path[64];
+	struct stat st;
+	int worst = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	if (stat(path, &st) < 0)
+		return -errno;
+	for (unsigned i = 0; i < p->n_binaries; i++)
+		if (p->binaries[i].dev == st.st_dev && p->binaries[i].ino == st.st_ino)
+			return 1;
+	if (p->n_binaries == BINARIES_MAX)
+		return log_warn(-ENOSPC, "probe: more than %d database binaries", BINARIES_MAX);
+	p->binaries[p->n_binaries].dev = st.st_dev;
+	p->binaries[p->n_binaries++].ino = st.st_ino;
+	binary_describe(p, system, path, cookie);
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		const char *name = bpf_program__name(prog);
+		int r;
+
+		if (strncmp(name, prefixes[system], strlen(prefixes[system])) != 0 ||
+		    !(strstr(name, "__uprobe") || strstr(name, "__uretprobe")))
+			continue;
+		r = uprobe_attach(p, prog, path, cookie);
+		if (r < 0)
+			worst = r;
+		struct event *ev = event_get(p, name);
+
+		if (ev) {
+			ev->program = r < 0 ? NULL : name;
+			ev->error = r;
+		}
+	}
+	return worst;
+}
+
+int probe_fd(const struct probe *p)
+{
+	return ring_buffer__epoll_fd(p->rings);
+}
+
+int probe_consume(struct probe *p)
+{
+	return ring_buffer__consume(p->rings);
+}
+
+int probe_iter(struct probe *p, const char *program, probe_record_fn fn, void *ctx)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(p->skel->obj, program);
+	_cleanup_(freep) uint8_t *buf = malloc(1 << 20);
+	_cleanup_(closep) int fd = -1;
+	struct bpf_link *link;
+	size_t have = 0;
+	ssize_t n;
+
+	if (!prog || !buf)
+		return prog ? -ENOMEM : -ENOENT;
+	link = bpf_program__attach_iter(prog, NULL);
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	bpf_link__destroy(link);
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, buf + have, (1 << 20) - have)) > 0) {
+		size_t off = 0;
+
+		have += (size_t)n;
+		/* Records are written whole, but a read may cut one: struct record_header.size. */
+		while (fn && have - off >= 16) {
+			uint32_t size;
+
+			memcpy(&size, buf + off + 8, sizeof(size));
+			if (size < 16 || size > have - off)
+				break;
+			fn(ctx, buf + off, size);
+			off += size;
+		}
+		memmove(buf, buf + off, have - off);
+		have = fn ? have - off : 0;
+	}
+	return n < 0 ? -errno : 0;
+}
+
+int probe_map_fd(const struct probe *p, const char *name)
+{
+	int fd = bpf_object__find_map_fd_by_name(p->skel->obj, name);
+
+	return fd < 0 ? -ENOENT : fd;
+}
+
+int probe_map_update(const struct probe *p, const char *name, const void *key, const void *value)
+{
+	int fd = probe_map_fd(p, name);
+
+	return fd < 0 ? fd : bpf_map_update_elem(fd, key, value, BPF_ANY);
+}
+
+int probe_map_delete(const struct probe *p, const char *name, const void *key)
+{
+	int fd = probe_map_fd(p, name);
+
+	return fd < 0 ? fd : bpf_map_delete_elem(fd, key);
+}
+
+int probe_map_next(const struct probe *p, const char *name, const void *key, void *ret_next)
+{
+	int fd = probe_map_fd(p, name);
+
+	return fd < 0 ? fd : bpf_map_get_next_key(fd, key, ret_next);
+}
+
+/* Sums one element of a per-CPU map of u64 counters: `n` counters in each value. */
+static int percpu_sum(int fd, uint32_t key, uint64_t *sums, unsigned n)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_(freep) uint64_t *values = NULL;
+	int r;
+
+	if (cpus <= 0)
+		return -EINVAL;
+	values = calloc((size_t)cpus * n, sizeof(*values));
+	if (!values)
+		return -ENOMEM;
+	r = bpf_map_lookup_elem(fd, &key, values);
+	if (r < 0)
+		return r;
+	memset(sums, 0, n * sizeof(*sums));
+	for (int c = 0; c < cpus; c++)
+		for (unsigned i = 0; i < n; i++)
+			sums[i] += values[(size_t)c * n + i];
+	return 0;
+}
+
+int probe_db_misses(const struct probe *p, uint64_t counts[3])
+{
+	int fd = bpf_map__fd(p->skel->maps.db_misses);
+	int r = 0;
+
+	for (uint32_t i = 0; i < 3 && r == 0; i++)
+		r = percpu_sum(fd, i, &counts[i], 1);
+	return r;
+}
+
+static int coverage_lanes(const struct probe *p, struct arena *a, Rollcall__Coverage *c)
+{
+	c->lanes = arena_alloc(a, 2 * sizeof(*c->lanes));
+	for (unsigned i = 0; c->lanes && i < 2; i++) {
+		Rollcall__Lane *lane = arena_alloc(a, sizeof(*lane));
+		uint64_t n[2] = {};
+
+		if (!lane)
+			return -ENOMEM;
+		rollcall__lane__init(lane);
+		percpu_sum(bpf_map__fd(p->skel->maps.lane_counts), i, n, 2);
+		lane->name = arena_strdup(a, lanes[i]);
+		lane->written = n[0];
+		lane->dropped = n[1];
+		lane->read = p->read[i];
+		c->lanes[c->n_lanes++] = lane;
+	}
+	return c->lanes ? 0 : -ENOMEM;
+}
+
+static Rollcall__Probe *coverage_probe(const struct event *ev, struct arena *a)
+{
+	Rollcall__Probe *probe = arena_alloc(a, sizeof(*probe));
+
+	if (!probe)
+		return NULL;
+	rollcall__probe__init(probe);
+	probe->event = arena_strdup(a, ev->name);
+	probe->hook = arena_strdup(a, ev->program ? ev->program : "");
+	probe->state = arena_strdup(a, ev->program ? "attached" : "missing");
+	if (!ev->program)
+		probe->reason = arena_strdup(a, strerror(-ev->error));
+	return probe->event && probe->hook && probe->state && probe->reason ? probe : NULL;
+}
+
+int probe_coverage(const struct probe *p, struct arena *a, Rollcall__Coverage **ret)
+{
+	Rollcall__Coverage *c = arena_alloc(a, sizeof(*c));
+	const char *state = "healthy";
+
+	if (!c)
+		return -ENOMEM;
+	rollcall__coverage__init(c);
+	c->probes = arena_alloc(a, p->n_events * sizeof(*c->probes));
+	for (unsigned i = 0; c->probes && i < p->n_events; i++) {
+		c->probes[c->n_probes] = coverage_probe(&p->events[i], a);
+		if (!c->probes[c->n_probes++])
+			return -ENOMEM;
+		if (!p->events[i].program)
+			state = "degraded";
+	}
+	c->state = arena_strdup(a, state);
+	*ret = c;
+	return c->state ? coverage_lanes(p, a, c) : -ENOMEM;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The probes: loads the BPF programs, takes for each event the first hook this kernel accepts,
+// attaches the database probes to server binaries by inode, and hands out kernel records.
+// The only file that knows libbpf.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event.pb-c.h"
+
+struct arena;
+struct probe;
+
+enum probe_system { PROBE_POSTGRESQL, PROBE_MARIADB };
+
+/* Gets each record, straight from the ring; the bytes are valid during the call only. */
+typedef void (*probe_record_fn)(void *ctx, const void *record, size_t size);
+
+struct probe_opts {
+	probe_record_fn record;
+	void *ctx;
+	uint32_t ring_crit; /* bytes, a power of two; 0: as compiled */
+	uint32_t ring_bulk;
+};
+
+/* Opens, chooses hooks by trying, loads, attaches. A hook that is missing degrades its event. */
+int probe_new(const struct probe_opts *opts, struct probe **ret);
+struct probe *probe_free(struct probe *p);
+void probe_freep(struct probe **p);
+
+/*
+ * Attaches the database probes to the binary that process `pid` runs. A binary (by device and
+ * inode) is attached once. 0, 1 when it had been attached before, or negative errno.
+ */
+int probe_attach_server(struct probe *p, enum probe_system system, int pid);
+
+/* An epoll descriptor that becomes readable when an urgent record arrives. */
+int probe_fd(const struct probe *p);
+
+/* Delivers all records there are. Number of records, or negative errno. */
+int probe_consume(struct probe *p);
+
+/* Runs a BPF iterator; each record it wrote is delivered to `fn` (may be NULL). */
+int probe_iter(struct probe *p, const char *program, probe_record_fn fn, void *ctx);
+
+/* Descriptor of a map by name, borrowed; -ENOENT. */
+int probe_map_fd(const struct probe *p, const char *name);
+int probe_map_update(const struct probe *p, const char *name, const void *key, const void *value);
+int probe_map_delete(const struct probe *p, const char *name, const void *key);
+/* Walks a hash map's keys: *key in, next key out (start: zeroed and `first`). 0 or -ENOENT. */
+int probe_map_next(const struct probe *p, const char *name, const void *key, void *ret_next);
+
+/* What is attached, by event, and the lanes' counts; allocated in the arena. */
+int probe_coverage(const struct probe *p, struct arena *a, Rollcall__Coverage **ret);
+
+/* Chunks of database traffic that were not walked, by reason (enum db_miss). */
+int probe_db_misses(const struct probe *p, uint64_t counts[3]);
