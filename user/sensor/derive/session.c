@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session table and the pairing of commands with results. The kernel numbers both sides (group,
+// index), so this file keeps the texts and looks up the number. What a result means is result.c.
+#include "sensor/derive/session.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/arena.h"
+#include "lib/clean.h"
+#include "sensor/derive/session_internal.h"
+
+/* PostgreSQL message tags of a client; MariaDB command bytes (sql/mysql_com.h). */
+enum { PG_STARTUP = 0, PG_QUERY = 'Q', PG_PARSE = 'P', PG_BIND = 'B', PG_EXECUTE = 'E',
+       PG_CLOSE = 'C', PG_CALL = 'F' };
+enum { COM_INIT_DB = 0x02, COM_QUERY = 0x03, COM_BINLOG_DUMP = 0x12, COM_STMT_PREPARE = 0x16,
+       COM_STMT_EXECUTE = 0x17, COM_STMT_CLOSE = 0x19, COM_STMT_FETCH = 0x1c,
+       COM_BINLOG_DUMP_GTID = 0x1e, COM_CHANGE_USER = 0x11, COM_RESET_CONNECTION = 0x1f,
+       COM_STMT_BULK_EXECUTE = 0xfa };
+
+struct sessions *sessions_new(const struct sessions_opts *opts)
+{
+	struct sessions *s = calloc(1, sizeof(*s));
+
+	if (s)
+		s->opts = *opts;
+	return s;
+}
+
+/* ---- names: prepared statements and portals of one session ---- */
+
+static void named_drop(struct named **list, const char *name)
+{
+	for (struct named **p = list; *p; p = &(*p)->next) {
+		if (strcmp((*p)->name, name) == 0) {
+			struct named *gone = *p;
+
+			*p = gone->next;
+			script_unref(gone->script);
+			free(gone);
+			return;
+		}
+	}
+}
+
+static void named_clear(struct named **list)
+{
+	while (*list)
+		named_drop(list, (*list)->name);
+}
+
+static void named_set(struct named **list, const char *name, struct script *script, unsigned nth)
+{
+	struct named *n;
+	unsigned count = 0;
+
+	named_drop(list, name);
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		return;
+	snprintf(n->name, sizeof(n->name), "%s", name);
+	n->script = script_ref(script);
+	n->nth = nth;
+	n->next = *list;
+	*list = n;
+	/* A client may open without end and never close: the oldest goes. */
+	for (struct named **p = list; *p; p = &(*p)->next)
+		if (++count == NAMED_MAX && (*p)->next)
+			named_drop(p, (*p)->next->name);
+}
+
+const struct query *session_named(const struct named *list, const char *name)
+{
+	for (; list; list = list->next)
+		if (strcmp(list->name, name) == 0)
+			return script_query(list->script, list->nth);
+	return NULL;
+}
+
+static struct named *named_find(struct named *list, const char *name)
+{
+	while (list && strcmp(list->name, name) != 0)
+		list = list->next;
+	return list;
+}
+
+/* ---- sessions ---- */
+
+static struct session **session_slot(struct sessions *s, uint64_t conn)
+{
+	struct session **p = &s->buckets[(conn ^ conn >> 20) % SESSION_BUCKETS];
+
+	while (*p && (*p)->conn != conn)
+		p = &(*p)->next;
+	return p;
+}
+
+static void command_drop(struct session *c)
+{
+	struct command *gone = c->head;
+
+	c->head = gone->next;
+	if (!c->head)
+		c->tail = NULL;
+	c->n_commands--;
+	script_unref(gone->script);
+	free(gone);
+}
+
+static void session_free(struct session *c)
+{
+	while (c->head)
+		command_drop(c);
+	named_clear(&c->prepared);
+	named_clear(&c->portals);
+	free(c->text.data);
+	free(c->columns.data);
+	free(c);
+}
+
+struct sessions *sessions_free(struct sessions *s)
+{
+	if (!s)
+		return NULL;
+	for (unsigned i = 0; i < SESSION_BUCKETS; i++) {
+		while (s->buckets[i]) {
+			struct session *c = s->buckets[i];
+
+			s->buckets[i] = c->next;
+			session_free(c);
+		}
+	}
+	free(s);
+	return NULL;
+}
+
+void sessions_freep(struct sessions **s)
+{
+	*s = sessions_free(*s);
+}
+
+void sessions_counts(const struct sessions *s, struct sessions_counts *ret)
+{
+	*ret = s->counts;
+}
+
+static void socket_address(const Rollcall__Socket *k, struct principal *p)
+{
+	struct in6_addr addr;
+	char text[INET6_ADDRSTRLEN];
+
+	if (!k || !k->family)
+		return;
+	if (k->family == AF_UNIX) {
+		snprintf(p->address, sizeof(p->address), "unix");
+		return;
+	}
+	memcpy(addr.s6_addr, &k->addr_hi, 8);
+	memcpy(addr.s6_addr + 8, &k->addr_lo, 8);
+	if (IN6_IS_ADDR_V4MAPPED(&addr)) {
+		inet_ntop(AF_INET, addr.s6_addr + 12, text, sizeof(text));
+		snprintf(p->address, sizeof(p->address), "%s:%u", text, k->remote_port);
+	} else {
+		inet_ntop(AF_INET6, &addr, text, sizeof(text));
+		snprintf(p->address, sizeof(p->address), "[%s]:%u", text, k->remote_port);
+	}
+}
+
+static struct session *session_open(struct sessions *s, struct arena *a, uint64_t time,
+				    const Rollcall__DbConn *k)
+{
+	struct session **slot = session_slot(s, k->conn), *c;
+
+	if (*slot)
+		return *slot;
+	if (s->counts.open >= s->opts.max) {
+		s->counts.refused++;
+		return NULL;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	c->conn = k->conn;
+	c->system = k->system;
+	c->adopted = k->adopted;
+	c->server_pid = k->task ? k->task->tgid : 0;
+	if (k->user)
+		snprintf(c->who.user, sizeof(c->who.user), "%s", k->user);
+	if (k->database)
+		snprintf(c->who.database, sizeof(c->who.database), "%s", k->database);
+	socket_address(k->socket, &c->who);
+	if (k->socket && k->socket->peer_tgid)
+		c->who.pid = k->socket->peer_tgid;
+	if (c->who.pid)
+		s->opts.process(s->opts.ctx, a, c->who.pid, time, &c->who);
+	if (k->adopted && c->system == ROLLCALL__SYSTEM__postgresql)
+		s->opts.title(s->opts.ctx, c->server_pid, &c->who);
+	*slot = c;
+	s->counts.open++;
+	return c;
+}
+
+static struct session *session_find(struct sessions *s, uint64_t conn)
+{
+	return *session_slot(s, conn);
+}
+
+/* ---- pieces: a long body arrives in several records ---- */
+
+/* Adds a piece; true when all that is to come has come. */
+static bool pieces_add(struct pieces *p, const ProtobufCBinaryData *piece, uint32_t offset,
+		       uint32_t length)
+{
+	size_t whole = length < PIECES_MAX ? length : PIECES_MAX;
+
+	if (!p->data)
+		p->data = malloc(PIECES_MAX + 1);
+	if (!p->data)
+		return false;
+	if (offset == 0)
+		p->len = 0;
+	if (offset == p->len && piece->len <= PIECES_MAX - p->len) {
+		memcpy(p->data + p->len, piece->data, piece->len);
+		p->len += piece->len;
+	}
+	p->data[p->len] = '\0';
+	p->cut = length > p->len;
+	return p->len >= whole;
+}
+
+/* ---- commands ---- */
+
+static void command_add(struct sessions *s, struct session *c, const Rollcall__DbCommand *k,
+			struct script *script, unsigned nth)
+{
+	struct command *cmd;
+
+	if (c->n_commands == COMMANDS_MAX) {
+		command_drop(c);
+		s->counts.commands_lost++;
+	}
+	cmd = calloc(1, sizeof(*cmd));
+	if (!cmd)
+		return;
+	cmd->group = k->group;
+	cmd->index = k->index;
+	cmd->code = k->code;
+	cmd->script = script_ref(script);
+	cmd->nth = nth;
+	if (c->tail)
+		c->tail->next = cmd;
+	else
+		c->head = cmd;
+	c->tail = cmd;
+	c->n_commands++;
+}
+
+/* DECLARE and PREPARE make names that later statements use. */
+static void script_names(struct session *c, struct script *script)
+{
+	for (unsigned i = 0; script && i < script->n; i++) {
+		const struct query *q = &script->queries[i];
+
+		if (q->declares[0])
+			named_set(&c->portals, q->declares, script, i);
+		if (q->prepares[0])
+			named_set(&c->prepared, q->prepares, script, i);
+		if (q->database[0])
+			snprintf(c->who.database, sizeof(c->who.database), "%s", q->database);
+	}
+}
+
+static struct script *script_of(struct sessions *s, struct session *c, const char *text, size_t len)
+{
+	return script_new(text, len, c->system, s->opts.watch, c->who.database);
+}
+
+/* The string at *off, and *off past its NUL; "" at the end of the body. */
+static const char *next_string(const struct pieces *p, size_t *off)
+{
+	const char *str = p->data + (*off < p->len ? *off : p->len);
+
+	*off += strlen(str) + 1;
+	return str;
+}
+
+static void pg_startup(struct sessions *s, struct arena *a, uint64_t time, struct session *c)
+{
+	static const struct {
+		const char *key;
+		size_t off, size;
+	} keys[] = {
+		{ "user", offsetof(struct principal, user), sizeof(c->who.user) },
+		{ "database", offsetof(struct principal, database), sizeof(c->who.database) },
+		{ "application_name", offsetof(struct principal, program), sizeof(c->who.program) },
+	};
+	size_t off = 0;
+
+	while (off < c->text.len && c->text.data[off]) {
+		const char *key = next_string(&c->text, &off), *value = next_string(&c->text, &off);
+
+		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+			if (strcmp(key, keys[i].key) == 0)
+				snprintf((char *)&c->who + keys[i].off, keys[i].size, "%s", value);
+		if (strcmp(key, "replication") == 0 && strcmp(value, "false") != 0)
+			snprintf(c->replication, sizeof(c->replication), "%s",
+				 strcmp(value, "database") == 0 ? "logical" : "physical");
+	}
+	/* "Defaults to the user name" (protocol manual, StartupMessage). */
+	if (!c->who.database[0])
+		memcpy(c->who.database, c->who.user, sizeof(c->who.database));
+	result_session(s, a, time, c, false, NULL);
+}
+
+static void pg_command(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
+		       const Rollcall__DbCommand *k)
+{
+	const char *name, *from;
+	struct script *script;
+	struct named *n;
+	size_t off = 0;
+
+	switch (k->code) {
+	case PG_STARTUP:
+		pg_startup(s, a, time, c);
+		return;
+	case PG_QUERY:
+		script = script_of(s, c, c->text.data, strnlen(c->text.data, c->text.len));
+		script_names(c, script);
+		command_add(s, c, k, script, 0);
+		script_unref(script);
+		return;
+	case PG_PARSE:
+		name = next_string(&c->text, &off);
+		from = next_string(&c->text, &off);
+		script = script_of(s, c, from, strlen(from));
+		named_set(&c->prepared, name, script, 0);
+		script_unref(script);
+		return;
+	case PG_BIND:
+		name = next_string(&c->text, &off);
+		from = next_string(&c->text, &off);
+		n = named_find(c->prepared, from);
+		named_set(&c->portals, name, n ? n->script : NULL, 0);
+		return;
+	case PG_EXECUTE:
+		name = next_string(&c->text, &off);
+		n = named_find(c->portals, name);
+		if (n)
+			script_names(c, n->script);
+		command_add(s, c, k, n ? n->script : NULL, n ? n->nth : 0);
+		return;
+	case PG_CLOSE:
+		name = c->text.len ? c->text.data + 1 : "";
+		named_drop(c->text.data[0] == 'S' ? &c->prepared : &c->portals, name);
+		return;
+	case PG_CALL:
+		command_add(s, c, k, NULL, 0);
+	}
+}
+
+static void stmt_name(char *buf, size_t size, uint32_t id)
+{
+	/* No SQL name begins with a NUL-free "#" and digits: apart from PREPARE's names. */
+	snprintf(buf, size, "#%u", id);
+}
+
+static void mysql_command(struct sessions *s, struct session *c, const Rollcall__DbCommand *k)
+{
+	struct script *script;
+	struct named *n;
+	char name[32];
+
+	stmt_name(name, sizeof(name), k->stmt_id);
+	switch (k->code) {
+	case COM_INIT_DB:
+		snprintf(c->who.database, sizeof(c->who.database), "%s", c->text.data);
+		return;
+	case COM_QUERY:
+	case COM_STMT_PREPARE:
+		script = script_of(s, c, c->text.data, c->text.len);
+		if (k->code == COM_QUERY)
+			script_names(c, script);
+		command_add(s, c, k, script, 0);
+		script_unref(script);
+		return;
+	case COM_STMT_EXECUTE:
+	case COM_STMT_BULK_EXECUTE:
+	case COM_STMT_FETCH:
+		n = named_find(c->prepared, name);
+		command_add(s, c, k, n ? n->script : NULL, n ? n->nth : 0);
+		return;
+	case COM_STMT_CLOSE:
+		named_drop(&c->prepared, name);
+		return;
+	case COM_BINLOG_DUMP:
+	case COM_BINLOG_DUMP_GTID:
+		snprintf(c->replication, sizeof(c->replication), "binlog");
+		command_add(s, c, k, NULL, 0);
+		return;
+	case COM_CHANGE_USER:
+	case COM_RESET_CONNECTION:
+		named_clear(&c->prepared);
+	}
+}
+
+static void on_command(struct sessions *s, struct arena *a, uint64_t time,
+		       const Rollcall__DbCommand *k)
+{
+	struct session *c = session_find(s, k->conn);
+	bool whole;
+
+	if (!c)
+		return;
+	whole = pieces_add(&c->text, &k->text, k->offset, k->length);
+	if (!c->text.data || !whole)
+		return;
+	if (c->system == ROLLCALL__SYSTEM__postgresql)
+		pg_command(s, a, time, c, k);
+	else
+		mysql_command(s, c, k);
+}
+
+/* ---- results ---- */
+
+/* The command a result answers; older ones are done with and go. */
+static struct command *command_of(struct session *c, uint32_t group, uint32_t index)
+{
+	struct command *found = NULL;
+
+	while (c->head && (int32_t)(c->head->group - group) < 0)
+		command_drop(c);
+	for (struct command *k = c->head; k && k->group == group; k = k->next)
+		if (k->index <= index)
+			found = k;
+	/* An Execute makes one result; a Query as many as it has statements. */
+	if (found && found->code == PG_EXECUTE && c->system == ROLLCALL__SYSTEM__postgresql &&
+	    found->index != index)
+		return NULL;
+	return found;
+}
+
+static void on_columns(struct sessions *s, const Rollcall__DbColumns *k)
+{
+	struct session *c = session_find(s, k->conn);
+	struct command *cmd;
+	char name[32];
+
+	if (!c)
+		return;
+	if (k->offset == 0) {
+		c->columns_group = k->group;
+		c->columns_index = k->index;
+	}
+	pieces_add(&c->columns, &k->body, k->offset, k->length);
+	if (!k->stmt_id)
+		return;
+	/* The answer to COM_STMT_PREPARE names the statement for later executions. */
+	cmd = command_of(c, k->group, 0);
+	stmt_name(name, sizeof(name), k->stmt_id);
+	named_set(&c->prepared, name, cmd ? cmd->script : NULL, 0);
+}
+
+static void on_end(struct sessions *s, struct arena *a, uint64_t time, const Rollcall__DbEnd *k)
+{
+	struct session *c = session_find(s, k->conn);
+	struct command *cmd;
+	struct script *script = NULL;
+
+	if (!c)
+		return;
+	cmd = command_of(c, k->group, k->index);
+	if (!cmd && k->statement && *k->statement)
+		script = script_of(s, c, k->statement, strlen(k->statement));
+	result_end(s, a, time, c, k, cmd, script);
+	script_unref(script);
+	if (k->end != ROLLCALL__END__streaming)
+		c->rows += k->rows;
+}
+
+static void on_close(struct sessions *s, struct arena *a, uint64_t time, const Rollcall__DbClose *k)
+{
+	struct session **slot = session_slot(s, k->conn), *c = *slot;
+
+	if (!c)
+		return;
+	result_session(s, a, time, c, true, k);
+	*slot = c->next;
+	s->counts.open--;
+	session_free(c);
+}
+
+int sessions_record(struct sessions *s, struct arena *a, const Rollcall__Event *ev)
+{
+	struct session *c;
+
+	switch (ev->kind_case) {
+	case ROLLCALL__EVENT__KIND_DB_CONN:
+		c = session_open(s, a, ev->time, ev->db_conn);
+		/* A PostgreSQL session is announced when its startup packet was read. */
+		if (c && (c->adopted || c->system != ROLLCALL__SYSTEM__postgresql))
+			result_session(s, a, ev->time, c, false, NULL);
+		break;
+	case ROLLCALL__EVENT__KIND_DB_COMMAND:
+		on_command(s, a, ev->time, ev->db_command);
+		break;
+	case ROLLCALL__EVENT__KIND_DB_COLUMNS:
+		on_columns(s, ev->db_columns);
+		break;
+	case ROLLCALL__EVENT__KIND_DB_END:
+		on_end(s, a, ev->time, ev->db_end);
+		break;
+	case ROLLCALL__EVENT__KIND_DB_CLOSE:
+		on_close(s, a, ev->time, ev->db_close);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shared by session.c (state and pairing) and result.c (meaning). Nobody else includes this.
+#pragma once
+
+#include "sensor/derive/query.h"
+#include "sensor/derive/session.h"
+
+#define SESSION_BUCKETS 4096
+#define COMMANDS_MAX 8192 /* of one session, not yet answered: JDBC batches are long */
+#define NAMED_MAX 1024
+#define PIECES_MAX 4096   /* as bpf/db.h sends: DB_TEXT_MAX */
+
+struct named {
+	struct named *next;
+	char name[64];
+	struct script *script; /* NULL: prepared before the sensor saw the session */
+	unsigned nth;
+};
+
+struct command {
+	struct command *next;
+	struct script *script;
+	unsigned nth;
+	uint32_t group, index, code;
+};
+
+struct pieces {
+	char *data;
+	size_t len;
+	bool cut;
+};
+
+struct session {
+	struct session *next;
+	uint64_t conn;
+	Rollcall__System system;
+	struct principal who;
+	char replication[16];
+	uint32_t server_pid;
+	bool adopted;
+	struct command *head, *tail;
+	unsigned n_commands;
+	struct named *prepared, *portals;
+	struct pieces text, columns;
+	uint32_t columns_group, columns_index;
+	uint64_t rows;
+	uint64_t side_seen; /* side-channel bytes already reported */
+};
+
+struct sessions {
+	struct sessions_opts opts;
+	struct sessions_counts counts;
+	struct session *buckets[SESSION_BUCKETS];
+};
+
+const struct query *session_named(const struct named *list, const char *name);
+
+/* Emits db_session; `close` may be NULL. */
+void result_session(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
+		    bool closed, const Rollcall__DbClose *close);
+
+/* Emits db_result or db_progress. `cmd`: the command it answers, or NULL; `script`: its text from
+ * the server's memory when there is no command. */
+void result_end(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
+		const Rollcall__DbEnd *k, const struct command *cmd, struct script *script);

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// The watch set. Made in main; the detectors ask it, nobody else changes it.
+#include "sensor/watch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/clean.h"
+#include "lib/resolved.h"
+
+/* Ids learnt from results, beyond those that setup resolved. */
+#define OIDS_MAX 4096
+/* Views and partitions that show a watched table. */
+#define RELATIONS_MAX 1024
+
+struct watch_oid {
+	char database[64];
+	uint32_t oid;
+	uint64_t mask;
+};
+
+struct watch_relation {
+	struct watchname name;
+	uint64_t mask;
+};
+
+struct watch {
+	unsigned n;
+	struct watchname tables[WATCH_TABLES_MAX];
+	char *texts[WATCH_TABLES_MAX];
+	uint64_t rows[WATCH_TABLES_MAX];
+	unsigned n_oids;
+	struct watch_oid *oids;
+	unsigned n_relations;
+	struct watch_relation *relations;
+	bool stale;
+};
+
+struct watch *watch_new(void)
+{
+	_cleanup_(watch_freep) struct watch *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	w->oids = calloc(OIDS_MAX, sizeof(*w->oids));
+	w->relations = calloc(RELATIONS_MAX, sizeof(*w->relations));
+	return w->oids && w->relations ? take_ptr(w) : NULL;
+}
+
+struct watch *watch_free(struct watch *w)
+{
+	if (!w)
+		return NULL;
+	for (unsigned i = 0; i < w->n; i++)
+		free(w->texts[i]);
+	free(w->oids);
+	free(w->relations);
+	free(w);
+	return NULL;
+}
+
+void watch_freep(struct watch **w)
+{
+	*w = watch_free(*w);
+}
+
+static bool same_name(const struct watchname *a, const struct watchname *b)
+{
+	return a->system == b->system && strcmp(a->database, b->database) == 0 &&
+	       strcmp(a->schema, b->schema) == 0 && strcmp(a->table, b->table) == 0;
+}
+
+int watch_add(struct watch *w, const struct watchname *name)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		if (same_name(&w->tables[i], name))
+			return 0;
+	if (w->n == WATCH_TABLES_MAX)
+		return -ENOSPC;
+	if (asprintf(&w->texts[w->n], "%s.%s%s%s", name->database, name->schema,
+		     name->schema[0] ? "." : "", name->table) < 0)
+		return -ENOMEM;
+	w->tables[w->n++] = *name;
+	return 0;
+}
+
+unsigned watch_count(const struct watch *w)
+{
+	return w->n;
+}
+
+const char *watch_table_name(const struct watch *w, unsigned i)
+{
+	return i < w->n ? w->texts[i] : "";
+}
+
+const struct watchname *watch_table(const struct watch *w, unsigned i)
+{
+	return i < w->n ? &w->tables[i] : NULL;
+}
+
+uint64_t watch_table_rows(const struct watch *w, unsigned i)
+{
+	return i < w->n ? w->rows[i] : 0;
+}
+
+/* MariaDB's table names are compared without case: how the server compares them depends on its
+ * file system, and a match too many is cheaper than one too few. */
+static bool name_matches(const struct watchname *t, Rollcall__System system, const char *database,
+			 const char *schema, const char *relation)
+{
+	bool pg = system == ROLLCALL__SYSTEM__postgresql;
+
+	if ((t->system == ROLLCALL__SYSTEM__postgresql) != pg)
+		return false;
+	if (pg)
+		return strcmp(t->database, database) == 0 && strcmp(t->table, relation) == 0 &&
+		       (!*schema || !t->schema[0] || strcmp(t->schema, schema) == 0);
+	/* What follows FROM is database.table there; without one, the session's own. */
+	return strcasecmp(t->database, *schema ? schema : database) == 0 &&
+	       strcasecmp(t->table, relation) == 0;
+}
+
+uint64_t watch_match_name(const struct watch *w, Rollcall__System system, const char *database,
+			  const char *schema, const char *relation)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < w->n; i++)
+		if (name_matches(&w->tables[i], system, database, schema, relation))
+			mask |= 1ull << i;
+	for (unsigned i = 0; i < w->n_relations; i++)
+		if (name_matches(&w->relations[i].name, system, database, schema, relation))
+			mask |= w->relations[i].mask;
+	return mask;
+}
+
+static struct watch_oid *oid_find(const struct watch *w, const char *database, uint32_t oid)
+{
+	for (unsigned i = 0; i < w->n_oids; i++)
+		if (w->oids[i].oid == oid && strcmp(w->oids[i].database, database) == 0)
+			return &w->oids[i];
+	return NULL;
+}
+
+uint64_t watch_match_oid(const struct watch *w, const char *database, uint32_t oid)
+{
+	const struct watch_oid *o = oid_find(w, database, oid);
+
+	return o ? o->mask : 0;
+}
+
+void watch_learn_oid(struct watch *w, const char *database, uint32_t oid, uint64_t mask)
+{
+	struct watch_oid *o = oid_find(w, database, oid);
+
+	if (!o) {
+		if (w->n_oids == OIDS_MAX)
+			return;
+		o = &w->oids[w->n_oids++];
+		snprintf(o->database, sizeof(o->database), "%s", database);
+		o->oid = oid;
+	}
+	o->mask |= mask;
+}
+
+static int relation_add(struct watch *w, const struct resolved_table *t,
+			const struct resolved_relation *from, uint64_t mask)
+{
+	struct watch_relation *r;
+
+	if (w->n_relations == RELATIONS_MAX)
+		return -ENOSPC;
+	r = &w->relations[w->n_relations++];
+	r->name.system = t->name.system;
+	r->mask = mask;
+	snprintf(r->name.table, sizeof(r->name.table), "%s", from->name);
+	if (t->name.system == ROLLCALL__SYSTEM__postgresql) {
+		snprintf(r->name.database, sizeof(r->name.database), "%s", t->name.database);
+		snprintf(r->name.schema, sizeof(r->name.schema), "%s", from->schema);
+	} else {
+		snprintf(r->name.database, sizeof(r->name.database), "%s", from->schema);
+	}
+	return 0;
+}
+
+static int resolve_table(struct watch *w, unsigned i, const struct resolved_table *t)
+{
+	if (t->rows)
+		w->rows[i] = t->rows;
+	for (size_t k = 0; k < t->n_relations; k++) {
+		int r = relation_add(w, t, &t->relations[k], 1ull << i);
+
+		if (r < 0)
+			return r;
+		if (t->relations[k].oid)
+			watch_learn_oid(w, t->name.database, t->relations[k].oid, 1ull << i);
+	}
+	return 0;
+}
+
+int watch_resolve(struct watch *w, const struct resolved *res)
+{
+	w->n_relations = 0;
+	for (size_t k = 0; k < res->n_tables; k++) {
+		for (unsigned i = 0; i < w->n; i++) {
+			int r = same_name(&w->tables[i], &res->tables[k].name)
+					? resolve_table(w, i, &res->tables[k])
+					: 0;
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+void watch_ddl_seen(struct watch *w, Rollcall__System system, const char *database)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		w->stale |= resolved_same_system(w->tables[i].system, system) &&
+			    strcmp(w->tables[i].database, database) == 0;
+}
+
+bool watch_take_stale(struct watch *w)
+{
+	bool stale = w->stale;
+
+	w->stale = false;
+	return stale;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The watched tables: names from the configuration, and what `rollcall setup database` resolved
+// of them. A table is a bit (its index) in the masks. Reads no database.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event.pb-c.h"
+#include "lib/watchname.h"
+
+struct resolved;
+struct watch;
+
+#define WATCH_TABLES_MAX 64
+
+struct watch *watch_new(void);
+struct watch *watch_free(struct watch *w);
+void watch_freep(struct watch **w);
+
+/* 0, -ENOSPC past WATCH_TABLES_MAX, -ENOMEM. A name given twice is one table. */
+int watch_add(struct watch *w, const struct watchname *name);
+unsigned watch_count(const struct watch *w);
+
+/* "hr.public.staff", "mdm.staff": as events name it. "" when there is no such table. */
+const char *watch_table_name(const struct watch *w, unsigned i);
+const struct watchname *watch_table(const struct watch *w, unsigned i);
+
+/* Rows the server estimated, or the largest number seen in one result; 0: not known. */
+uint64_t watch_table_rows(const struct watch *w, unsigned i);
+
+/* Takes object ids, dependent views, sizes and files of the tables it knows. 0 or -ENOMEM. */
+int watch_resolve(struct watch *w, const struct resolved *r);
+
+/* Masks of tables that a relation or an object id shows. schema: "" when unqualified. */
+uint64_t watch_match_name(const struct watch *w, Rollcall__System system, const char *database,
+			  const char *schema, const char *relation);
+uint64_t watch_match_oid(const struct watch *w, const char *database, uint32_t oid);
+
+/* An id that a server gave a table named in a statement: known from now on. */
+void watch_learn_oid(struct watch *w, const char *database, uint32_t oid, uint64_t mask);
+
+/* A statement changed some table's shape: files and ids may be new ones. */
+void watch_ddl_seen(struct watch *w, Rollcall__System system, const char *database);
+/* True once after a DDL was seen; the caller refreshes the files. */
+bool watch_take_stale(struct watch *w);
