@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// Asks information_schema through the mariadb client as root over the server's socket
+// (unix_socket authentication). MariaDB 10.11 does not say which views use a table, so views are
+// found by text: the server stores a view's definition with every table written out as
+// `database`.`table`, and a view that contains those words is taken as dependent. That can only
+// take too many (a column alias of that very form), never too few.
+#include "cli/setup_mariadb.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/client.h"
+#include "lib/clean.h"
+
+/* Endings of files that hold rows. A .frm holds only the definition. */
+static const char *const endings[] = { ".ibd", ".MYD", ".MYI", ".MAD", ".MAI", ".CSV", ".ARZ" };
+
+static const char sql_list[] =
+	"SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA NOT IN"
+	" ('information_schema', 'performance_schema', 'sys', 'mysql');\n";
+
+/* %1$s and %2$s: database and table as hexadecimal literals, so nothing needs quoting. */
+static const char sql_resolve[] =
+	"/*M! SET SESSION max_statement_time = 60 */;\n"
+	"SELECT 'server', VERSION(), @@datadir;\n"
+	"SELECT 'table', TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, IFNULL(ENGINE, ''),"
+	" IFNULL(TABLE_ROWS, 0), IFNULL(DATA_LENGTH, 0) DIV 16384 FROM information_schema.TABLES"
+	" WHERE TABLE_SCHEMA = CONVERT(%1$s USING utf8) AND TABLE_NAME = CONVERT(%2$s USING utf8);\n"
+	"SELECT 'column', ORDINAL_POSITION, COLUMN_NAME FROM information_schema.COLUMNS"
+	" WHERE TABLE_SCHEMA = CONVERT(%1$s USING utf8) AND TABLE_NAME = CONVERT(%2$s USING utf8);\n"
+	"SELECT 'view', TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS;\n";
+
+static void hex_literal(const char *text, char *to)
+{
+	to += sprintf(to, "0x");
+	for (; *text; text++)
+		to += sprintf(to, "%02x", (unsigned char)*text);
+}
+
+/* `a` with each backtick doubled. */
+static size_t identifier(const char *text, char *to)
+{
+	char *start = to;
+
+	*to++ = '`';
+	for (; *text; text++) {
+		if (*text == '`')
+			*to++ = '`';
+		*to++ = *text;
+	}
+	*to++ = '`';
+	*to = '\0';
+	return (size_t)(to - start);
+}
+
+/* The server's file name of a table or database: what is not a word character becomes @xxxx. */
+static void filename_encode(const char *name, char *to)
+{
+	for (; *name; name++) {
+		unsigned char c = (unsigned char)*name;
+
+		if (isalnum(c) || c == '_' || c >= 0x80)
+			*to++ = (char)c;
+		else
+			to += sprintf(to, "@%04x", c);
+	}
+	*to = '\0';
+}
+
+static int query(const struct setup_server *s, const char *user, const char *sql,
+		 struct client_result *ret)
+{
+	char socket[PATH_MAX + 16], name[128];
+	const char *const argv[] = { "mariadb", "--no-defaults", "--protocol=socket", socket, name,
+				     "--batch", "--skip-column-names", "--connect-timeout=10",
+				     "--default-character-set=utf8mb4", NULL };
+
+	snprintf(socket, sizeof(socket), "--socket=%s", s->socket);
+	snprintf(name, sizeof(name), "--user=%s", user ? user : "root");
+	return client_run(&(struct client){ .argv = argv,
+					    .sql = sql,
+					    .uid = geteuid(),
+					    .gid = getegid() },
+			  ret);
+}
+
+static int file_add(struct resolved_table *t, const char *path, const char *kind)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return errno == ENOENT ? 0 : -errno;
+	return resolved_add_file(t, &(struct resolved_file){
+					    .path = (char *)(uintptr_t)path,
+					    .kind = (char *)(uintptr_t)kind,
+					    .dev = setup_server_dev(st.st_dev),
+					    .ino = st.st_ino });
+}
+
+/* TABLE.ibd and its partitions TABLE#P#x.ibd, TABLE#P#x#SP#y.ibd. */
+static bool file_is_of(const char *file, const char *table)
+{
+	size_t n = strlen(table), len = strlen(file);
+
+	if (strncmp(file, table, n) || (strncasecmp(file + n, "#P#", 3) && file[n] != '.'))
+		return false;
+	for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+		size_t m = strlen(endings[i]);
+
+		if (len > n + m - 1 && !strcmp(file + len - m, endings[i]))
+			return true;
+	}
+	return false;
+}
+
+static int files_add(struct resolved_table *t, const char *datadir)
+{
+	char database[5 * WATCHNAME_PART_MAX], table[5 * WATCHNAME_PART_MAX];
+	char dir[PATH_MAX + sizeof(database)], path[sizeof(dir) + NAME_MAX + 2];
+	struct dirent *e;
+	int r = 0;
+	DIR *d;
+
+	filename_encode(t->name.database, database);
+	filename_encode(t->name.table, table);
+	snprintf(dir, sizeof(dir), "%s%s", datadir, database);
+	d = opendir(dir);
+	if (!d)
+		return errno == ENOENT ? 0 : -errno;
+	while (!r && (e = readdir(d))) {
+		if (!file_is_of(e->d_name, table))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		/* .MYI and .MAI */
+		r = file_add(t, path, path[strlen(path) - 1] == 'I' ? "index" : "heap");
+	}
+	closedir(d);
+	if (r || t->n_files)
+		return r;
+	/* innodb_file_per_table=0: all tables share one. */
+	snprintf(path, sizeof(path), "%sibdata1", datadir);
+	return file_add(t, path, "tablespace");
+}
+
+static bool mentions(const char *definition, const struct resolved_relation *rel)
+{
+	char name[4 * WATCHNAME_PART_MAX + 8];
+	size_t n;
+
+	if (strlen(rel->schema) >= WATCHNAME_PART_MAX || strlen(rel->name) >= WATCHNAME_PART_MAX)
+		return false;
+	n = identifier(rel->schema, name);
+	name[n++] = '.';
+	identifier(rel->name, name + n);
+	return strcasestr(definition, name) != NULL;
+}
+
+static bool relation_known(const struct resolved_table *t, const struct client_row *view)
+{
+	for (size_t i = 0; i < t->n_relations; i++)
+		if (!strcmp(t->relations[i].schema, view->field[1]) &&
+		    !strcmp(t->relations[i].name, view->field[2]))
+			return true;
+	return false;
+}
+
+/* Views over views: each relation that was added is looked for in its turn. */
+static int views_add(struct resolved_table *t, const struct client_result *got)
+{
+	for (size_t i = 0; i < t->n_relations; i++)
+		for (size_t k = 0; k < got->n; k++) {
+			const struct client_row *row = &got->rows[k];
+			struct resolved_relation view = { .kind = (char[]){ "view" },
+							  .schema = row->field[1],
+							  .name = row->field[2] };
+			int e;
+
+			if (strcmp(row->field[0], "view") || relation_known(t, row) ||
+			    !mentions(row->field[3], &t->relations[i]))
+				continue;
+			e = resolved_add_relation(t, &view);
+			if (e)
+				return e;
+		}
+	return 0;
+}
+
+static int table_add(struct setup_server *s, const char *watch, const struct client_result *got,
+		     struct resolved *r)
+{
+	char *const *head = got->rows[0].field, *const *table = got->rows[1].field;
+	struct resolved_server server = setup_server_describe(s, head[1]);
+	bool base = strcmp(table[3], "VIEW") != 0;
+	struct resolved_table *t;
+	int e = resolved_add_server(r, &server);
+
+	e = e ? e : resolved_add_table(r, watch, r->n_servers - 1);
+	if (e)
+		return e;
+	t = &r->tables[r->n_tables - 1];
+	t->rows = strtoull(table[5], NULL, 10);
+	t->pages = strtoull(table[6], NULL, 10);
+	e = resolved_add_relation(t, &(struct resolved_relation){ .kind = (char[]){ "table" },
+								  .schema = table[1],
+								  .name = table[2] });
+	for (size_t i = 2; !e && i < got->n; i++)
+		if (!strcmp(got->rows[i].field[0], "column"))
+			e = resolved_add_column(
+				t, (uint32_t)strtoul(got->rows[i].field[1], NULL, 10),
+				got->rows[i].field[2]);
+	e = e ? e : views_add(t, got);
+	return e || !base ? e : files_add(t, head[2]);
+}
+
+static void why_missing(const struct setup_server *s, const char *user,
+			const struct watchname *name, char *ret_why, size_t len)
+{
+	struct client_result list = {};
+	_cleanup_(freep) const char **names = NULL;
+	const char *near = NULL;
+	bool database = false;
+
+	if (!query(s, user, sql_list, &list))
+		names = calloc(list.n + 1, sizeof(*names));
+	for (size_t i = 0; names && i < list.n; i++)
+		database |= !strcmp(list.rows[i].field[0], name->database);
+	for (size_t i = 0; names && i < list.n; i++)
+		names[i] = list.rows[i].field[database];
+	if (names)
+		near = setup_server_nearest(database ? name->table : name->database, names, list.n);
+	snprintf(ret_why, len, "no %s '%s' in the MariaDB server at %s%s%s%s",
+		 database ? "table" : "database", database ? name->table : name->database,
+		 s->datadir, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	client_result_fini(&list);
+}
+
+/* No statistics yet: the only way to know is to count, once. */
+static void rows_count(const struct setup_server *s, const char *user, struct resolved_table *t)
+{
+	char sql[4 * WATCHNAME_PART_MAX + 64];
+	struct client_result got = {};
+	size_t n = (size_t)sprintf(sql, "SELECT COUNT(*) FROM ");
+
+	n += identifier(t->name.database, sql + n);
+	sql[n++] = '.';
+	n += identifier(t->name.table, sql + n);
+	snprintf(sql + n, sizeof(sql) - n, ";\n");
+	if (!query(s, user, sql, &got) && got.n == 1)
+		t->rows = strtoull(got.rows[0].field[0], NULL, 10);
+	client_result_fini(&got);
+}
+
+int setup_mariadb_resolve(struct setup_server *s, const char *user, const char *watch,
+			  struct resolved *r, char *ret_why, size_t len)
+{
+	char database[2 * WATCHNAME_PART_MAX + 4], table[2 * WATCHNAME_PART_MAX + 4];
+	_cleanup_(freep) char *sql = NULL;
+	struct client_result got = {};
+	struct watchname name;
+	const char *why;
+	int e = watchname_parse(watch, &name, &why);
+
+	if (e)
+		return e;
+	hex_literal(name.database, database);
+	hex_literal(name.table, table);
+	if (asprintf(&sql, sql_resolve, database, table) < 0)
+		return -ENOMEM;
+	e = query(s, user, sql, &got);
+	if (e)
+		snprintf(ret_why, len, "%.*s", (int)strcspn(got.error, "\n"), got.error);
+	else if (got.n < 2 || strcmp(got.rows[0].field[0], "server"))
+		e = -EBADMSG;
+	else if (strcmp(got.rows[1].field[0], "table"))
+		e = -ENOENT;
+	if (e == -ENOENT)
+		why_missing(s, user, &name, ret_why, len);
+	e = e ? e : table_add(s, watch, &got, r);
+	if (!e && !r->tables[r->n_tables - 1].rows)
+		rows_count(s, user, &r->tables[r->n_tables - 1]);
+	client_result_fini(&got);
+	return e;
+}
