@@ -63,3 +63,13 @@ static __always_inline void emit(enum lane lane, void *rec, __u32 size, enum rec
 	else
 		count->written++;
 }
+
+/* A record that could not even be made. */
+static __always_inline void emit_lost(enum lane lane)
+{
+	__u32 key = lane;
+	struct lane_count *count = bpf_map_lookup_elem(&lane_counts, &key);
+
+	if (count)
+		count->dropped++;
+}

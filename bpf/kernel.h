@@ -155,6 +155,15 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
+/* x86 only: 32-bit system calls have TS_COMPAT set here. */
+struct thread_info___x86 {
+	__u32 status;
+};
+
+struct task_struct___x86 {
+	struct thread_info___x86 thread_info;
+};
+
 struct linux_binprm {
 	struct file *file;
 	const char *filename;
