@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Physical reads: a program other than the database server opens a file that holds a watched
+ * table. Files are known by {device, inode}, so names, links, bind mounts, directory descriptors
+ * and /proc/PID/fd make no difference, and a path that changes during the call cannot deceive.
+ *
+ * Ladder: the security hook sees every way to open (io_uring and 32-bit calls included) before
+ * it succeeds; where the kernel takes neither BPF LSM nor fentry, the exit of the open family of
+ * system calls. That rung does not see io_uring's open. One tp_btf program is taken rather than
+ * four classic tracepoints although it costs every system call some 80 ns more: classic system
+ * call tracepoints skip 32-bit callers, so a static i386 `cat` would walk past them, and they
+ * need a mounted tracefs. Nothing but the number is looked at for calls of no interest.
+ */
+#include "emit.h"
+#include "task.h"
+
+#define O_ACCMODE 03
+#define O_WRONLY 01
+#define O_PATH 010000000
+#define PATH_MAX 1024
+#define PATH_NAME_MAX 256
+#define PATH_DEPTH 40
+#define TS_COMPAT 2
+
+/* As user/sensor/watch.h declares it. */
+struct inode_key {
+	__u64 ino;
+	__u32 dev;
+	__u32 pad;
+};
+
+/* Files of watched tables; the value is the set of tables, one bit each. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct inode_key);
+	__type(value, __u64);
+} watched_inode SEC(".maps");
+
+/* Executables of database servers: their reads are their work. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, struct inode_key);
+	__type(value, __u32);
+} server_exe SEC(".maps");
+
+static __always_inline void inode_key_fill(struct inode_key *key, struct inode *inode)
+{
+	key->ino = BPF_CORE_READ(inode, i_ino);
+	key->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	key->pad = 0;
+}
+
+static __always_inline bool task_is_server(struct task_struct *task)
+{
+	struct inode *exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
+	struct inode_key key;
+
+	if (!exe)
+		return false;
+	inode_key_fill(&key, exe);
+	return bpf_map_lookup_elem(&server_exe, &key) != NULL;
+}
+
+/* Opens are rare enough that a claimed slot a CPU or two is plenty; see db.h for why claimed. */
+struct file_scratch {
+	__u32 busy;
+	__u32 pad;
+	struct rec_file_read rec;
+	char path[PATH_MAX];
+	char backward[PATH_MAX + PATH_NAME_MAX]; /* room so that a bounded copy cannot run over */
+};
+
+#define FILE_SCRATCH_SLOTS 16
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FILE_SCRATCH_SLOTS);
+	__type(key, __u32);
+	__type(value, struct file_scratch);
+} file_scratches SEC(".maps");
+
+/* Returned with its record zeroed. */
+static __always_inline struct file_scratch *file_scratch_claim(void)
+{
+	__u32 first = bpf_get_smp_processor_id();
+
+	for (__u32 i = 0; i < FILE_SCRATCH_SLOTS; i++) {
+		__u32 key = (first + i) % FILE_SCRATCH_SLOTS;
+		struct file_scratch *s = bpf_map_lookup_elem(&file_scratches, &key);
+
+		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1)) {
+			__builtin_memset(&s->rec, 0, sizeof(s->rec));
+			return s;
+		}
+	}
+	return NULL;
+}
+
+/* One step towards the root, into the file system a mount hides when at its top. */
+static __always_inline bool path_up(struct dentry **dentry, struct vfsmount **mnt)
+{
+	struct mount *mount, *parent;
+
+	if (*dentry != BPF_CORE_READ(*mnt, mnt_root)) {
+		*dentry = BPF_CORE_READ(*dentry, d_parent);
+		return true;
+	}
+	mount = (void *)*mnt - bpf_core_field_offset(struct mount, mnt);
+	parent = BPF_CORE_READ(mount, mnt_parent);
+	if (mount == parent)
+		return false;
+	*dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+	*mnt = (void *)parent + bpf_core_field_offset(struct mount, mnt);
+	return true;
+}
+
+/* Puts "/name" in front of what begins at pos. Returns the new beginning. */
+static __always_inline __u32 path_prepend(struct file_scratch *s, __u32 pos, struct dentry *dentry)
+{
+	const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
+	__u32 len = BPF_CORE_READ(dentry, d_name.len);
+
+	if (len >= PATH_NAME_MAX || pos > PATH_MAX || pos < len + 1)
+		return 0;
+	pos -= len;
+	if (pos > PATH_MAX || bpf_probe_read_kernel(s->backward + pos, len, name))
+		return 0;
+	pos--;
+	if (pos >= PATH_MAX)
+		return 0;
+	s->backward[pos] = '/';
+	return pos;
+}
+
+/* The absolute path of a file, in the scratch; its length. What does not fit is cut in front. */
+static __always_inline __u32 path_walk(struct file_scratch *s, struct file *file)
+{
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	struct vfsmount *mnt = BPF_CORE_READ(file, f_path.mnt);
+	__u32 pos = PATH_MAX, n;
+
+	for (int i = 0; i < PATH_DEPTH; i++) {
+		bool named = dentry != BPF_CORE_READ(mnt, mnt_root);
+		__u32 before = named ? path_prepend(s, pos, dentry) : pos;
+
+		if (!before)
+			break;
+		pos = before;
+		if (!path_up(&dentry, &mnt))
+			break;
+	}
+	n = PATH_MAX - pos;
+	if (pos > PATH_MAX || n > PATH_MAX || bpf_probe_read_kernel(s->path, n, s->backward + pos))
+		return 0;
+	return n;
+}
+
+static __always_inline void file_emit(struct file_scratch *s, struct file *file)
+{
+	__u32 n = path_walk(s, file);
+
+	s->rec.path.off = sizeof(s->rec);
+	s->rec.path.len = n;
+	s->rec.path.orig = n;
+	if (n <= PATH_MAX)
+		emit(LANE_CRIT, &s->rec, sizeof(s->rec) + n, KIND_file_read, true);
+}
+
+/* A watched file was opened: reports it unless the database server did that, or only to write. */
+static __always_inline void file_opened(struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct file_scratch *s;
+	struct inode_key key;
+	__u32 flags;
+
+	inode_key_fill(&key, inode);
+	if (!bpf_map_lookup_elem(&watched_inode, &key))
+		return;
+	flags = BPF_CORE_READ(file, f_flags);
+	/* An O_PATH descriptor cannot be read from; opening it again by /proc can, and is seen. */
+	if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH) || task_is_server(task))
+		return;
+	s = file_scratch_claim();
+	if (!s) {
+		emit_lost(LANE_CRIT);
+		return;
+	}
+	task_fill(&s->rec.task, task);
+	s->rec.inode.ino = key.ino;
+	s->rec.inode.dev = key.dev;
+	s->rec.inode.mode = BPF_CORE_READ(inode, i_mode);
+	s->rec.inode.size = BPF_CORE_READ(inode, i_size);
+	s->rec.flags = flags;
+	file_emit(s, file);
+	__sync_val_compare_and_swap(&s->busy, 1, 0);
+}
+
+SEC("?lsm/file_open")
+int BPF_PROG(file_read__lsm, struct file *file, int ret)
+{
+	if (!ret)
+		file_opened(file);
+	return ret;
+}
+
+SEC("?fentry/security_file_open")
+int BPF_PROG(file_read__fentry, struct file *file)
+{
+	file_opened(file);
+	return 0;
+}
+
+/* Is this the number of a call that opens a file? Constant time, nearly always no. */
+static __always_inline bool syscall_opens(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	unsigned long nr = regs->orig_rax;
+	struct task_struct___x86 *task;
+
+	if (nr == 257 || nr == 2 || nr == 437 || nr == 304) /* openat open openat2 by_handle */
+		return true;
+	if (nr != 295 && nr != 5 && nr != 342)
+		return false;
+	/* i386 openat, open, open_by_handle_at; the same numbers mean other calls on x86-64. */
+	task = (struct task_struct___x86 *)bpf_get_current_task();
+	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+#else
+	unsigned long nr = ((struct user_pt_regs *)regs)->regs[8];
+
+	return nr == 56 || nr == 437 || nr == 265; /* openat openat2 open_by_handle_at */
+#endif
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(file_read__tp_btf, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task;
+	struct file *file = NULL;
+	struct fdtable *fdt;
+	struct file **fds;
+
+	if (ret < 0 || !syscall_opens(regs))
+		return 0;
+	task = (struct task_struct *)bpf_get_current_task();
+	fdt = BPF_CORE_READ(task, files, fdt);
+	fds = BPF_CORE_READ(fdt, fd);
+	if ((__u64)ret >= BPF_CORE_READ(fdt, max_fds))
+		return 0;
+	bpf_probe_read_kernel(&file, sizeof(file), fds + ret);
+	if (file)
+		file_opened(file);
+	return 0;
+}
