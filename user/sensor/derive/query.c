@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Texts to queries: the SQL scan of the library, matched against the watch set.
+#include "sensor/derive/query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/sql/fold.h"
+#include "lib/sql/statement.h"
+#include "sensor/watch.h"
+
+#define FOLDED_MAX 2048
+
+static void query_tables(struct query *q, const struct sql_statement *st, Rollcall__System system,
+			 const struct watch *watch, const char *database)
+{
+	for (unsigned i = 0; i < st->n_relations; i++) {
+		const struct sql_relation *r = &st->relations[i];
+		uint64_t mask = watch_match_name(watch, system, database, r->schema, r->name);
+
+		if (r->weak)
+			q->weak |= mask;
+		else
+			q->strong |= mask;
+	}
+}
+
+static void query_fill(struct query *q, const struct sql_statement *st, Rollcall__System system,
+		       const struct watch *watch, const char *database)
+{
+	enum sql_dialect dialect =
+		system == ROLLCALL__SYSTEM__postgresql ? SQL_POSTGRESQL : SQL_MYSQL;
+	char folded[FOLDED_MAX];
+	uint64_t hash = sql_fold(dialect, st->text, st->len, folded, sizeof(folded));
+
+	snprintf(q->fingerprint, sizeof(q->fingerprint), "%016llx", (unsigned long long)hash);
+	q->folded = strdup(folded);
+	memcpy(q->declares, st->declares, sizeof(q->declares));
+	memcpy(q->prepares, st->prepares, sizeof(q->prepares));
+	memcpy(q->uses_portal, st->uses_portal, sizeof(q->uses_portal));
+	memcpy(q->uses_prepared, st->uses_prepared, sizeof(q->uses_prepared));
+	memcpy(q->database, st->database, sizeof(q->database));
+	memcpy(q->replication, st->replication, sizeof(q->replication));
+	q->copy_from = st->copy_from;
+	q->server_copy = st->to_server;
+	q->point = st->where && !st->offset;
+	q->ddl = st->ddl;
+	query_tables(q, st, system, watch, database);
+}
+
+struct script *script_new(const char *text, size_t len, Rollcall__System system,
+			  const struct watch *watch, const char *database)
+{
+	enum sql_dialect dialect =
+		system == ROLLCALL__SYSTEM__postgresql ? SQL_POSTGRESQL : SQL_MYSQL;
+	struct sql_statement st;
+	struct script *s = calloc(1, sizeof(*s) + sizeof(s->queries[0])), *grown;
+
+	if (!s)
+		return NULL;
+	s->refs = 1;
+	while (s->n < SCRIPT_STATEMENTS_MAX && sql_statement_next(dialect, &text, &len, &st)) {
+		grown = realloc(s, sizeof(*s) + (s->n + 1) * sizeof(s->queries[0]));
+		if (!grown)
+			break;
+		s = grown;
+		memset(&s->queries[s->n], 0, sizeof(s->queries[0]));
+		query_fill(&s->queries[s->n], &st, system, watch, database);
+		s->n++;
+	}
+	return s;
+}
+
+struct script *script_ref(struct script *s)
+{
+	if (s)
+		s->refs++;
+	return s;
+}
+
+void script_unref(struct script *s)
+{
+	if (!s || --s->refs)
+		return;
+	for (unsigned i = 0; i < s->n; i++)
+		free(s->queries[i].folded);
+	free(s);
+}
+
+const struct query *script_query(const struct script *s, unsigned nth)
+{
+	if (!s || !s->n)
+		return NULL;
+	return &s->queries[nth < s->n ? nth : s->n - 1];
+}

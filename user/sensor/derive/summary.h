@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is not watched is counted, not told one by one: db_summary per principal and minute.
+#pragma once
+
+#include <stdint.h>
+
+#include "event.pb-c.h"
+
+struct arena;
+struct summary;
+
+struct summary *summary_new(uint32_t principals_max);
+struct summary *summary_free(struct summary *s);
+void summary_freep(struct summary **s);
+
+/* Adds one result. 0, or -ENOSPC when it could not be attributed (it is counted as "other"). */
+int summary_add(struct summary *s, const Rollcall__Db *db);
+
+/* Hands out one db_summary event per principal and begins anew. */
+int summary_flush(struct summary *s, struct arena *a, uint64_t time,
+		  void (*emit)(void *ctx, struct arena *a, Rollcall__Event *ev), void *ctx);

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sensor's core: decode, enrich, derive, judge, keep, show. Reads like DESIGN.md section 2.
+// Does no I/O of its own but writing events out.
+#include "sensor/pipeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/arena.h"
+#include "lib/clean.h"
+#include "lib/event.h"
+#include "lib/log.h"
+#include "lib/record.h"
+#include "lib/spool.h"
+#include "sensor/control.h"
+#include "sensor/derive/session.h"
+#include "sensor/derive/summary.h"
+#include "sensor/discover.h"
+#include "sensor/host.h"
+#include "sensor/probe.h"
+#include "sensor/proctab.h"
+#include "sensor/watch.h"
+
+#define MINUTE (60 * 1000000000ull)
+#define LINEAGE_DEPTH 16
+
+struct pipeline {
+	struct pipeline_opts opts;
+	struct arena *arena;   /* of the record being handled */
+	struct sessions *sessions;
+	struct findings *findings;
+	struct summary *summary;
+	struct probe *probe;
+	uint64_t seq;           /* ids when there is no spool */
+	uint64_t dropped[2];    /* as last reported */
+	uint64_t misses[3];
+	uint64_t refused;
+	uint64_t undecoded, undecoded_told;
+	uint64_t summary_time;
+};
+
+/* ---- keep and show ---- */
+
+static void event_id(struct pipeline *p, Rollcall__Event *ev)
+{
+	if (!ev->id || !*ev->id)
+		ev->id = arena_printf(p->arena, "%.8s-local-%llu", p->opts.host->boot_id,
+				      (unsigned long long)++p->seq);
+}
+
+static enum spool_class event_class(const Rollcall__Event *ev)
+{
+	switch (ev->kind_case) {
+	case ROLLCALL__EVENT__KIND_DB_SUMMARY:
+	case ROLLCALL__EVENT__KIND_DB_PROGRESS:
+		return SPOOL_BULK;
+	default:
+		return SPOOL_CRIT;
+	}
+}
+
+static void event_out(struct pipeline *p, Rollcall__Event *ev)
+{
+	ev->host = p->opts.host->name;
+	ev->time = host_realtime(p->opts.host, ev->time);
+	if (p->opts.spool)
+		spool_append(p->opts.spool, event_class(ev), ev);
+	event_id(p, ev);
+	if (p->opts.json) {
+		event_json(p->opts.json, ev);
+		fputc('\n', p->opts.json);
+	}
+	if (p->opts.control)
+		control_publish(p->opts.control, ev);
+}
+
+/* Findings come back here with the wall-clock time of the event they rest on. */
+static void finding_out(void *ctx, struct arena *a, Rollcall__Event *ev)
+{
+	struct pipeline *p = ctx;
+
+	(void)a;
+	ev->time -= (uint64_t)p->opts.host->wall_offset;
+	event_out(p, ev);
+}
+
+/* ---- derive and judge ---- */
+
+static const Rollcall__Db *unwatched(const Rollcall__Event *ev)
+{
+	const Rollcall__Db *db = NULL;
+
+	if (ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT)
+		db = ev->db_result->db;
+	if (ev->kind_case == ROLLCALL__EVENT__KIND_DB_PROGRESS)
+		db = ev->db_progress->db;
+	return db && !db->n_tables && !*db->replication ? db : NULL;
+}
+
+static void derived(void *ctx, struct arena *a, Rollcall__Event *ev)
+{
+	struct pipeline *p = ctx;
+	const Rollcall__Db *db = unwatched(ev);
+
+	if (db && ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT)
+		summary_add(p->summary, db);
+	if (db)
+		ev->time = host_realtime(p->opts.host, ev->time);
+	else
+		event_out(p, ev);
+	findings_event(p->findings, a, ev);
+}
+
+static void summary_out(void *ctx, struct arena *a, Rollcall__Event *ev)
+{
+	(void)a;
+	event_out(ctx, ev);
+}
+
+/* ---- enrich ---- */
+
+static Rollcall__Process *process_of(void *ctx, struct arena *a, uint32_t tgid, uint64_t time,
+				     struct principal *who)
+{
+	struct pipeline *p = ctx;
+	const struct proc *proc = proctab_find(p->opts.processes, tgid, time);
+	Rollcall__Process *m = proc ? proctab_fill(p->opts.processes, proc, a, LINEAGE_DEPTH)
+				    : NULL;
+
+	if (m) {
+		snprintf(who->exe, sizeof(who->exe), "%s", m->exe);
+		snprintf(who->os_user, sizeof(who->os_user), "%s", m->user);
+	}
+	return m;
+}
+
+static void title_of(void *ctx, uint32_t tgid, struct principal *who)
+{
+	(void)ctx;
+	discover_title((int)tgid, who->user, who->database, sizeof(who->user));
+}
+
+static void process_event(struct pipeline *p, Rollcall__Event *ev, uint32_t tgid)
+{
+	struct principal unused;
+
+	ev->process = process_of(p, p->arena, tgid, ev->time, &unused);
+	event_out(p, ev);
+}
+
+static void server_attach(void *ctx, enum probe_system system, int pid)
+{
+	struct pipeline *p = ctx;
+	int r = probe_attach_server(p->probe, system, pid);
+
+	if (r == 0)
+		log_info("database server attached: process %d", pid);
+}
+
+static void on_exec(struct pipeline *p, Rollcall__Event *ev)
+{
+	enum probe_system system;
+
+	proctab_exec(p->opts.processes, ev->time, ev->exec);
+	process_event(p, ev, ev->exec->task->tgid);
+	if (p->probe && discover_system(ev->exec->exe, &system) == 0)
+		server_attach(p, system, (int)ev->exec->task->tgid);
+}
+
+static void handle(struct pipeline *p, Rollcall__Event *ev)
+{
+	switch (ev->kind_case) {
+	case ROLLCALL__EVENT__KIND_EXEC:
+		on_exec(p, ev);
+		break;
+	case ROLLCALL__EVENT__KIND_FORK:
+		proctab_fork(p->opts.processes, ev->time, ev->fork);
+		break;
+	case ROLLCALL__EVENT__KIND_EXIT:
+		process_event(p, ev, ev->exit->task->tgid);
+		proctab_exit(p->opts.processes, ev->time - (uint64_t)p->opts.host->wall_offset,
+			     ev->exit);
+		break;
+	case ROLLCALL__EVENT__KIND_FILE_READ:
+		process_event(p, ev, ev->file_read->task->tgid);
+		findings_event(p->findings, p->arena, ev);
+		break;
+	default:
+		sessions_record(p->sessions, p->arena, ev);
+	}
+}
+
+void pipeline_record(void *ctx, const void *record, size_t size)
+{
+	struct pipeline *p = ctx;
+	Rollcall__Event *ev;
+	unsigned truncated;
+
+	if (record_decode(p->arena, record, size, &ev, &truncated) < 0)
+		p->undecoded++;
+	else
+		handle(p, ev);
+	arena_reset(p->arena);
+}
+
+/* ---- what no record made ---- */
+
+void pipeline_emit(struct pipeline *p, Rollcall__Event *ev)
+{
+	event_out(p, ev);
+	pipeline_flush(p);
+	arena_reset(p->arena);
+}
+
+struct arena *pipeline_arena(struct pipeline *p)
+{
+	return p->arena;
+}
+
+static void gap(struct pipeline *p, const char *lane, const char *reason, uint64_t now,
+		uint64_t *told)
+{
+	Rollcall__Gap *m = arena_alloc(p->arena, sizeof(*m));
+	Rollcall__Event *ev = arena_alloc(p->arena, sizeof(*ev));
+
+	if (now == *told || !m || !ev)
+		return;
+	rollcall__gap__init(m);
+	rollcall__event__init(ev);
+	m->lane = arena_strdup(p->arena, lane);
+	m->reason = arena_strdup(p->arena, reason);
+	m->count = now - *told;
+	*told = now;
+	ev->time = host_boottime();
+	ev->kind_case = ROLLCALL__EVENT__KIND_GAP;
+	ev->gap = m;
+	findings_gap(p->findings, host_realtime(p->opts.host, ev->time));
+	if (m->lane && m->reason)
+		pipeline_emit(p, ev);
+}
+
+/* Every loss is told as a Gap event, once. */
+static void losses(struct pipeline *p, struct probe *probe)
+{
+	static const char *const reasons[] = { "no scratch memory", "too many sessions",
+					       "page not readable" };
+	struct sessions_counts counts;
+	Rollcall__Coverage *c;
+	uint64_t misses[3], dropped[2] = {};
+
+	if (probe_coverage(probe, p->arena, &c) == 0)
+		for (size_t i = 0; i < c->n_lanes && i < 2; i++)
+			dropped[i] = c->lanes[i]->dropped;
+	gap(p, "crit", "ring buffer full", dropped[0], &p->dropped[0]);
+	gap(p, "bulk", "ring buffer full", dropped[1], &p->dropped[1]);
+	for (unsigned i = 0; probe_db_misses(probe, misses) == 0 && i < 3; i++)
+		gap(p, "database", reasons[i], misses[i], &p->misses[i]);
+	sessions_counts(p->sessions, &counts);
+	gap(p, "database", "session table full", counts.refused, &p->refused);
+	gap(p, "decoder", "malformed record", p->undecoded, &p->undecoded_told);
+}
+
+void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
+{
+	uint64_t now = host_boottime();
+
+	host_clock(p->opts.host);
+	losses(p, probe);
+	if (!p->summary_time)
+		p->summary_time = now;
+	if (last || now - p->summary_time >= MINUTE) {
+		summary_flush(p->summary, p->arena, now, summary_out, p);
+		p->summary_time = now;
+	}
+	proctab_expire(p->opts.processes, now);
+	pipeline_flush(p);
+	arena_reset(p->arena);
+}
+
+void pipeline_flush(struct pipeline *p)
+{
+	if (p->opts.json)
+		fflush(p->opts.json);
+	if (p->opts.spool)
+		spool_flush(p->opts.spool);
+}
+
+int pipeline_attach(struct pipeline *p, struct probe *probe)
+{
+	p->probe = probe;
+	return discover_running(server_attach, p);
+}
+
+struct pipeline *pipeline_new(const struct pipeline_opts *opts)
+{
+	_cleanup_(pipeline_freep) struct pipeline *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->opts = *opts;
+	p->arena = arena_new(64 * 1024);
+	p->sessions = sessions_new(&(struct sessions_opts){
+		.max = opts->sessions_max,
+		.watch = opts->watch,
+		.process = process_of,
+		.title = title_of,
+		.emit = derived,
+		.ctx = p,
+	});
+	p->findings = findings_new(&(struct findings_opts){
+		.thresholds = opts->thresholds,
+		.principals_max = opts->principals_max,
+		.emit = finding_out,
+		.ctx = p,
+	});
+	p->summary = summary_new(opts->principals_max);
+	if (!p->arena || !p->sessions || !p->findings || !p->summary)
+		return NULL;
+	return take_ptr(p);
+}
+
+struct pipeline *pipeline_free(struct pipeline *p)
+{
+	if (!p)
+		return NULL;
+	sessions_free(p->sessions);
+	findings_free(p->findings);
+	summary_free(p->summary);
+	arena_free(p->arena);
+	free(p);
+	return NULL;
+}
+
+void pipeline_freep(struct pipeline **p)
+{
+	*p = pipeline_free(*p);
+}

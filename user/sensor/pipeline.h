@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// From kernel record to finding: the first file to read. Owns the stages, is driven by main.
+#pragma once
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "sensor/derive/finding.h"
+
+struct control;
+struct host;
+struct pipeline;
+struct probe;
+struct proctab;
+struct spool;
+struct watch;
+
+struct pipeline_opts {
+	struct host *host;
+	struct watch *watch;
+	struct proctab *processes;
+	struct spool *spool;     /* NULL: events are not kept */
+	struct control *control; /* NULL: no local watchers */
+	FILE *json;              /* NULL: not printed */
+	struct finding_thresholds thresholds;
+	uint32_t sessions_max;
+	uint32_t principals_max;
+};
+
+struct pipeline *pipeline_new(const struct pipeline_opts *opts);
+struct pipeline *pipeline_free(struct pipeline *p);
+void pipeline_freep(struct pipeline **p);
+
+/* A kernel record; `ctx` is the pipeline (probe_record_fn). */
+void pipeline_record(void *ctx, const void *record, size_t size);
+
+/* An event made elsewhere (ready, coverage, gap). Time is CLOCK_BOOTTIME. */
+void pipeline_emit(struct pipeline *p, Rollcall__Event *ev);
+
+/* Attaches to the servers that run and keeps the probe for those that start. */
+int pipeline_attach(struct pipeline *p, struct probe *probe);
+
+/* Once a second: clock, losses, summaries each minute. `last`: the sensor is stopping. */
+void pipeline_tick(struct pipeline *p, struct probe *probe, int last);
+
+struct arena *pipeline_arena(struct pipeline *p);
+
+/* After a batch of records: what was written becomes visible. */
+void pipeline_flush(struct pipeline *p);
