@@ -6,7 +6,6 @@
 // take too many (a column alias of that very form), never too few.
 #include "cli/setup_mariadb.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -19,9 +18,7 @@
 
 #include "cli/client.h"
 #include "lib/clean.h"
-
-/* Endings of files that hold rows. A .frm holds only the definition. */
-static const char *const endings[] = { ".ibd", ".MYD", ".MYI", ".MAD", ".MAI", ".CSV", ".ARZ" };
+#include "lib/dbfile.h"
 
 static const char sql_list[] =
 	"SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA NOT IN"
@@ -61,20 +58,6 @@ static size_t identifier(const char *text, char *to)
 	return (size_t)(to - start);
 }
 
-/* The server's file name of a table or database: what is not a word character becomes @xxxx. */
-static void filename_encode(const char *name, char *to)
-{
-	for (; *name; name++) {
-		unsigned char c = (unsigned char)*name;
-
-		if (isalnum(c) || c == '_' || c >= 0x80)
-			*to++ = (char)c;
-		else
-			to += sprintf(to, "@%04x", c);
-	}
-	*to = '\0';
-}
-
 static int query(const struct setup_server *s, const char *user, const char *sql,
 		 struct client_result *ret)
 {
@@ -105,42 +88,25 @@ static int file_add(struct resolved_table *t, const char *path, const char *kind
 					    .ino = st.st_ino });
 }
 
-/* TABLE.ibd and its partitions TABLE#P#x.ibd, TABLE#P#x#SP#y.ibd. */
-static bool file_is_of(const char *file, const char *table)
-{
-	size_t n = strlen(table), len = strlen(file);
-
-	if (strncmp(file, table, n) || (strncasecmp(file + n, "#P#", 3) && file[n] != '.'))
-		return false;
-	for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
-		size_t m = strlen(endings[i]);
-
-		if (len > n + m - 1 && !strcmp(file + len - m, endings[i]))
-			return true;
-	}
-	return false;
-}
-
 static int files_add(struct resolved_table *t, const char *datadir)
 {
-	char database[5 * WATCHNAME_PART_MAX], table[5 * WATCHNAME_PART_MAX];
+	char database[DBFILE_ENCODED(WATCHNAME_PART_MAX)], table[DBFILE_ENCODED(WATCHNAME_PART_MAX)];
 	char dir[PATH_MAX + sizeof(database)], path[sizeof(dir) + NAME_MAX + 2];
 	struct dirent *e;
 	int r = 0;
 	DIR *d;
 
-	filename_encode(t->name.database, database);
-	filename_encode(t->name.table, table);
+	dbfile_encode(t->name.database, database);
+	dbfile_encode(t->name.table, table);
 	snprintf(dir, sizeof(dir), "%s%s", datadir, database);
 	d = opendir(dir);
 	if (!d)
 		return errno == ENOENT ? 0 : -errno;
 	while (!r && (e = readdir(d))) {
-		if (!file_is_of(e->d_name, table))
+		if (!dbfile_is_of(e->d_name, table))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		/* .MYI and .MAI */
-		r = file_add(t, path, path[strlen(path) - 1] == 'I' ? "index" : "heap");
+		r = file_add(t, path, dbfile_kind(path));
 	}
 	closedir(d);
 	if (r || t->n_files)
