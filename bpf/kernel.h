@@ -134,7 +134,12 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct signal_struct {
+	atomic_t live; /* threads not yet in do_exit() */
 	struct pid *pids[4]; /* PIDTYPE_PID, TGID, PGID, SID */
 };
 

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Paths, walked from the dentry: bpf_d_path() is refused outside LSM and fentry. Absolute in the
+ * mount namespace, whatever the caller's root or working directory; names through symlinks and
+ * bind mounts come out as where the object is.
+ */
+#pragma once
+
+#include "kernel.h"
+#include "record.h"
+
+#define PATH_MAX 4096
+#define PATH_NAMES_MAX 128 /* components; the field's norm, beyond it the head is missing */
+
+/*
+ * Names are written from the end towards the front; the second half is slack for the verifier.
+ * The walk's state is in map memory too: what the verifier does not track, it cannot multiply.
+ */
+struct path_buf {
+	struct dentry *dentry;
+	struct vfsmount *vfsmnt;
+	__u32 pos;
+	__u32 cut;
+	__u8 bytes[2 * PATH_MAX];
+};
+
+struct path_walk {
+	struct path_buf *buf;
+};
+
+static __always_inline struct mount *path_mount(struct vfsmount *v)
+{
+	return (struct mount *)((void *)v - bpf_core_field_offset(struct mount, mnt));
+}
+
+/* One component towards the root; 1 when the root is reached. */
+static long path_step(__u64 i, struct path_walk *w)
+{
+	struct path_buf *b = w->buf;
+	struct dentry *dentry = b->dentry, *parent = BPF_CORE_READ(dentry, d_parent);
+	struct vfsmount *vfsmnt = b->vfsmnt;
+	struct mount *mount, *mount_parent;
+	const unsigned char *name;
+	__u32 len, pos;
+
+	if (dentry == BPF_CORE_READ(vfsmnt, mnt_root)) {
+		mount = path_mount(vfsmnt);
+		mount_parent = BPF_CORE_READ(mount, mnt_parent);
+		if (mount == mount_parent)
+			return 1;
+		b->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		b->vfsmnt = (void *)mount_parent + bpf_core_field_offset(struct mount, mnt);
+		return 0;
+	}
+	if (dentry == parent) /* detached: a memfd, a pipe */
+		return 1;
+	len = BPF_CORE_READ(dentry, d_name.len);
+	name = BPF_CORE_READ(dentry, d_name.name);
+	if (len > 255)
+		len = 255;
+	pos = b->pos;
+	if (pos < len + 1) {
+		b->cut = 1;
+		return 1;
+	}
+	pos -= len + 1;
+	b->pos = pos;
+	barrier_var(pos);
+	pos &= PATH_MAX - 1;
+	barrier_var(len);
+	len &= 255;
+	b->bytes[pos] = '/';
+	bpf_probe_read_kernel(&b->bytes[pos + 1], len, name);
+	b->dentry = parent;
+	return 0;
+}
+
+/*
+ * Writes the path of *p into buf: from buf->bytes + buf->pos up to PATH_MAX. Returns its length.
+ * buf->cut: the head of a very long path is missing.
+ */
+static __always_inline __u32 path_fill(struct path_buf *buf, struct path *p)
+{
+	struct path_walk w = { .buf = buf };
+
+	buf->pos = PATH_MAX;
+	buf->cut = 0;
+	buf->dentry = BPF_CORE_READ(p, dentry);
+	buf->vfsmnt = BPF_CORE_READ(p, mnt);
+	bpf_loop(PATH_NAMES_MAX, path_step, &w, 0);
+	if (buf->pos >= PATH_MAX) { /* the root itself */
+		buf->pos = PATH_MAX - 1;
+		buf->bytes[PATH_MAX - 1] = '/';
+	}
+	return PATH_MAX - buf->pos;
+}
+
+static __always_inline void inode_fill(struct rec_inode *r, struct inode *inode)
+{
+	r->ino = BPF_CORE_READ(inode, i_ino);
+	r->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	r->mode = BPF_CORE_READ(inode, i_mode);
+	r->size = BPF_CORE_READ(inode, i_size);
+}
