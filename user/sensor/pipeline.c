@@ -17,6 +17,7 @@
 #include "sensor/derive/session.h"
 #include "sensor/derive/summary.h"
 #include "sensor/discover.h"
+#include "sensor/filewatch.h"
 #include "sensor/host.h"
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
@@ -38,6 +39,7 @@ struct pipeline {
 	uint64_t refused;
 	uint64_t undecoded, undecoded_told;
 	uint64_t summary_time;
+	uint64_t files_time;    /* of the last look at the watched files; 0: look at once */
 };
 
 /* ---- keep and show ---- */
@@ -149,11 +151,39 @@ static void process_event(struct pipeline *p, Rollcall__Event *ev, uint32_t tgid
 	event_out(p, ev);
 }
 
+static int file_set(void *ctx, const char *map, const void *key, const void *value)
+{
+	struct pipeline *p = ctx;
+
+	return value ? probe_map_update(p->probe, map, key, value) :
+		       probe_map_delete(p->probe, map, key);
+}
+
+/* Files change under a watched table: after DDL, when a server starts, as a table grows. */
+static void files_sync(struct pipeline *p, uint64_t now)
+{
+	int r;
+
+	if (!p->opts.files || !p->probe)
+		return;
+	p->files_time = now;
+	r = filewatch_sync(p->opts.files, file_set, p);
+	if (r < 0)
+		log_warn(r, "not every file of the watched tables can be watched");
+}
+
 static void server_attach(void *ctx, enum probe_system system, int pid)
 {
 	struct pipeline *p = ctx;
 	int r = probe_attach_server(p->probe, system, pid);
 
+	if (p->opts.files) {
+		filewatch_server(p->opts.files,
+				 system == PROBE_POSTGRESQL ? ROLLCALL__SYSTEM__postgresql :
+							      ROLLCALL__SYSTEM__mariadb,
+				 pid);
+		files_sync(p, host_boottime());
+	}
 	if (r == 0)
 		log_info("database server attached: process %d", pid);
 }
@@ -166,6 +196,24 @@ static void on_exec(struct pipeline *p, Rollcall__Event *ev)
 	process_event(p, ev, ev->exec->task->tgid);
 	if (p->probe && discover_system(ev->exec->exe, &system) == 0)
 		server_attach(p, system, (int)ev->exec->task->tgid);
+}
+
+/* Names the tables that the file holds. */
+static void on_file_read(struct pipeline *p, Rollcall__Event *ev)
+{
+	const Rollcall__Inode *inode = ev->file_read->inode;
+	uint64_t mask = p->opts.files && inode ?
+				filewatch_match(p->opts.files, inode->dev, inode->ino) : 0;
+	char *tables = ev->file_read->tables;
+
+	for (unsigned i = 0; i < watch_count(p->opts.watch) && tables; i++)
+		if (mask & 1ull << i)
+			tables = arena_printf(p->arena, "%s%s%s", tables, *tables ? " " : "",
+					      watch_table_name(p->opts.watch, i));
+	if (tables)
+		ev->file_read->tables = tables;
+	process_event(p, ev, ev->file_read->task->tgid);
+	findings_event(p->findings, p->arena, ev);
 }
 
 static void handle(struct pipeline *p, Rollcall__Event *ev)
@@ -183,8 +231,7 @@ static void handle(struct pipeline *p, Rollcall__Event *ev)
 			     ev->exit);
 		break;
 	case ROLLCALL__EVENT__KIND_FILE_READ:
-		process_event(p, ev, ev->file_read->task->tgid);
-		findings_event(p->findings, p->arena, ev);
+		on_file_read(p, ev);
 		break;
 	default:
 		sessions_record(p->sessions, p->arena, ev);
@@ -267,6 +314,8 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 
 	host_clock(p->opts.host);
 	losses(p, probe);
+	if (watch_take_stale(p->opts.watch) || now - p->files_time >= MINUTE)
+		files_sync(p, now);
 	if (!p->summary_time)
 		p->summary_time = now;
 	if (last || now - p->summary_time >= MINUTE) {
@@ -288,8 +337,12 @@ void pipeline_flush(struct pipeline *p)
 
 int pipeline_attach(struct pipeline *p, struct probe *probe)
 {
+	int r;
+
 	p->probe = probe;
-	return discover_running(server_attach, p);
+	r = discover_running(server_attach, p);
+	files_sync(p, host_boottime());
+	return r;
 }
 
 struct pipeline *pipeline_new(const struct pipeline_opts *opts)

@@ -8,6 +8,7 @@
 #include "sensor/derive/finding.h"
 
 struct control;
+struct filewatch;
 struct host;
 struct pipeline;
 struct probe;
@@ -18,6 +19,7 @@ struct watch;
 struct pipeline_opts {
 	struct host *host;
 	struct watch *watch;
+	struct filewatch *files; /* NULL: physical reads are not watched */
 	struct proctab *processes;
 	struct spool *spool;     /* NULL: events are not kept */
 	struct control *control; /* NULL: no local watchers */
