@@ -12,14 +12,12 @@
  * need a mounted tracefs. Nothing but the number is looked at for calls of no interest.
  */
 #include "emit.h"
+#include "path.h"
 #include "task.h"
 
 #define O_ACCMODE 03
 #define O_WRONLY 01
 #define O_PATH 010000000
-#define PATH_MAX 1024
-#define PATH_NAME_MAX 256
-#define PATH_DEPTH 40
 #define TS_COMPAT 2
 
 /* As user/sensor/watch.h declares it. */
@@ -68,8 +66,8 @@ struct file_scratch {
 	__u32 busy;
 	__u32 pad;
 	struct rec_file_read rec;
-	char path[PATH_MAX];
-	char backward[PATH_MAX + PATH_NAME_MAX]; /* room so that a bounded copy cannot run over */
+	__u8 tail[PATH_MAX]; /* right behind rec */
+	struct path_buf path;
 };
 
 #define FILE_SCRATCH_SLOTS 16
@@ -98,74 +96,18 @@ static __always_inline struct file_scratch *file_scratch_claim(void)
 	return NULL;
 }
 
-/* One step towards the root, into the file system a mount hides when at its top. */
-static __always_inline bool path_up(struct dentry **dentry, struct vfsmount **mnt)
-{
-	struct mount *mount, *parent;
-
-	if (*dentry != BPF_CORE_READ(*mnt, mnt_root)) {
-		*dentry = BPF_CORE_READ(*dentry, d_parent);
-		return true;
-	}
-	mount = (void *)*mnt - bpf_core_field_offset(struct mount, mnt);
-	parent = BPF_CORE_READ(mount, mnt_parent);
-	if (mount == parent)
-		return false;
-	*dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-	*mnt = (void *)parent + bpf_core_field_offset(struct mount, mnt);
-	return true;
-}
-
-/* Puts "/name" in front of what begins at pos. Returns the new beginning. */
-static __always_inline __u32 path_prepend(struct file_scratch *s, __u32 pos, struct dentry *dentry)
-{
-	const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
-	__u32 len = BPF_CORE_READ(dentry, d_name.len);
-
-	if (len >= PATH_NAME_MAX || pos > PATH_MAX || pos < len + 1)
-		return 0;
-	pos -= len;
-	if (pos > PATH_MAX || bpf_probe_read_kernel(s->backward + pos, len, name))
-		return 0;
-	pos--;
-	if (pos >= PATH_MAX)
-		return 0;
-	s->backward[pos] = '/';
-	return pos;
-}
-
-/* The absolute path of a file, in the scratch; its length. What does not fit is cut in front. */
-static __always_inline __u32 path_walk(struct file_scratch *s, struct file *file)
-{
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-	struct vfsmount *mnt = BPF_CORE_READ(file, f_path.mnt);
-	__u32 pos = PATH_MAX, n;
-
-	for (int i = 0; i < PATH_DEPTH; i++) {
-		bool named = dentry != BPF_CORE_READ(mnt, mnt_root);
-		__u32 before = named ? path_prepend(s, pos, dentry) : pos;
-
-		if (!before)
-			break;
-		pos = before;
-		if (!path_up(&dentry, &mnt))
-			break;
-	}
-	n = PATH_MAX - pos;
-	if (pos > PATH_MAX || n > PATH_MAX || bpf_probe_read_kernel(s->path, n, s->backward + pos))
-		return 0;
-	return n;
-}
-
 static __always_inline void file_emit(struct file_scratch *s, struct file *file)
 {
-	__u32 n = path_walk(s, file);
+	__u32 n = path_fill(&s->path, &file->f_path), at = s->path.pos;
 
+	barrier_var(at);
+	at &= PATH_MAX - 1;
+	if (n > PATH_MAX || bpf_probe_read_kernel(s->tail, n, s->path.bytes + at))
+		n = 0;
 	s->rec.path.off = sizeof(s->rec);
 	s->rec.path.len = n;
-	s->rec.path.orig = n;
-	if (n <= PATH_MAX)
-		emit(LANE_CRIT, &s->rec, sizeof(s->rec) + n, KIND_file_read, true);
+	s->rec.path.orig = n + s->path.cut;
+	emit(LANE_CRIT, &s->rec, sizeof(s->rec) + n, KIND_file_read, true);
 }
 
 /* A watched file was opened: reports it unless the database server did that, or only to write. */
@@ -190,10 +132,7 @@ static __always_inline void file_opened(struct file *file)
 		return;
 	}
 	task_fill(&s->rec.task, task);
-	s->rec.inode.ino = key.ino;
-	s->rec.inode.dev = key.dev;
-	s->rec.inode.mode = BPF_CORE_READ(inode, i_mode);
-	s->rec.inode.size = BPF_CORE_READ(inode, i_size);
+	inode_fill(&s->rec.inode, inode);
 	s->rec.flags = flags;
 	file_emit(s, file);
 	__sync_val_compare_and_swap(&s->busy, 1, 0);
