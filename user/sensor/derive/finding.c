@@ -275,6 +275,9 @@ static int finding_emit(struct findings *f, struct arena *a, const Rollcall__Eve
 		m->db = db;
 		m->tables = db->tables;
 		m->n_tables = db->n_tables;
+	} else if (ev->kind_case == ROLLCALL__EVENT__KIND_FILE_READ && *ev->file_read->tables) {
+		m->tables = arena_copy(a, &ev->file_read->tables, sizeof(*m->tables));
+		m->n_tables = m->tables ? 1 : 0;
 	}
 	out->time = ev->time;
 	out->process = ev->process;
