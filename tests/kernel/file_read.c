@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -135,6 +136,29 @@ static int open_handle(void)
 	return open_by_handle_at(root, &h.h, O_RDONLY) < 0;
 }
 
+/*
+ * open(2) of i386, which a 64-bit program may call too: its number means fstat on x86-64. A
+ * kernel without 32-bit support has no such way in, and the plain call stands in for it.
+ */
+static int open_compat(void)
+{
+#if defined(__x86_64__)
+	char *path = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	long fd = 5;
+
+	strcpy(path, at("data"));
+	if (access("/proc/sys/abi/vsyscall32", F_OK) == 0) {
+		__asm__ volatile("int $0x80"
+				 : "+a"(fd)
+				 : "b"(path), "c"(O_RDONLY), "d"(0)
+				 : "memory", "r8", "r9", "r10", "r11");
+		return fd < 0;
+	}
+#endif
+	return open_old();
+}
+
 static const struct {
 	const char *name;
 	int (*open)(void);
@@ -149,6 +173,7 @@ static const struct {
 	{ "open_by_handle_at", open_handle, "data" },
 	{ "read and write", open_rdwr, "data" },
 	{ "plain openat", open_old, "data" },
+	{ "32-bit open", open_compat, "data" },
 	{ "write only", open_write, NULL },
 	{ "O_PATH alone", open_path, NULL },
 	{ "another file", open_other, NULL },
