@@ -139,6 +139,12 @@ static int file_add(struct filewatch *f, const char *path, uint64_t mask, struct
 
 /* ---- where files are known from ---- */
 
+/* A name without a schema is good for one with it. */
+static bool schema_same(const char *a, const char *b)
+{
+	return !*a || !*b || !strcmp(a, b);
+}
+
 static uint64_t table_mask(const struct watch *w, const struct watchname *name)
 {
 	uint64_t mask = 0;
@@ -147,8 +153,8 @@ static uint64_t table_mask(const struct watch *w, const struct watchname *name)
 		const struct watchname *t = watch_table(w, i);
 
 		if (resolved_same_system(t->system, name->system) &&
-		    !strcmp(t->database, name->database) && !strcmp(t->schema, name->schema) &&
-		    !strcmp(t->table, name->table))
+		    !strcmp(t->database, name->database) &&
+		    schema_same(t->schema, name->schema) && !strcmp(t->table, name->table))
 			mask |= 1ull << i;
 	}
 	return mask;
