@@ -12,8 +12,6 @@
 #include "lib/event.h"
 #include "lib/log.h"
 #include "lib/record.h"
-#include "lib/spool.h"
-#include "sensor/control.h"
 #include "sensor/derive/session.h"
 #include "sensor/derive/summary.h"
 #include "sensor/discover.h"
@@ -51,30 +49,15 @@ static void event_id(struct pipeline *p, Rollcall__Event *ev)
 				      (unsigned long long)++p->seq);
 }
 
-static enum spool_class event_class(const Rollcall__Event *ev)
-{
-	switch (ev->kind_case) {
-	case ROLLCALL__EVENT__KIND_DB_SUMMARY:
-	case ROLLCALL__EVENT__KIND_DB_PROGRESS:
-		return SPOOL_BULK;
-	default:
-		return SPOOL_CRIT;
-	}
-}
-
 static void event_out(struct pipeline *p, Rollcall__Event *ev)
 {
 	ev->host = p->opts.host->name;
 	ev->time = host_realtime(p->opts.host, ev->time);
-	if (p->opts.spool)
-		spool_append(p->opts.spool, event_class(ev), ev);
 	event_id(p, ev);
 	if (p->opts.json) {
 		event_json(p->opts.json, ev);
 		fputc('\n', p->opts.json);
 	}
-	if (p->opts.control)
-		control_publish(p->opts.control, ev);
 }
 
 /* Findings come back here with the wall-clock time of the event they rest on. */
@@ -251,6 +234,18 @@ void pipeline_record(void *ctx, const void *record, size_t size)
 	arena_reset(p->arena);
 }
 
+void pipeline_seed(void *ctx, const void *record, size_t size)
+{
+	struct pipeline *p = ctx;
+	Rollcall__Event *ev;
+	unsigned truncated;
+
+	if (record_decode(p->arena, record, size, &ev, &truncated) == 0 &&
+	    ev->kind_case == ROLLCALL__EVENT__KIND_EXEC)
+		proctab_exec(p->opts.processes, ev->time, ev->exec);
+	arena_reset(p->arena);
+}
+
 /* ---- what no record made ---- */
 
 void pipeline_emit(struct pipeline *p, Rollcall__Event *ev)
@@ -331,8 +326,6 @@ void pipeline_flush(struct pipeline *p)
 {
 	if (p->opts.json)
 		fflush(p->opts.json);
-	if (p->opts.spool)
-		spool_flush(p->opts.spool);
 }
 
 int pipeline_attach(struct pipeline *p, struct probe *probe)

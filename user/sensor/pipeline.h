@@ -7,13 +7,11 @@
 
 #include "sensor/derive/finding.h"
 
-struct control;
 struct filewatch;
 struct host;
 struct pipeline;
 struct probe;
 struct proctab;
-struct spool;
 struct watch;
 
 struct pipeline_opts {
@@ -21,8 +19,6 @@ struct pipeline_opts {
 	struct watch *watch;
 	struct filewatch *files; /* NULL: physical reads are not watched */
 	struct proctab *processes;
-	struct spool *spool;     /* NULL: events are not kept */
-	struct control *control; /* NULL: no local watchers */
 	FILE *json;              /* NULL: not printed */
 	struct finding_thresholds thresholds;
 	uint32_t sessions_max;
@@ -35,6 +31,9 @@ void pipeline_freep(struct pipeline **p);
 
 /* A kernel record; `ctx` is the pipeline (probe_record_fn). */
 void pipeline_record(void *ctx, const void *record, size_t size);
+
+/* An Exec record of a process that ran before the sensor: known, but no event. */
+void pipeline_seed(void *ctx, const void *record, size_t size);
 
 /* An event made elsewhere (ready, coverage, gap). Time is CLOCK_BOOTTIME. */
 void pipeline_emit(struct pipeline *p, Rollcall__Event *ev);
