@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # `rollcall setup database` against a private PostgreSQL and a private MariaDB: what it writes must
-# agree with what the servers and the file system say. Runs as root; leaves nothing behind.
+# agree with what the servers and the file system say, and the sensor must then report who reads
+# the tables' files. Runs as root; leaves nothing behind.
 set -u
 rollcall=$(realpath "${ROLLCALL:-build/rollcall}")
 dir=$(mktemp -d /tmp/setup_database.XXXXXX)
+sensor=$(realpath "${ROLLCALL_SENSOR:-build/rollcall-sensor}")
 out=$dir/database.json
 passed=0
 failed=0
@@ -15,6 +17,7 @@ hr=hr$$
 mdm=mdm$$
 
 cleanup() {
+	[ -n "${watcher:-}" ] && kill "$watcher" && wait "$watcher"
 	[ -f "$dir/pg/postmaster.pid" ] && kill -INT "$(head -1 "$dir/pg/postmaster.pid")"
 	[ -n "${maria:-}" ] && kill "$maria" && wait "$maria"
 	for _ in $(seq 50); do [ -f "$dir/pg/postmaster.pid" ] || break; sleep 0.1; done
@@ -176,10 +179,51 @@ test_together_and_errors() {
 	check "not root" "$(grep -c "must be run as root" "$dir/err")" 1
 }
 
+reads() { # FILE: who opened it, as the sensor saw it
+	jq -r --arg p "$1" 'select(.event=="file_read" and .path==$p)|"\(.process.exe) \(.tables)"' \
+		"$dir/events" | sort -u | paste -sd,
+}
+
+test_physical() {
+	local heap ibd cat
+	cat=$(realpath "$(command -v cat)")
+	setup --watch postgresql:$hr.staff --watch mariadb:$mdm.staff
+	heap=$(j '[.tables[0].files[]|select(.kind=="heap")][0].path')
+	ibd=$dir/maria/$mdm/staff.ibd
+	"$sensor" --stdout --resolved "$out" --watch postgresql:$hr.staff \
+		--watch mariadb:$mdm.staff --watch mariadb:$mdm.my >"$dir/events" 2>"$dir/sensor.log" &
+	watcher=$!
+	for _ in $(seq 100); do grep -q '"event":"ready"' "$dir/events" && break; sleep 0.1; done
+	cat "$heap" "$ibd" "$dir/maria/$mdm/my.MYD" "$dir/maria/$mdm/other.ibd" >/dev/null
+	ln "$heap" "$dir/innocent" && cp "$dir/innocent" "$dir/copy"
+	sql "select count(*) from staff" >/dev/null
+	sql "vacuum staff"
+	msql "select count(*) from $mdm.staff; flush tables; select max(name) from $mdm.staff;
+		alter table $mdm.staff add column x int, algorithm=copy" >/dev/null
+	sleep 2
+	cat "$ibd" "$dir/maria/$mdm/my.MYD" >/dev/null
+	sleep 1
+	kill "$watcher" && wait "$watcher"
+	watcher=
+	check "physical: heap" "$(reads "$heap")" "$cat $hr.staff"
+	check "physical: tablespace" "$(reads "$ibd")" "$cat $mdm.staff"
+	check "physical: a file that setup did not resolve" "$(reads "$dir/maria/$mdm/my.MYD")" \
+		"$cat $mdm.my"
+	check "physical: hard link" "$(reads "$dir/innocent")" "$(realpath "$(command -v cp)") $hr.staff"
+	check "physical: another table" "$(reads "$dir/maria/$mdm/other.ibd")" ""
+	check "physical: the servers are left alone" "$(jq -r 'select(.event=="file_read")|.process.exe' \
+		"$dir/events" | grep -c -e postgres -e mariadbd)" 0
+	check "physical: again after ALTER TABLE" "$(jq -r --arg p "$ibd" \
+		'select(.event=="file_read" and .path==$p).inode.ino' "$dir/events" | sort -u | wc -l)" 2
+	check "physical: finding" "$(jq -r 'select(.event=="finding").tables[]?' "$dir/events" |
+		grep -c "$hr.staff" | sed 's/[1-9][0-9]*/some/')" some
+}
+
 start_servers
 make_schema
 test_postgresql
 test_mariadb
 test_together_and_errors
+test_physical
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
