@@ -14,6 +14,7 @@
 #include "lib/clean.h"
 #include "lib/log.h"
 #include "lib/resolved.h"
+#include "sensor/filewatch.h"
 #include "sensor/host.h"
 #include "sensor/pipeline.h"
 #include "sensor/probe.h"
@@ -28,6 +29,7 @@ struct args {
 	const char *host;
 	const char *resolved;
 	struct watch *watch;
+	struct filewatch *files;
 };
 
 struct sensor {
@@ -116,7 +118,8 @@ static int resolved_load(const struct args *args)
 		return 0;
 	if (r < 0)
 		return log_error(r, "%s: cannot be used: %s", path, why);
-	return watch_resolve(args->watch, res);
+	r = watch_resolve(args->watch, res);
+	return r < 0 ? r : filewatch_resolve(args->files, res);
 }
 
 static int signals_open(void)
@@ -146,6 +149,7 @@ static int sensor_init(struct sensor *s, const struct args *args)
 	s->pipeline = pipeline_new(&(struct pipeline_opts){
 		.host = &s->host,
 		.watch = s->watch,
+		.files = args->files,
 		.processes = s->processes,
 		.json = stdout,
 		.thresholds = {
@@ -244,12 +248,13 @@ static void sensor_fini(struct sensor *s)
 int main(int argc, char **argv)
 {
 	_cleanup_(watch_freep) struct watch *watch = watch_new();
-	struct args args = { .watch = watch };
+	_cleanup_(filewatch_freep) struct filewatch *files = filewatch_new(watch);
+	struct args args = { .watch = watch, .files = files };
 	struct sensor s = { .signals = -1 };
 	int r;
 
 	log_open("rollcall-sensor", LOG_LEVEL_INFO);
-	if (!watch)
+	if (!watch || !files)
 		return log_error(-ENOMEM, "cannot start"), 1;
 	r = args_parse(argc, argv, &args);
 	if (r)
