@@ -46,10 +46,10 @@ struct db_totals {
 /* Tells one server binary from another: set by user space, chosen by the uprobe's cookie. */
 struct db_binary {
 	__s64 debug_query_string; /* PostgreSQL: address minus that of secure_write; 0 unknown */
-	__u32 thd_security_ctx;   /* MariaDB: offset of THD::security_ctx; 0 unknown */
-	__u32 security_ctx_user;
-	__u32 thd_db;
-	__u32 thd_thread_id;
+	__u32 thd_vio;            /* MariaDB: offset of THD::net, whose first field is the Vio */
+	__u32 thd_security_ctx;   /* offset of the pointer THD::security_ctx */
+	__u32 security_ctx_user;  /* offset of the pointer Security_context::user */
+	__u32 thd_db;             /* offset of THD::db, a LEX_CSTRING */
 };
 
 struct {

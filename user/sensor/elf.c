@@ -58,3 +58,44 @@ int elf_symbol_value(const char *path, const char *name, uint64_t *ret_value)
 	}
 	return -ENOENT;
 }
+
+/* Where in the file an address is loaded from. */
+static int file_offset(Elf *e, uint64_t addr, uint64_t *ret)
+{
+	size_t n;
+
+	if (elf_getphdrnum(e, &n) < 0)
+		return -EBADMSG;
+	for (size_t i = 0; i < n; i++) {
+		GElf_Phdr ph;
+
+		if (!gelf_getphdr(e, (int)i, &ph) || ph.p_type != PT_LOAD)
+			continue;
+		if (addr >= ph.p_vaddr && addr - ph.p_vaddr < ph.p_filesz) {
+			*ret = addr - ph.p_vaddr + ph.p_offset;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int elf_symbol_code(const char *path, const char *name, unsigned char *buf, size_t size)
+{
+	_cleanup_(closep) int fd = -1;
+	_cleanup_(elfp) Elf *e = NULL;
+	uint64_t addr, off;
+	int r = elf_symbol_value(path, name, &addr);
+
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	e = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	if (!e)
+		return -EBADMSG;
+	r = file_offset(e, addr, &off);
+	if (r < 0)
+		return r;
+	return pread(fd, buf, size, (off_t)off) == (ssize_t)size ? 0 : -EBADMSG;
+}

@@ -18,6 +18,7 @@
 #include "lib/log.h"
 #include "rollcall.skel.h"
 #include "sensor/elf.h"
+#include "sensor/mariadb_offsets.h"
 
 #define BINARIES_MAX 64
 #define EVENTS_MAX 64
@@ -26,10 +27,7 @@
 /* As bpf/db.h declares it. */
 struct db_binary {
 	int64_t debug_query_string;
-	uint32_t thd_security_ctx;
-	uint32_t security_ctx_user;
-	uint32_t thd_db;
-	uint32_t thd_thread_id;
+	struct mariadb_offsets mariadb;
 };
 
 struct lane_count {
@@ -302,10 +300,17 @@ static int binary_describe(struct probe *p, enum probe_system system, const char
 {
 	struct db_binary b = {};
 	uint64_t text, data;
+	int r;
 
 	if (system == PROBE_POSTGRESQL && elf_symbol_value(path, "secure_write", &text) == 0 &&
 	    elf_symbol_value(path, "debug_query_string", &data) == 0)
 		b.debug_query_string = (int64_t)(data - text);
+	if (system == PROBE_MARIADB) {
+		r = mariadb_offsets_read(path, &b.mariadb);
+		if (r < 0)
+			return log_warn(r, "probe: %s: this build's THD cannot be read; "
+					   "its sessions are not seen", path);
+	}
 	return bpf_map__update_elem(p->skel->maps.db_binaries, &cookie, sizeof(cookie), &b,
 				    sizeof(b), BPF_ANY);
 }

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The server's half of the MySQL protocol, walked by packet headers with constant state.
+ * Capabilities are inferred from the stream, so the client's side need not be seen. Compiled into
+ * the probe and, for tests and fuzzing, into user space: the includer supplies the my_on_*()
+ * functions. Facts: MariaDB manual, "Client/Server Protocol: Result Set Packets".
+ */
+#pragma once
+
+#define MY_HEADER 4
+#define MY_HEAD_MAX 24 /* of a payload: OK is 00, two length-encoded numbers, status, warnings */
+#define MY_PACKET_MAX 0xffffff
+
+#define MY_STATUS_MORE_RESULTS 0x0008
+#define MY_STATUS_CURSOR 0x0040
+#define MY_STATUS_LAST_ROW 0x0080
+
+enum my_command {
+	COM_QUIT = 0x01,
+	COM_INIT_DB = 0x02,
+	COM_QUERY = 0x03,
+	COM_STATISTICS = 0x09,
+	COM_CHANGE_USER = 0x11,
+	COM_BINLOG_DUMP = 0x12,
+	COM_STMT_PREPARE = 0x16,
+	COM_STMT_EXECUTE = 0x17,
+	COM_STMT_SEND_LONG_DATA = 0x18,
+	COM_STMT_CLOSE = 0x19,
+	COM_STMT_RESET = 0x1a,
+	COM_STMT_FETCH = 0x1c,
+	COM_BINLOG_DUMP_GTID = 0x1e,
+	COM_RESET_CONNECTION = 0x1f,
+	COM_STMT_BULK_EXECUTE = 0xfa,
+};
+
+enum my_phase {
+	MY_DONE,  /* the answer is complete, or no command was seen yet */
+	MY_FIRST, /* the first packet of a result */
+	MY_COLUMNS,
+	MY_AFTER_COLUMNS, /* an EOF packet, unless the client has DEPRECATE_EOF */
+	MY_ROWS,
+	MY_RAW,     /* bytes only: binlog, statistics */
+	MY_PREPARE, /* the answer to COM_STMT_PREPARE */
+};
+
+struct my_session {
+	__u64 conn;
+	__u64 skip; /* bytes left of the present packet */
+	__u32 length;
+	__u32 columns_left;
+	__u32 columns_bytes; /* sent so far of this result's definitions */
+	__u32 group, index;  /* command number, result in it */
+	__u32 stmt_id;
+	__u32 binary;
+	__u8 phase;
+	__u8 have; /* bytes held in head */
+	__u8 continued; /* the present packet goes on in the next one (0xffffff rule) */
+	__u8 adopted;
+	__u8 head[MY_HEADER + MY_HEAD_MAX + 4];
+	struct db_result result;
+	struct db_totals totals;
+};
+
+struct my_walk {
+	struct my_session *s;
+	struct db_scratch *scratch;
+	const __u8 *window;
+	__u64 user;
+	__u64 left;
+	__u32 off, end;
+	__u32 columns_from; /* where in the window column definitions began; MY_NOWHERE */
+};
+
+#define MY_NOWHERE 0xffffffffu
+
+static void my_on_columns(struct my_walk *w, __u32 off, __u32 n);
+static void my_on_prepared(struct my_walk *w);
+static void my_on_end(struct my_walk *w, enum rec_end end);
+
+/* A length-encoded number at head[*at]; *at past it. */
+static __always_inline __u64 my_lenenc(const struct my_session *s, __u32 *at)
+{
+	__u32 i = *at & 31;
+	__u8 first = s->head[i];
+	__u32 size = first < 0xfb ? 0 : first == 0xfc ? 2 : first == 0xfd ? 3 : 8;
+	__u64 n = 0;
+
+	*at += 1 + size;
+	if (!size)
+		return first;
+	for (__u32 k = 0; k < 8; k++)
+		if (k < size)
+			n |= (__u64)s->head[(i + 1 + k) & 31] << (8 * k);
+	return n;
+}
+
+/* EOF is FE, warnings, status; OK (also with FE in front) has two numbers before the status. */
+static __always_inline __u16 my_status(struct my_session *s, __u32 length)
+{
+	__u32 at = MY_HEADER + 1;
+
+	if (s->head[MY_HEADER] == 0xfe && length == 5)
+		return s->head[MY_HEADER + 3] | s->head[MY_HEADER + 4] << 8;
+	s->result.affected = my_lenenc(s, &at);
+	my_lenenc(s, &at);
+	return s->head[at & 31] | s->head[(at + 1) & 31] << 8;
+}
+
+static __always_inline void my_end(struct my_walk *w, enum rec_end end, __u16 status)
+{
+	struct my_session *s = w->s;
+
+	s->result.status = status;
+	my_on_end(w, end);
+	s->phase = status & MY_STATUS_MORE_RESULTS ? MY_FIRST : MY_DONE;
+}
+
+static __always_inline void my_first(struct my_walk *w, __u32 length)
+{
+	struct my_session *s = w->s;
+	__u8 first = s->head[MY_HEADER];
+	__u32 at = MY_HEADER, columns;
+
+	db_result_begin(&s->result);
+	if (first == 0x00) {
+		my_end(w, End_complete, my_status(s, length));
+	} else if (first == 0xff) {
+		/* Error 0xffff is a progress report (MARIADB_CLIENT_PROGRESS). */
+		if (s->head[MY_HEADER + 1] != 0xff || s->head[MY_HEADER + 2] != 0xff)
+			my_end(w, End_failed, 0);
+	} else if (first != 0xfb && first != 0xfe) { /* LOCAL INFILE, authentication switch */
+		columns = my_lenenc(s, &at);
+		/* One byte more says whether definitions follow (CACHE_METADATA). */
+		s->columns_left = columns;
+		s->columns_bytes = 0;
+		s->phase = MY_COLUMNS;
+		if (length == at - MY_HEADER + 1 && !s->head[at & 31])
+			s->phase = MY_AFTER_COLUMNS;
+	}
+}
+
+static __always_inline void my_row(struct my_walk *w, __u32 length)
+{
+	struct my_session *s = w->s;
+	__u8 first = s->head[MY_HEADER];
+
+	if (length && first == 0xff) {
+		my_end(w, End_failed, 0);
+	} else if (length && first == 0xfe && length < MY_PACKET_MAX) {
+		__u16 status = my_status(s, length);
+
+		/* A slice of a cursor, unless it was the last. */
+		my_end(w, status & MY_STATUS_CURSOR && !(status & MY_STATUS_LAST_ROW) ?
+				  End_suspended : End_complete, status);
+	} else {
+		s->result.rows++;
+		if (length > s->result.max_row)
+			s->result.max_row = length;
+	}
+}
+
+static __always_inline void my_after_columns(struct my_walk *w, __u32 length)
+{
+	struct my_session *s = w->s;
+	__u16 status;
+
+	s->phase = MY_ROWS;
+	if (s->head[MY_HEADER] != 0xfe || length != 5) {
+		my_row(w, length);
+		return;
+	}
+	status = my_status(s, length);
+	if (status & MY_STATUS_CURSOR)
+		my_end(w, End_suspended, status);
+}
+
+static __always_inline void my_prepared(struct my_walk *w)
+{
+	struct my_session *s = w->s;
+
+	if (s->head[MY_HEADER] == 0x00) {
+		s->stmt_id = s->head[5] | s->head[6] << 8 | s->head[7] << 16 |
+			     (__u32)s->head[8] << 24;
+		my_on_prepared(w);
+	}
+	s->phase = MY_DONE;
+}
+
+/* How many payload bytes decide what a packet is. */
+static __always_inline __u32 my_need(const struct my_session *s, __u32 length)
+{
+	__u32 need = s->phase == MY_ROWS ? 1 : s->phase == MY_COLUMNS || s->phase == MY_RAW ||
+						       s->phase == MY_DONE ? 0 : MY_HEAD_MAX;
+
+	if (s->phase == MY_ROWS && s->have > MY_HEADER && s->head[MY_HEADER] >= 0xfe &&
+	    length < MY_PACKET_MAX)
+		need = MY_HEAD_MAX;
+	return need < length ? need : length;
+}
+
+static __always_inline void my_packet(struct my_walk *w, __u32 length)
+{
+	struct my_session *s = w->s;
+	bool continuation = s->continued;
+
+	s->continued = length == MY_PACKET_MAX;
+	if (s->phase == MY_DONE)
+		return;
+	s->result.bytes += length + MY_HEADER;
+	if (continuation)
+		return;
+	switch (s->phase) {
+	case MY_FIRST:
+		if (length)
+			my_first(w, length);
+		break;
+	case MY_COLUMNS:
+		if (--s->columns_left == 0)
+			s->phase = MY_AFTER_COLUMNS;
+		break;
+	case MY_AFTER_COLUMNS:
+		my_after_columns(w, length);
+		break;
+	case MY_ROWS:
+		my_row(w, length);
+		break;
+	case MY_PREPARE:
+		my_prepared(w);
+		break;
+	}
+}
+
+static __always_inline __u32 my_length(const struct my_session *s)
+{
+	return s->head[0] | s->head[1] << 8 | (__u32)s->head[2] << 16;
+}
+
+/*
+ * Collects a packet's header and the payload bytes that decide what it is: all at once when the
+ * window holds them, else one byte a step. True when they are complete.
+ */
+static __always_inline bool my_head(struct my_walk *w, __u32 *ret_length)
+{
+	struct my_session *s = w->s;
+	__u32 off = w->off, have = s->have, need;
+
+	if (off >= DB_WINDOW)
+		return false;
+	if (!have && off + MY_HEADER + MY_HEAD_MAX <= w->end) {
+		bpf_probe_read_kernel(s->head, MY_HEADER + MY_HEAD_MAX, w->window + off);
+		s->have = MY_HEADER + 1;
+		*ret_length = my_length(s);
+		need = MY_HEADER + my_need(s, *ret_length);
+		s->have = need;
+		w->off = off + need;
+		return true;
+	}
+	if (have < MY_HEADER + MY_HEAD_MAX) {
+		s->have = have + 1;
+		barrier_var(have);
+		s->head[have & 31] = w->window[off];
+		w->off = off + 1;
+	}
+	if (s->have < MY_HEADER)
+		return false;
+	*ret_length = my_length(s);
+	return s->have >= MY_HEADER + my_need(s, *ret_length);
+}
+
+/* Hands out the definitions that this window holds, packet headers included. */
+static __always_inline void my_columns_flush(struct my_walk *w)
+{
+	__u32 from = w->columns_from, n = w->off - from;
+
+	w->columns_from = MY_NOWHERE;
+	if (from >= w->off || w->s->columns_bytes >= DB_TEXT_MAX)
+		return;
+	my_on_columns(w, from, n);
+	w->s->columns_bytes += n;
+}
+
+/* One step: header bytes, or what the window holds of a body. Nonzero: the window is used up. */
+static __always_inline int my_step(struct my_walk *w)
+{
+	struct my_session *s = w->s;
+	__u32 off = w->off, n, length;
+
+	if (w->columns_from != MY_NOWHERE &&
+	    (off >= w->end || (s->phase != MY_COLUMNS && !s->skip)))
+		my_columns_flush(w);
+	if (off >= w->end || off >= DB_WINDOW)
+		return 1;
+	if (s->phase == MY_COLUMNS && w->columns_from == MY_NOWHERE)
+		w->columns_from = off;
+	if (s->skip) {
+		n = w->end - off;
+		n = n > s->skip ? s->skip : n;
+		s->skip -= n;
+		w->off = off + n;
+		return 0;
+	}
+	if (!my_head(w, &length))
+		return 0;
+	s->skip = length + MY_HEADER - s->have;
+	s->have = 0;
+	my_packet(w, length);
+	return 0;
+}
