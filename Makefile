@@ -26,7 +26,7 @@ SRC_aggregator := $(shell find user/aggregator -name '*.c')
 SRC_cli        := $(wildcard user/cli/*.c)
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o) $(PROTO_C:%.c=%.o)
 BPF_OBJ   := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c))
-PROGRAMS  := $(B)/rollcall-sensor $(B)/rollcall-aggregator $(B)/rollcall
+PROGRAMS  := $(B)/rollcall-sensor $(B)/rollcall $(if $(SRC_aggregator),$(B)/rollcall-aggregator)
 UNIT      := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 KTESTS    := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/kernel/*.c))
 E2E_PROGS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/e2e/*.c tests/bench/*.c))
