@@ -7,7 +7,7 @@ CLANG     ?= clang
 PREFIX    ?= /usr
 CFLAGS    ?= -O2 -g
 WARN      := -Wall -Wextra -Wshadow -Wcast-qual -Wmissing-prototypes -Wstrict-prototypes -Werror
-ALLCFLAGS  = -std=gnu11 -D_GNU_SOURCE -Iuser -isystem $(B) -I$(B)/proto $(WARN) $(CFLAGS) $(SAN) -MMD -MP
+ALLCFLAGS  = -std=gnu11 -D_GNU_SOURCE -Iuser -isystem $(B) -I$(B)/proto $(WARN) $(CFLAGS) $(SAN) -MD -MP
 LIBS       = -lprotobuf-c -levent -levent_openssl -lssl -lcrypto -lyaml -lz -ljansson
 LIBS_sensor     = -lbpf -lelf -lseccomp -lcap-ng
 LIBS_aggregator = -lsqlite3
@@ -38,7 +38,6 @@ links      = $(shell sed -n '1s|^// links: ||p' $(1))
 .PHONY: all help demo check check-unit check-kernel check-e2e check-style check-kernels check-fresh \
         check-sanitize bench fuzz format install clean build-deps test-deps programs tests
 .DELETE_ON_ERROR:
-.SECONDARY:
 
 all: build-deps
 	$(Q)$(MAKE) --no-print-directory programs

@@ -46,7 +46,7 @@ enum my_phase {
 struct my_session {
 	__u64 conn;
 	__u64 skip; /* bytes left of the present packet */
-	__u32 length;
+	__u64 row_bytes; /* of the present row, which may take several packets */
 	__u32 columns_left;
 	__u32 columns_bytes; /* sent so far of this result's definitions */
 	__u32 group, index;  /* command number, result in it */
@@ -207,8 +207,13 @@ static __always_inline void my_packet(struct my_walk *w, __u32 length)
 	if (s->phase == MY_DONE)
 		return;
 	s->result.bytes += length + MY_HEADER;
-	if (continuation)
+	if (continuation) {
+		s->row_bytes += length;
+		if (s->phase == MY_ROWS && s->row_bytes > s->result.max_row)
+			s->result.max_row = s->row_bytes;
 		return;
+	}
+	s->row_bytes = length;
 	switch (s->phase) {
 	case MY_FIRST:
 		if (length)

@@ -282,6 +282,7 @@ void result_end(struct sessions *s, struct arena *a, uint64_t time, struct sessi
 		ev->db_progress = p;
 	} else {
 		ev->db_result = m;
+		c->rows += db->rows;
 		c->side_seen = k->side_bytes;
 		c->columns.len = 0;
 		if (q && q->ddl)

@@ -117,6 +117,7 @@ static void session_free(struct session *c)
 		command_drop(c);
 	named_clear(&c->prepared);
 	named_clear(&c->portals);
+	script_unref(c->running);
 	free(c->text.data);
 	free(c->columns.data);
 	free(c);
@@ -465,21 +466,34 @@ static void on_columns(struct sessions *s, const Rollcall__DbColumns *k)
 	named_set(&c->prepared, name, cmd ? cmd->script : NULL, 0);
 }
 
+/*
+ * A result whose command was not seen: the text is what the server itself says it runs. Read while
+ * the result streams; at its end the server may have forgotten it.
+ */
+static void session_running(struct sessions *s, struct session *c, const Rollcall__DbEnd *k)
+{
+	if (c->running && (c->running_group != k->group || c->running_index != k->index)) {
+		script_unref(c->running);
+		c->running = NULL;
+	}
+	if (c->running || !k->statement || !*k->statement)
+		return;
+	c->running = script_of(s, c, k->statement, strlen(k->statement));
+	c->running_group = k->group;
+	c->running_index = k->index;
+}
+
 static void on_end(struct sessions *s, struct arena *a, uint64_t time, const Rollcall__DbEnd *k)
 {
 	struct session *c = session_find(s, k->conn);
 	struct command *cmd;
-	struct script *script = NULL;
 
 	if (!c)
 		return;
 	cmd = command_of(c, k->group, k->index);
-	if (!cmd && k->statement && *k->statement)
-		script = script_of(s, c, k->statement, strlen(k->statement));
-	result_end(s, a, time, c, k, cmd, script);
-	script_unref(script);
-	if (k->end != ROLLCALL__END__streaming)
-		c->rows += k->rows;
+	if (!cmd)
+		session_running(s, c, k);
+	result_end(s, a, time, c, k, cmd, cmd ? NULL : c->running);
 }
 
 static void on_close(struct sessions *s, struct arena *a, uint64_t time, const Rollcall__DbClose *k)

@@ -43,6 +43,8 @@ struct session {
 	struct named *prepared, *portals;
 	struct pieces text, columns;
 	uint32_t columns_group, columns_index;
+	struct script *running; /* of a result whose command was not seen */
+	uint32_t running_group, running_index;
 	uint64_t rows;
 	uint64_t side_seen; /* side-channel bytes already reported */
 };
