@@ -13,6 +13,7 @@
 
 #define BUCKETS 1024
 #define EVIDENCE_MAX 32
+#define TABLES_MAX 8 /* named in one finding */
 #define MINUTE (60 * 1000000000ull)
 
 enum rule {
@@ -78,11 +79,15 @@ static const struct {
 /* A finding that may still grow. */
 struct open {
 	uint64_t number; /* 0: none */
-	uint64_t rows, rows_max, bytes;
+	uint64_t rows, bytes;
+	uint64_t told;              /* rows when it was last emitted */
+	uint64_t base, base_bytes;  /* of results that are complete */
 	uint64_t first, last;
 	bool lower_bound;
-	bool dirty; /* grew since it was last emitted */
+	bool streamed; /* told while its result was still streaming */
 	char session[24];
+	unsigned n_tables;
+	char tables[TABLES_MAX][128];
 	unsigned n_evidence;
 	char evidence[EVIDENCE_MAX][48];
 };
@@ -257,6 +262,19 @@ static int finding_fill(struct findings *f, struct arena *a, Rollcall__Finding *
 	return 0;
 }
 
+/* The tables of a finding are those of all its results. */
+static void open_tables(struct open *o, char *const *tables, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned k = 0;
+
+		while (k < o->n_tables && strcmp(o->tables[k], tables[i]) != 0)
+			k++;
+		if (k == o->n_tables && k < TABLES_MAX)
+			snprintf(o->tables[o->n_tables++], sizeof(o->tables[0]), "%s", tables[i]);
+	}
+}
+
 /* `ev`: the event that made it, for its process and its time. */
 static int finding_emit(struct findings *f, struct arena *a, const Rollcall__Event *ev,
 			Rollcall__Db *db, const char *principal, enum rule rule, struct open *o,
@@ -271,19 +289,19 @@ static int finding_emit(struct findings *f, struct arena *a, const Rollcall__Eve
 	rollcall__event__init(out);
 	if (finding_fill(f, a, m, rule, o, status, principal) < 0)
 		return -ENOMEM;
-	if (db) {
-		m->db = db;
-		m->tables = db->tables;
-		m->n_tables = db->n_tables;
-	} else if (ev->kind_case == ROLLCALL__EVENT__KIND_FILE_READ && *ev->file_read->tables) {
-		m->tables = arena_copy(a, &ev->file_read->tables, sizeof(*m->tables));
-		m->n_tables = m->tables ? 1 : 0;
-	}
+	m->db = db;
+	if (db)
+		open_tables(o, db->tables, db->n_tables);
+	else if (ev->kind_case == ROLLCALL__EVENT__KIND_FILE_READ && *ev->file_read->tables)
+		open_tables(o, &ev->file_read->tables, 1);
+	m->tables = arena_alloc(a, TABLES_MAX * sizeof(*m->tables));
+	for (unsigned i = 0; m->tables && i < o->n_tables; i++)
+		m->tables[m->n_tables++] = arena_strdup(a, o->tables[i]);
 	out->time = ev->time;
 	out->process = ev->process;
 	out->kind_case = ROLLCALL__EVENT__KIND_FINDING;
 	out->finding = m;
-	o->dirty = false;
+	o->told = o->rows;
 	f->opts.emit(f->opts.ctx, a, out);
 	return 0;
 }
@@ -302,30 +320,39 @@ static void open_begin(struct findings *f, struct open *o, uint64_t time)
 	o->first = time;
 }
 
-/* A rule about one result: raised while it streams, completed at its end. */
+/*
+ * A rule about one result. Raised while the result streams and completed at its end; further
+ * results of the session grow the same finding, told each time it has doubled and when the
+ * session ends: a cursor that fetches in large slices is one finding.
+ */
 static int result_finding(struct findings *f, struct arena *a, const Rollcall__Event *ev,
 			  Rollcall__Db *db, struct principal_state *p, enum rule rule)
 {
-	bool streaming = ev->kind_case == ROLLCALL__EVENT__KIND_DB_PROGRESS;
+	bool streaming = ev->kind_case == ROLLCALL__EVENT__KIND_DB_PROGRESS, completes, tell;
 	struct open *o = &p->open[rule];
-	bool again = o->number && strcmp(o->session, db->session) == 0;
-	int r;
+	bool again = o->number && strcmp(o->session, db->session) == 0 &&
+		     ev->time < o->last + 10 * MINUTE;
 
-	if (again && streaming)
-		return 0;
 	if (!again) {
 		open_begin(f, o, ev->time - (db->duration < ev->time ? db->duration : 0));
 		snprintf(o->session, sizeof(o->session), "%s", db->session);
 	}
-	o->rows = db->rows;
-	o->bytes = db->bytes;
+	o->rows = o->base + db->rows;
+	o->bytes = o->base_bytes + db->bytes;
 	o->lower_bound = streaming || db->confidence != ROLLCALL__CONFIDENCE__exact;
 	o->last = ev->time;
+	completes = !streaming && o->streamed;
+	tell = !again || completes || o->rows >= 2 * o->told;
+	o->streamed = streaming;
+	if (!streaming) {
+		o->base = o->rows;
+		o->base_bytes = o->bytes;
+	}
+	if (!tell)
+		return 0;
 	open_evidence(o, ev->id);
-	r = finding_emit(f, a, ev, db, p->name, rule, o, again ? "ended" : "new");
-	if (!streaming)
-		o->number = 0;
-	return r;
+	return finding_emit(f, a, ev, db, p->name, rule, o,
+			    !again ? "new" : completes ? "ended" : "updated");
 }
 
 static bool over_result(const struct finding_thresholds *t, const Rollcall__Db *db)
@@ -371,7 +398,6 @@ static int window_finding(struct findings *f, struct arena *a, const Rollcall__E
 		o->bytes += db->bytes;
 		o->last = ev->time;
 		o->lower_bound |= db->confidence != ROLLCALL__CONFIDENCE__exact;
-		o->dirty = true;
 	}
 	total = sum_total(sum, ev->time);
 	if (!threshold || total < threshold)
@@ -446,8 +472,8 @@ static int on_session_end(struct findings *f, struct arena *a, const Rollcall__E
 	for (unsigned r = 0; p && r < RULES; r++) {
 		struct open *o = &p->open[r];
 
-		if (o->number && o->dirty && strcmp(o->session, db->session) == 0 &&
-		    finding_emit(f, a, ev, db, p->name, r, o, "updated") < 0)
+		if (o->number && o->rows != o->told && strcmp(o->session, db->session) == 0 &&
+		    finding_emit(f, a, ev, db, p->name, r, o, "ended") < 0)
 			return -ENOMEM;
 	}
 	return p ? 0 : -ENOMEM;
