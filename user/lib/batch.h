@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// A Batch of the wire: consecutive spooled events, compressed, with the hash chain before and
+// after. Packed by the stream process, opened by the aggregator, which trusts none of it.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/chain.h"
+#include "transport.pb-c.h"
+
+struct arena;
+
+/* Most that a batch's payload may have before compression, and events in it. */
+#define BATCH_RAW_MAX (1u << 20)
+#define BATCH_EVENTS_MAX 8192
+
+/* Compresses `n` events into `batch` (boot, class, first_seq and chains are the caller's). */
+int batch_pack(struct arena *a, const ProtobufCBinaryData *events, size_t n,
+	       Rollcall__Batch *ret_batch);
+
+/*
+ * The events of a batch. Checks every size before it allocates, the count, the sequence numbers
+ * and the chain. -EBADMSG: not what its header says; -EMSGSIZE: above a cap; -ENOMEM.
+ * `known_seq`, `known`: the chain that the caller already holds at a sequence number; when the
+ * batch passes through it, *ret_agrees tells whether it has the same history, else it is true.
+ */
+int batch_open(struct arena *a, struct chain *chain, const Rollcall__Batch *batch,
+	       uint64_t known_seq, const uint8_t known[CHAIN_SIZE], Rollcall__Records **ret_records,
+	       int *ret_agrees);

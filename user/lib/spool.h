@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The spool's writer: events on disk until the aggregator has them. Gives each event its sequence
+// number, per boot and class. One process writes (a lock holds others off); the stream process
+// reads with spool_read.h. Bounded: what was delivered goes first, then bulk, then crit.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct spool;
+
+struct spool_opts {
+	const char *directory; /* made when missing, mode 0750 */
+	const char *boot_id;
+	uint64_t max_bytes;
+	gid_t group;	       /* that may read */
+	uint64_t boottime;     /* ns since boot: where numbers begin in an empty spool */
+};
+
+/* Removed before the aggregator had it: a proven gap. */
+struct spool_trimmed {
+	uint32_t class;
+	uint64_t first_seq, last_seq;
+};
+typedef void (*spool_trimmed_fn)(void *ctx, const struct spool_trimmed *t);
+
+struct spool_lane_status {
+	uint64_t last_seq, acked_seq, trimmed;
+};
+
+struct spool_status {
+	uint64_t bytes, max_bytes, errors;
+	struct spool_lane_status lanes[3]; /* by class */
+};
+
+/* -EAGAIN: another process has the lock. Otherwise what the failing system call said. */
+int spool_open(const struct spool_opts *opts, struct spool **ret_spool);
+struct spool *spool_free(struct spool *s); /* flushes; accepts NULL, returns NULL */
+void spool_freep(struct spool **s);
+
+/* The number that the next event of this class gets. */
+uint64_t spool_next(const struct spool *s, uint32_t class);
+
+/*
+ * Appends one packed event under spool_next()'s number. Kept in memory until spool_flush or until
+ * the buffer is full. -EMSGSIZE: larger than a segment's record may be (no number is used).
+ */
+int spool_append(struct spool *s, uint32_t class, const void *event, size_t size);
+
+/* Hands what is buffered to the kernel: from here on a crash of the sensor loses nothing. */
+int spool_flush(struct spool *s);
+
+/* Onto the disk itself: from here on a power cut loses nothing. */
+int spool_sync(struct spool *s);
+
+/* Removes what the stream process has had acknowledged and what is above the cap. */
+int spool_trim(struct spool *s, spool_trimmed_fn fn, void *ctx);
+
+void spool_status(const struct spool *s, struct spool_status *ret_status);
