@@ -173,13 +173,24 @@ static int address_parse(const char *text, union address *ret_address, int *ret_
 		a.un.sun_family = AF_UNIX;
 		snprintf(a.un.sun_path, sizeof(a.un.sun_path), "%s", text);
 		len = sizeof(a.un);
-		unlink(text);
 	} else if (!strchr(text, ':') || evutil_parse_sockaddr_port(text, &a.any, &len) < 0) {
 		return -EINVAL;
 	}
 	*ret_address = a;
 	*ret_len = len;
 	return 0;
+}
+
+/* A socket that nobody listens at is what a killed process left. */
+static int leftover_remove(const struct sockaddr_un *un)
+{
+	_cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0)
+		return -EADDRINUSE;
+	return unlink(un->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 int loop_listen(struct loop *l, const char *address, loop_accept_fn fn, void *ctx,
@@ -190,6 +201,8 @@ int loop_listen(struct loop *l, const char *address, loop_accept_fn fn, void *ct
 	mode_t mask;
 	int len, r = address_parse(address, &a, &len);
 
+	if (r == 0 && a.any.sa_family == AF_UNIX)
+		r = leftover_remove(&a.un);
 	if (r < 0)
 		return r;
 	w = calloc(1, sizeof(*w));

@@ -274,15 +274,31 @@ static int lane_flush(struct spool *s, uint32_t class)
 
 /* ---- the whole ---- */
 
+int spool_prepare(const char *directory, gid_t group)
+{
+	_cleanup_(closep) int fd = -1;
+	char parent[4096];
+	char *slash;
+
+	snprintf(parent, sizeof(parent), "%s", directory);
+	slash = strrchr(parent, '/');
+	if (slash && slash != parent) {
+		*slash = '\0';
+		if (mkdir(parent, 0755) < 0 && errno != EEXIST)
+			return -errno;
+	}
+	if (mkdir(directory, 0750) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fchown(fd, (uid_t)-1, group) < 0 || fchmod(fd, 02750) < 0)
+		return -errno;
+	return 0;
+}
+
 static int directory_open(struct spool *s, const struct spool_opts *opts)
 {
-	if (mkdir(opts->directory, 0750) < 0 && errno != EEXIST)
-		return -errno;
 	s->dir = open(opts->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir < 0)
-		return -errno;
-	/* Files inherit the group from here, so that making one later needs no capability. */
-	if (fchown(s->dir, (uid_t)-1, opts->group) < 0 || fchmod(s->dir, 02750) < 0)
 		return -errno;
 	s->lock = openat(s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->lock < 0)

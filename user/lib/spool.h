@@ -11,10 +11,9 @@
 struct spool;
 
 struct spool_opts {
-	const char *directory; /* made when missing, mode 0750 */
+	const char *directory; /* see spool_prepare */
 	const char *boot_id;
 	uint64_t max_bytes;
-	gid_t group;	       /* that may read */
 	uint64_t boottime;     /* ns since boot: where numbers begin in an empty spool */
 };
 
@@ -33,6 +32,12 @@ struct spool_status {
 	uint64_t bytes, max_bytes, errors;
 	struct spool_lane_status lanes[3]; /* by class */
 };
+
+/*
+ * Makes the directory, its parent too, readable by a group; before either process uses it. Files
+ * inherit the group, so that making one later needs no capability.
+ */
+int spool_prepare(const char *directory, gid_t group);
 
 /* -EAGAIN: another process has the lock. Otherwise what the failing system call said. */
 int spool_open(const struct spool_opts *opts, struct spool **ret_spool);

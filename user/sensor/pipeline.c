@@ -12,6 +12,8 @@
 #include "lib/event.h"
 #include "lib/log.h"
 #include "lib/record.h"
+#include "lib/segment.h"
+#include "lib/spool.h"
 #include "sensor/derive/session.h"
 #include "sensor/derive/summary.h"
 #include "sensor/discover.h"
@@ -20,6 +22,7 @@
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
 #include "sensor/watch.h"
+#include "transport.pb-c.h"
 
 #define MINUTE (60 * 1000000000ull)
 #define LINEAGE_DEPTH 16
@@ -36,28 +39,72 @@ struct pipeline {
 	uint64_t misses[3];
 	uint64_t refused;
 	uint64_t undecoded, undecoded_told;
+	uint64_t unkept, unkept_told;   /* events that the spool could not take */
+	uint64_t trimmed_told[SEGMENT_CLASSES], errors_told;
+	int spool_failing;
+	struct pipeline_counts counts;
 	uint64_t summary_time;
 	uint64_t files_time;    /* of the last look at the watched files; 0: look at once */
 };
 
 /* ---- keep and show ---- */
 
-static void event_id(struct pipeline *p, Rollcall__Event *ev)
+/* What is lost last: what tells of an attack, and what proves that nothing else is missing. */
+static uint32_t event_class(const struct pipeline *p, const Rollcall__Event *ev)
 {
-	if (!ev->id || !*ev->id)
-		ev->id = arena_printf(p->arena, "%.8s-local-%llu", p->opts.host->boot_id,
-				      (unsigned long long)++p->seq);
+	const Rollcall__Db *db;
+
+	switch (ev->kind_case) {
+	case ROLLCALL__EVENT__KIND_DB_RESULT:
+		db = ev->db_result->db;
+		return db->rows >= p->opts.thresholds.result_rows || db->server_side ||
+				       *db->replication ? ROLLCALL__CLASS__crit : ROLLCALL__CLASS__bulk;
+	case ROLLCALL__EVENT__KIND_DB_SESSION:
+	case ROLLCALL__EVENT__KIND_DB_SUMMARY:
+		return ROLLCALL__CLASS__bulk;
+	default:
+		return ROLLCALL__CLASS__crit;
+	}
+}
+
+/* The event's id is its place in the spool; what has none is numbered by itself. */
+static void event_keep(struct pipeline *p, Rollcall__Event *ev)
+{
+	const char *boot = p->opts.host->boot_id;
+	uint32_t class = event_class(p, ev);
+	uint8_t *packed;
+	size_t size;
+
+	if (!p->opts.spool) {
+		ev->id = arena_printf(p->arena, "%.8s-local-%llu", boot, (unsigned long long)++p->seq);
+		return;
+	}
+	ev->id = arena_printf(p->arena, "%.8s-%s-%llu", boot, segment_class(class),
+			      (unsigned long long)spool_next(p->opts.spool, class));
+	size = rollcall__event__get_packed_size(ev);
+	packed = arena_alloc(p->arena, size);
+	if (!packed || !ev->id) {
+		p->unkept++;
+		return;
+	}
+	rollcall__event__pack(ev, packed);
+	if (spool_append(p->opts.spool, class, packed, size) == -EMSGSIZE)
+		p->unkept++;
 }
 
 static void event_out(struct pipeline *p, Rollcall__Event *ev)
 {
 	ev->host = p->opts.host->name;
 	ev->time = host_realtime(p->opts.host, ev->time);
-	event_id(p, ev);
+	event_keep(p, ev);
+	p->counts.events++;
+	p->counts.findings += ev->kind_case == ROLLCALL__EVENT__KIND_FINDING;
 	if (p->opts.json) {
 		event_json(p->opts.json, ev);
 		fputc('\n', p->opts.json);
 	}
+	if (p->opts.tap)
+		p->opts.tap(p->opts.tap_ctx, ev);
 }
 
 /* Findings come back here with the wall-clock time of the event they rest on. */
@@ -303,6 +350,33 @@ static void losses(struct pipeline *p, struct probe *probe)
 	gap(p, "decoder", "malformed record", p->undecoded, &p->undecoded_told);
 }
 
+static void spool_losses(struct pipeline *p)
+{
+	struct spool_status st;
+
+	spool_status(p->opts.spool, &st);
+	for (uint32_t c = 1; c < SEGMENT_CLASSES; c++)
+		gap(p, "spool", arena_printf(p->arena, "full: %s events removed before delivery",
+					     segment_class(c)),
+		    st.lanes[c].trimmed, &p->trimmed_told[c]);
+	gap(p, "spool", "cannot be written", st.errors, &p->errors_told);
+	gap(p, "spool", "event too large", p->unkept, &p->unkept_told);
+}
+
+/* Once a second: what was written reaches the disk, what was delivered leaves it. */
+static void spool_tick(struct pipeline *p)
+{
+	int r = spool_sync(p->opts.spool);
+
+	if (r == 0)
+		r = spool_trim(p->opts.spool, NULL, NULL);
+	/* Told when it begins, not each second; the numbers go out as gaps. */
+	if (r < 0 && !p->spool_failing)
+		log_error(r, "the spool cannot be written: events are lost");
+	p->spool_failing = r < 0;
+	spool_losses(p);
+}
+
 void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 {
 	uint64_t now = host_boottime();
@@ -318,6 +392,8 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 		p->summary_time = now;
 	}
 	proctab_expire(p->opts.processes, now);
+	if (p->opts.spool)
+		spool_tick(p);
 	pipeline_flush(p);
 	arena_reset(p->arena);
 }
@@ -326,6 +402,18 @@ void pipeline_flush(struct pipeline *p)
 {
 	if (p->opts.json)
 		fflush(p->opts.json);
+	/* A failure is counted, told by the tick. */
+	if (p->opts.spool)
+		spool_flush(p->opts.spool);
+}
+
+void pipeline_counts(const struct pipeline *p, struct pipeline_counts *ret_counts)
+{
+	struct sessions_counts sessions;
+
+	sessions_counts(p->sessions, &sessions);
+	*ret_counts = p->counts;
+	ret_counts->sessions = sessions.open;
 }
 
 int pipeline_attach(struct pipeline *p, struct probe *probe)

@@ -12,7 +12,11 @@ struct host;
 struct pipeline;
 struct probe;
 struct proctab;
+struct spool;
 struct watch;
+
+/* Each event as it goes out, for those who look on; valid during the call. */
+typedef void (*pipeline_tap_fn)(void *ctx, const Rollcall__Event *ev);
 
 struct pipeline_opts {
 	struct host *host;
@@ -20,6 +24,9 @@ struct pipeline_opts {
 	struct filewatch *files; /* NULL: physical reads are not watched */
 	struct proctab *processes;
 	FILE *json;              /* NULL: not printed */
+	struct spool *spool;     /* NULL: not kept */
+	pipeline_tap_fn tap;     /* NULL: nobody looks on */
+	void *tap_ctx;
 	struct finding_thresholds thresholds;
 	uint32_t sessions_max;
 	uint32_t principals_max;
@@ -44,7 +51,12 @@ int pipeline_attach(struct pipeline *p, struct probe *probe);
 /* Once a second: clock, losses, summaries each minute. `last`: the sensor is stopping. */
 void pipeline_tick(struct pipeline *p, struct probe *probe, int last);
 
+struct pipeline_counts {
+	uint64_t events, findings, sessions;
+};
+void pipeline_counts(const struct pipeline *p, struct pipeline_counts *ret_counts);
+
 struct arena *pipeline_arena(struct pipeline *p);
 
-/* After a batch of records: what was written becomes visible. */
+/* After a batch of records: what was written becomes visible, and survives a crash. */
 void pipeline_flush(struct pipeline *p);

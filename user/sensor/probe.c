@@ -19,6 +19,7 @@
 #include "rollcall.skel.h"
 #include "sensor/elf.h"
 #include "sensor/mariadb_offsets.h"
+#include "sensor/sandbox.h"
 
 #define BINARIES_MAX 64
 #define EVENTS_MAX 64
@@ -352,6 +353,7 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 	p->binaries[p->n_binaries].dev = st.st_dev;
 	p->binaries[p->n_binaries++].ino = st.st_ino;
 	binary_describe(p, system, path, cookie);
+	sandbox_admin(true);
 	bpf_object__for_each_program(prog, p->skel->obj) {
 		const char *name = bpf_program__name(prog);
 		int r;
@@ -369,6 +371,7 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 			ev->error = r;
 		}
 	}
+	sandbox_admin(false);
 	return worst;
 }
 

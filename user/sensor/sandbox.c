@@ -155,9 +155,19 @@ int sandbox_sensor(void)
 	capng_clear(CAPNG_SELECT_ALL);
 	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, CAP_BPF,
 		      CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, -1);
+	capng_update(CAPNG_ADD, CAPNG_PERMITTED, CAP_SYS_ADMIN);
 	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
 		return -EPERM;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	return calls_sensor();
+}
+
+void sandbox_admin(bool on)
+{
+	/* Fails where it is not permitted: the attachment then says so. */
+	if (capng_get_caps_process() == 0) {
+		capng_update(on ? CAPNG_ADD : CAPNG_DROP, CAPNG_EFFECTIVE, CAP_SYS_ADMIN);
+		capng_apply(CAPNG_SELECT_CAPS);
+	}
 }

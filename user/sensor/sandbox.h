@@ -3,6 +3,7 @@
 // libseccomp, libcap-ng and Landlock.
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct sandbox_stream_opts {
@@ -24,3 +25,10 @@ int sandbox_stream(const struct sandbox_stream_opts *opts);
  * network (no socket but unix ones), no exec, no module, mount, kexec, reboot or ptrace calls.
  */
 int sandbox_sensor(void);
+
+/*
+ * CAP_SYS_ADMIN for the moment: attaching a uprobe to a database server that starts later needs
+ * it (kernel commit "perf: Revert to requiring CAP_SYS_ADMIN for uprobes"). Kept out of the
+ * effective set at all other times.
+ */
+void sandbox_admin(bool on);

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// The control socket: frames over a unix socket, a Request from the command line, then a Status or
+// Events.
+#include "sensor/control.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/arena.h"
+#include "lib/clean.h"
+#include "lib/link.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+
+#define GUESTS_MAX 16
+#define PENDING_MAX (4 << 20) /* bytes that may wait for one slow reader */
+
+struct guest {
+	struct control *control;
+	struct link *link;
+	bool watching;
+};
+
+struct control {
+	struct control_opts opts;
+	struct loop_watch *listener;
+	struct arena *arena;
+	struct guest *guests[GUESTS_MAX];
+	uint64_t dropped;
+};
+
+static void on_closed(void *ctx, const char *reason)
+{
+	struct guest *g = ctx;
+
+	(void)reason;
+	for (unsigned i = 0; i < GUESTS_MAX; i++)
+		if (g->control->guests[i] == g)
+			g->control->guests[i] = NULL;
+	link_free(g->link);
+	free(g);
+}
+
+static int status_send(struct guest *g)
+{
+	struct control *c = g->control;
+	Rollcall__Status status;
+	int r;
+
+	rollcall__status__init(&status);
+	r = c->opts.status(c->opts.ctx, c->arena, &status);
+	if (r == 0)
+		r = link_send(g->link, FRAME_STATUS, &status.base);
+	arena_reset(c->arena);
+	if (r == 0)
+		link_finish(g->link, "answered");
+	return r;
+}
+
+static int on_frame(void *ctx, enum frame_type type, const ProtobufCMessage *m)
+{
+	struct guest *g = ctx;
+
+	if (type != FRAME_REQUEST)
+		return -EBADMSG;
+	switch (((const Rollcall__Request *)m)->ask) {
+	case ROLLCALL__ASK__status:
+		return status_send(g);
+	case ROLLCALL__ASK__watch:
+		g->watching = true;
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+static void on_accept(void *ctx, int fd, const char *peer)
+{
+	struct control *c = ctx;
+	struct guest *g = calloc(1, sizeof(*g)), **place = c->guests;
+	const struct link_ops ops = { .frame = on_frame, .closed = on_closed, .ctx = g };
+
+	(void)peer;
+	while (place < c->guests + GUESTS_MAX && *place)
+		place++;
+	if (!g || place == c->guests + GUESTS_MAX) {
+		close(fd);
+		free(g);
+		return;
+	}
+	g->control = c;
+	if (link_accept(c->opts.loop, NULL, fd, &ops, &g->link) < 0)
+		free(g);
+	else
+		*place = g;
+}
+
+void control_event(void *ctx, const Rollcall__Event *ev)
+{
+	struct control *c = ctx;
+
+	for (unsigned i = 0; i < GUESTS_MAX; i++) {
+		struct guest *g = c->guests[i];
+
+		if (!g || !g->watching)
+			continue;
+		if (link_pending(g->link) > PENDING_MAX ||
+		    link_send(g->link, FRAME_EVENT, &ev->base) < 0)
+			c->dropped++;
+	}
+}
+
+uint64_t control_dropped(const struct control *c)
+{
+	return c->dropped;
+}
+
+/* Its directory, as systemd's RuntimeDirectory= would make it. */
+static void directory_make(const char *path)
+{
+	char dir[256];
+	char *slash;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (slash && slash != dir) {
+		*slash = '\0';
+		mkdir(dir, 0755);
+	}
+}
+
+int control_new(const struct control_opts *opts, struct control **ret_control)
+{
+	struct control *c = calloc(1, sizeof(*c));
+	int r = -ENOMEM;
+
+	if (c)
+		c->arena = arena_new(64 * 1024);
+	if (c && c->arena) {
+		c->opts = *opts;
+		directory_make(opts->path);
+		r = loop_listen(opts->loop, opts->path, on_accept, c, &c->listener);
+	}
+	if (r < 0) {
+		control_free(c);
+		return log_error(r, "control socket '%s'", opts->path);
+	}
+	*ret_control = c;
+	return 0;
+}
+
+struct control *control_free(struct control *c)
+{
+	if (!c)
+		return NULL;
+	loop_watch_free(c->listener);
+	for (unsigned i = 0; i < GUESTS_MAX; i++)
+		if (c->guests[i])
+			on_closed(c->guests[i], "");
+	arena_free(c->arena);
+	free(c);
+	return NULL;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The control socket: a unix socket that only root may open, where the command line asks for the
+// state of the sensor and looks on at live events. Nothing listens on the network.
+#pragma once
+
+#include <stdint.h>
+
+#include "control.pb-c.h"
+#include "event.pb-c.h"
+
+struct arena;
+struct control;
+struct loop;
+
+/* Fills a status; what it points to must stay until the function is called again. */
+typedef int (*control_status_fn)(void *ctx, struct arena *a, Rollcall__Status *status);
+
+struct control_opts {
+	struct loop *loop;
+	const char *path;
+	control_status_fn status;
+	void *ctx;
+};
+
+/* Logs why not. The path's directory is made when missing. */
+int control_new(const struct control_opts *opts, struct control **ret_control);
+struct control *control_free(struct control *c); /* accepts NULL, returns NULL */
+
+/* Shows an event to everybody who looks on; `ctx` is the control (pipeline_tap_fn). */
+void control_event(void *ctx, const Rollcall__Event *ev);
+
+/* Events that a slow onlooker missed. */
+uint64_t control_dropped(const struct control *c);

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+// The probe process. The stages are in pipeline.c; here they are made, driven and shown.
+#include "sensor/sensor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/arena.h"
+#include "lib/clean.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/resolved.h"
+#include "lib/segment.h"
+#include "lib/spool.h"
+#include "lib/version.h"
+#include "sensor/control.h"
+#include "sensor/filewatch.h"
+#include "sensor/host.h"
+#include "sensor/options.h"
+#include "sensor/pipeline.h"
+#include "sensor/probe.h"
+#include "sensor/proctab.h"
+#include "sensor/sandbox.h"
+#include "sensor/watch.h"
+
+#define SECOND 1000000000ull
+
+struct sensor {
+	const struct options *opts;
+	struct host *host;
+	struct filewatch *files;
+	struct proctab *processes;
+	struct spool *spool;
+	struct pipeline *pipeline;
+	struct probe *probe;
+	struct loop *loop;
+	struct control *control;
+	struct loop_watch *ring, *timer, *term, *quit;
+	uint64_t begun, next_tick;
+	uint32_t wait_ms;
+	int result;
+};
+
+/* ---- state, for the control socket ---- */
+
+static void status_stream(const struct sensor *s, struct arena *a, Rollcall__Status *m)
+{
+	char path[4096];
+	uint8_t packed[1024];
+	_cleanup_(closep) int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/stream/status", s->opts->spool);
+	/* The directory is the stream process's: no links, no waiting. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	n = fd < 0 ? -1 : read(fd, packed, sizeof(packed));
+	if (n > 0)
+		m->stream = rollcall__stream_status__unpack(arena_protobuf(a), (size_t)n, packed);
+}
+
+static int status_spool(const struct sensor *s, struct arena *a, Rollcall__Status *m)
+{
+	struct spool_status st;
+
+	spool_status(s->spool, &st);
+	m->spool = arena_alloc(a, sizeof(*m->spool));
+	if (!m->spool)
+		return -ENOMEM;
+	rollcall__spool_status__init(m->spool);
+	m->spool->directory = (char *)(uintptr_t)s->opts->spool;
+	m->spool->bytes = st.bytes;
+	m->spool->max_bytes = st.max_bytes;
+	m->spool->errors = st.errors;
+	m->spool->lanes = arena_alloc(a, SEGMENT_CLASSES * sizeof(*m->spool->lanes));
+	for (uint32_t c = 1; c < SEGMENT_CLASSES && m->spool->lanes; c++) {
+		Rollcall__SpoolLane *l = arena_alloc(a, sizeof(*l));
+
+		if (!l)
+			return -ENOMEM;
+		rollcall__spool_lane__init(l);
+		l->class_ = (char *)(uintptr_t)segment_class(c);
+		l->last_seq = st.lanes[c].last_seq;
+		l->acked_seq = st.lanes[c].acked_seq;
+		l->trimmed = st.lanes[c].trimmed;
+		m->spool->lanes[m->spool->n_lanes++] = l;
+	}
+	return 0;
+}
+
+static int status_fill(void *ctx, struct arena *a, Rollcall__Status *m)
+{
+	struct sensor *s = ctx;
+	struct pipeline_counts counts;
+	struct proctab_counts processes;
+	int r;
+
+	pipeline_counts(s->pipeline, &counts);
+	proctab_counts(s->processes, &processes);
+	m->version = (char *)(uintptr_t)ROLLCALL_VERSION;
+	m->host = s->host->name;
+	m->boot_id = s->host->boot_id;
+	m->pid = (uint32_t)getpid();
+	m->started = host_realtime(s->host, s->begun);
+	m->events = counts.events;
+	m->findings = counts.findings;
+	m->sessions = counts.sessions;
+	m->processes = processes.processes;
+	m->processes_evicted = processes.evicted;
+	m->watchers_dropped = control_dropped(s->control);
+	m->watch = arena_alloc(a, WATCH_TABLES_MAX * sizeof(*m->watch));
+	for (unsigned i = 0; m->watch && i < watch_count(s->opts->watch); i++)
+		m->watch[m->n_watch++] = (char *)(uintptr_t)watch_table_name(s->opts->watch, i);
+	r = probe_coverage(s->probe, a, &m->coverage);
+	if (r == 0 && s->spool) {
+		status_stream(s, a, m);
+		r = status_spool(s, a, m);
+	}
+	return r;
+}
+
+/* ---- set-up ---- */
+
+static int resolved_load(struct sensor *s)
+{
+	_cleanup_(resolved_freep) struct resolved *res = NULL;
+	const char *path = s->opts->resolved ? s->opts->resolved : RESOLVED_PATH;
+	char why[256] = "";
+	int r = resolved_read(path, &res, why, sizeof(why));
+
+	if (r == -ENOENT && !s->opts->resolved)
+		return 0;
+	if (r < 0)
+		return log_error(r, "%s: cannot be used: %s", path, why);
+	r = watch_resolve(s->opts->watch, res);
+	return r < 0 ? r : filewatch_resolve(s->files, res);
+}
+
+static int spool_begin(struct sensor *s)
+{
+	const struct spool_opts opts = {
+		.directory = s->opts->spool,
+		.boot_id = s->host->boot_id,
+		.max_bytes = s->opts->spool_bytes,
+		.boottime = host_boottime(),
+	};
+	int r = spool_open(&opts, &s->spool);
+
+	if (r == -EAGAIN)
+		return log_error(0, "spool '%s': another sensor uses it", s->opts->spool), r;
+	return r < 0 ? log_error(r, "spool '%s'", s->opts->spool) : 0;
+}
+
+static int stages_new(struct sensor *s)
+{
+	const struct options *o = s->opts;
+
+	s->files = filewatch_new(o->watch);
+	s->processes = proctab_new(o->processes, s->host->boot_id);
+	if (!s->files || !s->processes)
+		return log_error(-ENOMEM, "cannot start");
+	s->pipeline = pipeline_new(&(struct pipeline_opts){
+		.host = s->host,
+		.watch = o->watch,
+		.files = s->files,
+		.processes = s->processes,
+		.json = o->print ? stdout : NULL,
+		.spool = s->spool,
+		.tap = s->control ? control_event : NULL,
+		.tap_ctx = s->control,
+		.thresholds = o->thresholds,
+		.sessions_max = o->sessions,
+		.principals_max = o->principals,
+	});
+	return s->pipeline ? resolved_load(s) : log_error(-ENOMEM, "cannot start");
+}
+
+static void on_ring(void *ctx);
+static void on_timer(void *ctx);
+
+static void on_stop(void *ctx)
+{
+	struct sensor *s = ctx;
+
+	loop_stop(s->loop);
+}
+
+static int loop_begin(struct sensor *s)
+{
+	s->ring = loop_readable(s->loop, probe_fd(s->probe), on_ring, s);
+	s->timer = loop_timer(s->loop, on_timer, s);
+	if (!s->ring || !s->timer)
+		return log_error(-ENOMEM, "cannot start");
+	s->wait_ms = 1;
+	s->next_tick = host_boottime() + SECOND;
+	loop_timer_set(s->timer, s->wait_ms);
+	return 0;
+}
+
+static int sensor_init(struct sensor *s)
+{
+	int r = 0;
+
+	s->begun = host_boottime();
+	s->loop = loop_new();
+	/* From here on a signal means an orderly end. */
+	s->term = s->loop ? loop_signal(s->loop, SIGTERM, on_stop, s) : NULL;
+	s->quit = s->loop ? loop_signal(s->loop, SIGINT, on_stop, s) : NULL;
+	signal(SIGPIPE, SIG_IGN);
+	if (!s->term || !s->quit)
+		return log_error(-ENOMEM, "cannot start");
+	if (s->opts->aggregator)
+		r = spool_begin(s);
+	if (r == 0 && s->opts->control)
+		r = control_new(&(struct control_opts){ s->loop, s->opts->control, status_fill, s },
+				&s->control);
+	if (r == 0)
+		r = stages_new(s);
+	if (r == 0)
+		r = probe_new(&(struct probe_opts){ pipeline_record, s->pipeline, 0, 0 }, &s->probe);
+	if (r == 0)
+		r = loop_begin(s);
+	if (r == 0) {
+		r = sandbox_sensor();
+		if (r < 0)
+			log_error(r, "cannot give up privileges");
+	}
+	return r;
+}
+
+static int ready_emit(struct sensor *s)
+{
+	struct arena *a = pipeline_arena(s->pipeline);
+	Rollcall__Event *ev = arena_alloc(a, sizeof(*ev));
+	Rollcall__Ready *ready = arena_alloc(a, sizeof(*ready));
+	const struct watch *watch = s->opts->watch;
+	int r;
+
+	if (!ev || !ready)
+		return -ENOMEM;
+	rollcall__event__init(ev);
+	rollcall__ready__init(ready);
+	r = probe_coverage(s->probe, a, &ready->coverage);
+	ready->watch = arena_alloc(a, WATCH_TABLES_MAX * sizeof(*ready->watch));
+	if (r < 0 || !ready->watch)
+		return -ENOMEM;
+	for (unsigned i = 0; i < watch_count(watch); i++)
+		ready->watch[ready->n_watch++] = arena_strdup(a, watch_table_name(watch, i));
+	ev->time = host_boottime();
+	ready->seconds = (double)(ev->time - s->begun) / 1e9;
+	ev->kind_case = ROLLCALL__EVENT__KIND_READY;
+	ev->ready = ready;
+	pipeline_emit(s->pipeline, ev);
+	return 0;
+}
+
+/* Attach first, then learn what ran before, then drain: nothing falls between. */
+static int sensor_begin(struct sensor *s)
+{
+	int r = probe_iter(s->probe, "exec__iter", pipeline_seed, s->pipeline);
+
+	if (r < 0)
+		log_warn(r, "processes that ran before the sensor are not known");
+	r = probe_iter(s->probe, "tcp_owner__iter", NULL, NULL);
+	if (r < 0)
+		log_warn(r, "owners of TCP connections older than the sensor are not known");
+	r = pipeline_attach(s->pipeline, s->probe);
+	if (r < 0)
+		return log_error(r, "cannot look for database servers in /proc");
+	return ready_emit(s);
+}
+
+/* ---- the loop ---- */
+
+static void failed(struct sensor *s, int r)
+{
+	s->result = r;
+	loop_stop(s->loop);
+}
+
+static int drain(struct sensor *s)
+{
+	int n = probe_consume(s->probe);
+
+	if (n < 0)
+		failed(s, log_error(n, "the ring buffer cannot be read"));
+	if (n > 0)
+		pipeline_flush(s->pipeline);
+	if (s->opts->print && ferror(stdout))
+		failed(s, log_error(-EPIPE, "standard output is gone"));
+	return n;
+}
+
+static void on_ring(void *ctx)
+{
+	struct sensor *s = ctx;
+
+	drain(s);
+	s->wait_ms = 1;
+}
+
+/* Bulk records wake nobody, so the rings are looked at on a short timer. */
+static void on_timer(void *ctx)
+{
+	struct sensor *s = ctx;
+	int n = drain(s);
+
+	s->wait_ms = n ? 1 : s->wait_ms < 10 ? s->wait_ms + 1 : 10;
+	if (host_boottime() >= s->next_tick) {
+		pipeline_tick(s->pipeline, s->probe, 0);
+		s->next_tick = host_boottime() + SECOND;
+	}
+	loop_timer_set(s->timer, s->wait_ms);
+}
+
+static void sensor_fini(struct sensor *s)
+{
+	loop_watch_free(s->ring);
+	loop_watch_free(s->timer);
+	loop_watch_free(s->term);
+	loop_watch_free(s->quit);
+	control_free(s->control);
+	probe_free(s->probe);
+	pipeline_free(s->pipeline);
+	spool_free(s->spool);
+	proctab_free(s->processes);
+	filewatch_free(s->files);
+	loop_free(s->loop);
+}
+
+int sensor_run(const struct options *o, struct host *host)
+{
+	struct sensor s = { .opts = o, .host = host };
+	int r = sensor_init(&s);
+
+	if (r == 0)
+		r = sensor_begin(&s);
+	if (r == 0)
+		r = loop_run(s.loop);
+	if (r == 0 && s.result == 0) {
+		drain(&s);
+		pipeline_tick(s.pipeline, s.probe, 1);
+	}
+	r = r < 0 ? r : s.result;
+	sensor_fini(&s);
+	return r;
+}
