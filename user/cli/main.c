@@ -3,14 +3,25 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cmd_findings.h"
+#include "cli/cmd_hosts.h"
 #include "cli/cmd_setup.h"
+#include "cli/cmd_show.h"
+#include "cli/cmd_status.h"
+#include "cli/cmd_watch.h"
 #include "lib/log.h"
+#include "lib/version.h"
 
 static const struct command {
 	const char *name;
-	int (*run)(int argc, char **argv);
+	int (*run)(int argc, char **argv); /* exit status, or negative errno */
 	const char *help;
 } commands[] = {
+	{ "status", cmd_status, "the sensor of this host: probes, losses, spool, connection" },
+	{ "watch", cmd_watch, "live events, with filters" },
+	{ "findings", cmd_findings, "what was found, on the aggregator's machine" },
+	{ "show", cmd_show, "one finding, from process ancestors to rows" },
+	{ "hosts", cmd_hosts, "the hosts that the aggregator knows" },
 	{ "setup", cmd_setup, "setup database: resolve the watched tables, once, as root" },
 };
 
@@ -27,16 +38,21 @@ static int usage(FILE *out)
 
 int main(int argc, char **argv)
 {
+	int r;
+
 	log_open("rollcall", LOG_LEVEL_INFO);
 	if (argc < 2)
 		return usage(stderr);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
 		return usage(stdout);
 	if (strcmp(argv[1], "--version") == 0)
-		return puts("rollcall 0.1") < 0;
-	for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1) < 0 ? 1 : 0;
+		return puts("rollcall " ROLLCALL_VERSION) < 0;
+	for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		r = commands[i].run(argc - 1, argv + 1);
+		return r < 0 ? 1 : r;
+	}
 	log_error(0, "no command '%s' (rollcall --help lists them)", argv[1]);
 	return 2;
 }

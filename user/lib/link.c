@@ -94,7 +94,7 @@ static void on_write(struct bufferevent *bev, void *arg)
 	struct link *l = arg;
 
 	(void)bev;
-	if (l->finishing)
+	if (l->finishing && !link_pending(l))
 		closed(l, l->reason);
 	else if (l->ops.drained)
 		l->ops.drained(l->ops.ctx);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The other end of the sensor's control socket. Used by `rollcall status` and `rollcall watch`.
+#pragma once
+
+#include "control.pb-c.h"
+#include "event.pb-c.h"
+#include "lib/frame.h"
+
+#define SENSOR_CONTROL "/run/rollcall/control"
+
+struct arena;
+
+/* Connects and asks. A descriptor, or negative errno (logged, with what to do). */
+int sensor_ask(const char *path, Rollcall__Ask ask);
+
+/* The next frame's message, in the arena. 0; -ENODATA: the sensor ended; negative errno. */
+int sensor_answer(int fd, struct arena *a, enum frame_type *ret_type, ProtobufCMessage **ret_message);
