@@ -400,11 +400,11 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 
 void pipeline_flush(struct pipeline *p)
 {
-	if (p->opts.json)
-		fflush(p->opts.json);
 	/* A failure is counted, told by the tick. */
 	if (p->opts.spool)
 		spool_flush(p->opts.spool);
+	if (p->opts.json)
+		fflush(p->opts.json);
 }
 
 void pipeline_counts(const struct pipeline *p, struct pipeline_counts *ret_counts)
