@@ -41,12 +41,13 @@ ctl() { # COMMAND [ARGS]: the command line against this sensor or store
 	esac
 }
 
-# Waits until what is spooled is acknowledged.
+# Waits until what is spooled by now is acknowledged (asking makes events, too).
 delivered() {
+	local last
+	last=$(ctl status --json | jq '.spool.lanes[0].last_seq')
 	for _ in $(seq 300); do
-		ctl status --json 2>/dev/null | jq -e '.stream.state == "connected" and
-			([.spool.lanes[] | .last_seq == .acked_seq or .acked_seq == 0 and .class == "bulk"] | all)' \
-			>/dev/null && return
+		ctl status --json | jq -e --argjson last "$last" \
+			'.stream.state == "connected" and .spool.lanes[0].acked_seq >= $last' >/dev/null && return
 		sleep 0.1
 	done
 	return 1
