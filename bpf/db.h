@@ -60,6 +60,21 @@ struct {
 } db_binaries __weak SEC(".maps");
 
 /*
+ * Where a walk is in its chunk. Kept in scratch memory, not on the stack: what is read from a map
+ * is unknown to the verifier, so every step of the loop looks alike to it and it checks one; of
+ * the stack it follows each value and walks a million instructions.
+ */
+struct db_cursor {
+	__u64 user; /* next byte of the chunk in user memory */
+	__u64 left; /* bytes of the chunk beyond this window */
+	__u32 off, end; /* in the window */
+	__u32 columns_from; /* where in the window column definitions began; DB_NOWHERE */
+	enum rec_end ended; /* how this step ended a result; 0: it did not */
+};
+
+#define DB_NOWHERE 0xffffffffu
+
+/*
  * Scratch memory. A uprobe program can be preempted by another task on the same CPU (it holds
  * only rcu_read_lock, see bpf_prog_run_array_uprobe()), so a slot per CPU is not safe: slots are
  * claimed and given back.
@@ -67,6 +82,7 @@ struct {
 struct db_scratch {
 	__u32 busy;
 	__u32 pad;
+	struct db_cursor at;
 	__u8 window[DB_WINDOW + DB_TEXT_MAX]; /* room so that a bounded copy cannot run over */
 	__u8 record[sizeof(struct rec_db_end) + 2 * DB_TEXT_MAX];
 };
@@ -112,6 +128,11 @@ static __always_inline struct db_scratch *db_scratch_claim(void)
 	}
 	db_miss(DB_MISS_SCRATCH);
 	return NULL;
+}
+
+static __always_inline void db_cursor_begin(struct db_scratch *s, __u64 user, __u64 left)
+{
+	s->at = (struct db_cursor){ .user = user, .left = left, .columns_from = DB_NOWHERE };
 }
 
 static __always_inline void db_scratch_release(struct db_scratch *s)

@@ -257,28 +257,28 @@ static long my_cb(__u64 i, struct my_walk *w)
 static __always_inline bool my_window(struct my_walk *w)
 {
 	struct my_session *s = w->s;
-	__u64 n = s->skip < w->left ? s->skip : w->left;
+	__u64 n = s->skip < w->at->left ? s->skip : w->at->left;
 
 	/* What is to be skipped need not be read. */
 	if (s->phase != MY_COLUMNS && s->phase != MY_AFTER_COLUMNS) {
 		s->skip -= n;
-		w->user += n;
-		w->left -= n;
+		w->at->user += n;
+		w->at->left -= n;
 	}
-	n = w->left > DB_WINDOW ? DB_WINDOW : w->left;
+	n = w->at->left > DB_WINDOW ? DB_WINDOW : w->at->left;
 	if (!n)
 		return false;
-	w->off = 0;
-	w->end = n;
-	w->columns_from = MY_NOWHERE;
-	if (bpf_probe_read_user(w->scratch->window, n, (void *)w->user)) {
+	w->at->off = 0;
+	w->at->end = n;
+	w->at->columns_from = DB_NOWHERE;
+	if (bpf_probe_read_user(w->scratch->window, n, (void *)w->at->user)) {
 		db_miss(DB_MISS_READ);
 		s->result.doubt = 2;
 		s->totals.desync++;
 		return false;
 	}
-	w->user += n;
-	w->left -= n;
+	w->at->user += n;
+	w->at->left -= n;
 	return true;
 }
 
@@ -308,8 +308,8 @@ int BPF_KPROBE(mysql_write__uprobe, __u64 net, __u64 packet, __u64 length)
 		return 0;
 	}
 	w.window = w.scratch->window;
-	w.user = packet;
-	w.left = length;
+	w.at = &w.scratch->at;
+	db_cursor_begin(w.scratch, packet, length);
 	w.s->result.safe_rows = w.s->result.rows;
 	bpf_loop(length / DB_WINDOW + 2, my_window_cb, &w, 0);
 	if (w.s->result.begin_time && db_progress_due(&w.s->result)) {

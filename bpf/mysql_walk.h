@@ -65,13 +65,8 @@ struct my_walk {
 	struct my_session *s;
 	struct db_scratch *scratch;
 	const __u8 *window;
-	__u64 user;
-	__u64 left;
-	__u32 off, end;
-	__u32 columns_from; /* where in the window column definitions began; MY_NOWHERE */
+	struct db_cursor *at;
 };
-
-#define MY_NOWHERE 0xffffffffu
 
 static void my_on_columns(struct my_walk *w, __u32 off, __u32 n);
 static void my_on_prepared(struct my_walk *w);
@@ -88,10 +83,10 @@ static __always_inline __u64 my_lenenc(const struct my_session *s, __u32 *at)
 	*at += 1 + size;
 	if (!size)
 		return first;
+	/* Without a branch a byte, which would be a path a byte for the verifier. */
 	for (__u32 k = 0; k < 8; k++)
-		if (k < size)
-			n |= (__u64)s->head[(i + 1 + k) & 31] << (8 * k);
-	return n;
+		n |= (__u64)s->head[(i + 1 + k) & 31] << (8 * k);
+	return n << (64 - 8 * size) >> (64 - 8 * size);
 }
 
 /* EOF is FE, warnings, status; OK (also with FE in front) has two numbers before the status. */
@@ -111,7 +106,7 @@ static __always_inline void my_end(struct my_walk *w, enum rec_end end, __u16 st
 	struct my_session *s = w->s;
 
 	s->result.status = status;
-	my_on_end(w, end);
+	w->at->ended = end;
 	s->phase = status & MY_STATUS_MORE_RESULTS ? MY_FIRST : MY_DONE;
 }
 
@@ -247,24 +242,24 @@ static __always_inline __u32 my_length(const struct my_session *s)
 static __always_inline bool my_head(struct my_walk *w, __u32 *ret_length)
 {
 	struct my_session *s = w->s;
-	__u32 off = w->off, have = s->have, need;
+	__u32 off = w->at->off, have = s->have, need;
 
 	if (off >= DB_WINDOW)
 		return false;
-	if (!have && off + MY_HEADER + MY_HEAD_MAX <= w->end) {
+	if (!have && off + MY_HEADER + MY_HEAD_MAX <= w->at->end) {
 		bpf_probe_read_kernel(s->head, MY_HEADER + MY_HEAD_MAX, w->window + off);
 		s->have = MY_HEADER + 1;
 		*ret_length = my_length(s);
 		need = MY_HEADER + my_need(s, *ret_length);
 		s->have = need;
-		w->off = off + need;
+		w->at->off = off + need;
 		return true;
 	}
 	if (have < MY_HEADER + MY_HEAD_MAX) {
 		s->have = have + 1;
 		barrier_var(have);
 		s->head[have & 31] = w->window[off];
-		w->off = off + 1;
+		w->at->off = off + 1;
 	}
 	if (s->have < MY_HEADER)
 		return false;
@@ -275,10 +270,10 @@ static __always_inline bool my_head(struct my_walk *w, __u32 *ret_length)
 /* Hands out the definitions that this window holds, packet headers included. */
 static __always_inline void my_columns_flush(struct my_walk *w)
 {
-	__u32 from = w->columns_from, n = w->off - from;
+	__u32 from = w->at->columns_from, n = w->at->off - from;
 
-	w->columns_from = MY_NOWHERE;
-	if (from >= w->off || w->s->columns_bytes >= DB_TEXT_MAX)
+	w->at->columns_from = DB_NOWHERE;
+	if (from >= w->at->off || w->s->columns_bytes >= DB_TEXT_MAX)
 		return;
 	my_on_columns(w, from, n);
 	w->s->columns_bytes += n;
@@ -288,26 +283,29 @@ static __always_inline void my_columns_flush(struct my_walk *w)
 static __always_inline int my_step(struct my_walk *w)
 {
 	struct my_session *s = w->s;
-	__u32 off = w->off, n, length;
+	__u32 off = w->at->off, n, length;
 
-	if (w->columns_from != MY_NOWHERE &&
-	    (off >= w->end || (s->phase != MY_COLUMNS && !s->skip)))
+	if (w->at->columns_from != DB_NOWHERE &&
+	    (off >= w->at->end || (s->phase != MY_COLUMNS && !s->skip)))
 		my_columns_flush(w);
-	if (off >= w->end || off >= DB_WINDOW)
+	if (off >= w->at->end || off >= DB_WINDOW)
 		return 1;
-	if (s->phase == MY_COLUMNS && w->columns_from == MY_NOWHERE)
-		w->columns_from = off;
+	if (s->phase == MY_COLUMNS && w->at->columns_from == DB_NOWHERE)
+		w->at->columns_from = off;
 	if (s->skip) {
-		n = w->end - off;
+		n = w->at->end - off;
 		n = n > s->skip ? s->skip : n;
 		s->skip -= n;
-		w->off = off + n;
+		w->at->off = off + n;
 		return 0;
 	}
 	if (!my_head(w, &length))
 		return 0;
 	s->skip = length + MY_HEADER - s->have;
 	s->have = 0;
+	w->at->ended = 0;
 	my_packet(w, length);
+	if (w->at->ended)
+		my_on_end(w, w->at->ended);
 	return 0;
 }

@@ -56,9 +56,7 @@ struct pg_walk {
 	struct pg_session *s;
 	const __u8 *window;
 	struct db_scratch *scratch;
-	__u64 user; /* next byte of the chunk in user memory */
-	__u64 left; /* bytes of the chunk beyond this window */
-	__u32 off, end;
+	struct db_cursor *at;
 };
 
 static void pg_on_command(struct pg_walk *w, __u32 off, __u32 n);
@@ -84,21 +82,21 @@ static __always_inline void pg_lost(struct pg_session *s, struct pg_stream *d)
 /* Collects up to `size` header bytes; true when they are complete. */
 static __always_inline bool pg_header(struct pg_walk *w, struct pg_stream *d, __u32 size)
 {
-	__u32 off = w->off;
+	__u32 off = w->at->off;
 
 	for (__u32 i = 0; i < 8; i++) {
 		__u32 have = d->have;
 
 		if (have >= size)
 			break;
-		if (off >= w->end || off >= DB_WINDOW)
+		if (off >= w->at->end || off >= DB_WINDOW)
 			break;
 		d->have = have + 1;
 		barrier_var(have);
 		d->hdr[have & 7] = w->window[off];
 		off++;
 	}
-	w->off = off;
+	w->at->off = off;
 	if (d->have < size)
 		return false;
 	d->have = 0;
@@ -220,9 +218,9 @@ static __always_inline int pg_server_step(struct pg_walk *w)
 {
 	struct pg_session *s = w->s;
 	struct pg_stream *d = &s->server;
-	__u32 off = w->off, n, k;
+	__u32 off = w->at->off, n, k;
 
-	if (off >= w->end || off >= DB_WINDOW || d->phase != PG_MESSAGES)
+	if (off >= w->at->end || off >= DB_WINDOW || d->phase != PG_MESSAGES)
 		return 1;
 	if (!d->skip) {
 		if (!pg_header(w, d, 5))
@@ -240,9 +238,9 @@ static __always_inline int pg_server_step(struct pg_walk *w)
 			pg_server_end(w);
 		if (d->want)
 			return 0;
-		off = w->off;
+		off = w->at->off;
 	}
-	n = w->end - off;
+	n = w->at->end - off;
 	if (n > d->skip)
 		n = d->skip;
 	if (!n)
@@ -255,7 +253,7 @@ static __always_inline int pg_server_step(struct pg_walk *w)
 	d->want -= k;
 	d->pos += n;
 	d->skip -= n;
-	w->off = off + n;
+	w->at->off = off + n;
 	if (!d->skip)
 		pg_server_end(w);
 	return 0;
@@ -371,13 +369,13 @@ static __always_inline int pg_client_step(struct pg_walk *w)
 {
 	struct pg_session *s = w->s;
 	struct pg_stream *d = &s->client;
-	__u32 off = w->off, n, k;
+	__u32 off = w->at->off, n, k;
 
-	if (off >= w->end || off >= DB_WINDOW || d->phase == PG_UNSYNCED)
+	if (off >= w->at->end || off >= DB_WINDOW || d->phase == PG_UNSYNCED)
 		return 1;
 	if (!d->skip)
 		return d->phase == PG_STARTUP ? pg_client_startup(w) : pg_client_header(w);
-	n = w->end - off;
+	n = w->at->end - off;
 	if (n > d->skip)
 		n = d->skip;
 	k = n > d->want ? d->want : n;
@@ -386,7 +384,7 @@ static __always_inline int pg_client_step(struct pg_walk *w)
 	d->want -= k;
 	d->pos += n;
 	d->skip -= n;
-	w->off = off + n;
+	w->at->off = off + n;
 	if (!d->skip)
 		pg_client_end(s);
 	return 0;

@@ -142,25 +142,25 @@ static __always_inline bool pg_window(struct pg_walk *w, struct pg_stream *d)
 	__u64 n;
 
 	/* What is to be skipped need not be read. */
-	n = d->skip < w->left ? d->skip : w->left;
+	n = d->skip < w->at->left ? d->skip : w->at->left;
 	if (d->phase == PG_MESSAGES && n && !d->want && n < d->skip) {
 		d->skip -= n;
 		d->pos += n;
-		w->user += n;
-		w->left -= n;
+		w->at->user += n;
+		w->at->left -= n;
 	}
-	n = w->left > DB_WINDOW ? DB_WINDOW : w->left;
+	n = w->at->left > DB_WINDOW ? DB_WINDOW : w->at->left;
 	if (!n)
 		return false;
-	w->off = 0;
-	w->end = n;
-	if (bpf_probe_read_user(w->scratch->window, n, (void *)w->user)) {
+	w->at->off = 0;
+	w->at->end = n;
+	if (bpf_probe_read_user(w->scratch->window, n, (void *)w->at->user)) {
 		db_miss(DB_MISS_READ);
 		pg_lost(w->s, d);
 		return false;
 	}
-	w->user += n;
-	w->left -= n;
+	w->at->user += n;
+	w->at->left -= n;
 	return true;
 }
 
@@ -195,10 +195,11 @@ static __always_inline void pg_adopt(struct pg_session *s, __u64 ptr, __u64 n)
 static __always_inline void pg_server_bytes(struct pg_session *s, struct db_scratch *scratch,
 					    __u64 ptr, __u64 n)
 {
-	struct pg_walk w = { .s = s, .window = scratch->window, .scratch = scratch, .user = ptr,
-			     .left = n };
+	struct pg_walk w = { .s = s, .window = scratch->window, .scratch = scratch,
+			     .at = &scratch->at };
 	__u8 last[PG_READY_SIZE] = {};
 
+	db_cursor_begin(scratch, ptr, n);
 	pg_adopt(s, ptr, n);
 	s->result.safe_rows = s->result.rows;
 	if (s->server.phase == PG_UNSYNCED) {
@@ -353,8 +354,8 @@ int BPF_KRETPROBE(pg_read__uretprobe, long n)
 	w.s = s;
 	w.scratch = scratch;
 	w.window = scratch->window;
-	w.user = s->read_ptr;
-	w.left = n;
+	w.at = &scratch->at;
+	db_cursor_begin(scratch, s->read_ptr, n);
 	s->read_ptr = 0;
 	bpf_loop((n / DB_WINDOW) + 2, pg_client_window_cb, &w, 0);
 	db_scratch_release(scratch);
