@@ -158,13 +158,14 @@ static int lane_peek(struct lane *l)
 static size_t batch_take(struct stream *s, struct lane *l, ProtobufCBinaryData *events,
 			 Rollcall__Batch *b)
 {
-	size_t n = 0, raw = 0;
+	size_t n = 0, raw = 0, max = l->name.class == ROLLCALL__CLASS__bulk ? s->raw_max / 8 : s->raw_max;
 
+	/* One event fits in any batch. */
 	while (n < BATCH_EVENTS_MAX && lane_peek(l) == 0) {
 		const struct spool_record *r = &l->next;
 
 		/* Tag and length of a field take at most 11 bytes. */
-		if ((n && r->seq != b->first_seq + n) || raw + r->size + 11 > s->raw_max)
+		if (n && (r->seq != b->first_seq + n || raw + r->size + 11 > max))
 			break;
 		if (!n) {
 			b->first_seq = r->seq;
@@ -211,6 +212,12 @@ static int batch_send(struct stream *s, struct lane *l)
 	return 1;
 }
 
+/* Bulk may use half of the window, in small batches: crit never waits long behind it. */
+static int window_open(const struct stream *s, uint32_t class)
+{
+	return s->inflight < (class == ROLLCALL__CLASS__bulk ? (s->window + 1) / 2 : s->window);
+}
+
 /* As long as the window is open: crit of every boot, then bulk. */
 static int pump(struct stream *s)
 {
@@ -225,7 +232,7 @@ static int pump(struct stream *s)
 			if (s->lanes[i].name.class != class)
 				continue;
 			do
-				r = s->inflight < s->window ? batch_send(s, &s->lanes[i]) : 0;
+				r = window_open(s, class) ? batch_send(s, &s->lanes[i]) : 0;
 			while (r > 0);
 		}
 	}
