@@ -110,7 +110,7 @@ $(B)/tests/%: tests/%.c $(B)/librollcall.a | $(B)/rollcall.skel.h
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALLCFLAGS) -I. -Itests -o $@ $< $(call links,$<) \
 	  $(B)/librollcall.a -lcmocka $(if $(findstring e2e/,$@)$(findstring bench/,$@),-lpq -lmariadb -I/usr/include/postgresql -I/usr/include/mariadb) \
-	  -lsqlite3 -lbpf -lelf $(LIBS) -lpthread
+	  -lsqlite3 $(LIBS_sensor) $(LIBS) -lpthread
 $(B)/tests/fuzz/%: tests/fuzz/%.c
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
