@@ -38,6 +38,7 @@ struct pipeline {
 	uint64_t dropped[2];    /* as last reported */
 	uint64_t misses[3];
 	uint64_t refused;
+	uint64_t evicted;
 	uint64_t undecoded, undecoded_told;
 	uint64_t unkept, unkept_told;   /* events that the spool could not take */
 	uint64_t trimmed_told[SEGMENT_CLASSES], errors_told;
@@ -246,8 +247,27 @@ static void on_file_read(struct pipeline *p, Rollcall__Event *ev)
 	findings_event(p->findings, p->arena, ev);
 }
 
+/* Whose record it is: any may be the first after its process changed its user. */
+static const Rollcall__Task *task_of(const Rollcall__Event *ev)
+{
+	switch (ev->kind_case) {
+	case ROLLCALL__EVENT__KIND_EXIT:
+		return ev->exit->task;
+	case ROLLCALL__EVENT__KIND_FILE_READ:
+		return ev->file_read->task;
+	case ROLLCALL__EVENT__KIND_DB_CONN:
+		return ev->db_conn->task;
+	default:
+		return NULL;
+	}
+}
+
 static void handle(struct pipeline *p, Rollcall__Event *ev)
 {
+	const Rollcall__Task *task = task_of(ev);
+
+	if (task)
+		proctab_seen(p->opts.processes, task);
 	switch (ev->kind_case) {
 	case ROLLCALL__EVENT__KIND_EXEC:
 		on_exec(p, ev);
@@ -334,6 +354,7 @@ static void losses(struct pipeline *p, struct probe *probe)
 {
 	static const char *const reasons[] = { "no scratch memory", "too many sessions",
 					       "page not readable" };
+	struct proctab_counts processes;
 	struct sessions_counts counts;
 	Rollcall__Coverage *c;
 	uint64_t misses[3], dropped[2] = {};
@@ -347,6 +368,8 @@ static void losses(struct pipeline *p, struct probe *probe)
 		gap(p, "database", reasons[i], misses[i], &p->misses[i]);
 	sessions_counts(p->sessions, &counts);
 	gap(p, "database", "session table full", counts.refused, &p->refused);
+	proctab_counts(p->opts.processes, &processes);
+	gap(p, "proctab", "process table full", processes.evicted, &p->evicted);
 	gap(p, "decoder", "malformed record", p->undecoded, &p->undecoded_told);
 }
 

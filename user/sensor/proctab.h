@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process table: who did it, by (tgid, start time), with lineage. Bounded; evictions are
-// counted. Fed by exec, fork and exit records; the only reader of /proc/PID in the sensor.
+// The process table: who did it, by (tgid, start time), with lineage. Bounded, whatever tree of
+// processes an attacker grows; what did not fit is counted. Fed by exec, fork and exit records;
+// reads arguments of older processes from /proc/PID.
 #pragma once
 
 #include <stdint.h>
@@ -12,11 +13,13 @@ struct proc;
 struct proctab;
 
 struct proctab_counts {
-	uint32_t processes;
-	uint64_t evicted;
+	uint32_t processes; /* at most `max` */
+	uint32_t ancestors; /* forgotten but for being someone's; with processes at most 2 * max */
+	uint64_t evicted;   /* for want of room: the ended first, then those not used for longest */
+	uint64_t cut;	    /* lineages longer than 16 */
 };
 
-/* At most `max` processes, exited ones included; boot_id makes ids unique across boots. */
+/* At most `max` processes, ended ones included; boot_id makes ids unique across boots. */
 struct proctab *proctab_new(uint32_t max, const char *boot_id);
 struct proctab *proctab_free(struct proctab *t);
 void proctab_freep(struct proctab **t);
@@ -26,10 +29,16 @@ int proctab_exec(struct proctab *t, uint64_t time, const Rollcall__Exec *e);
 int proctab_fork(struct proctab *t, uint64_t time, const Rollcall__Fork *f);
 int proctab_exit(struct proctab *t, uint64_t time, const Rollcall__Exit *e);
 
-/* The process that had this tgid at this time, borrowed until the next change; or NULL. */
-const struct proc *proctab_find(const struct proctab *t, uint32_t tgid, uint64_t time);
+/* Once all processes that ran before are told by exec: whose child is whose. */
+int proctab_link(struct proctab *t);
 
-/* Its message with up to `depth` ancestors, in the arena. NULL when out of memory. */
+/* Any record of a task: its process may have changed its user. */
+void proctab_seen(struct proctab *t, const Rollcall__Task *task);
+
+/* The process that had this tgid at this time, borrowed until the next change; or NULL. */
+const struct proc *proctab_find(struct proctab *t, uint32_t tgid, uint64_t time);
+
+/* Its message with up to `depth` (at most 16) ancestors, in the arena. NULL when out of memory. */
 Rollcall__Process *proctab_fill(struct proctab *t, const struct proc *p, struct arena *a,
 				unsigned depth);
 

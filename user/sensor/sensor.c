@@ -263,6 +263,8 @@ static int sensor_begin(struct sensor *s)
 {
 	int r = probe_iter(s->probe, "exec__iter", pipeline_seed, s->pipeline);
 
+	if (r == 0)
+		r = proctab_link(s->processes);
 	if (r < 0)
 		log_warn(r, "processes that ran before the sensor are not known");
 	r = probe_iter(s->probe, "tcp_owner__iter", NULL, NULL);
