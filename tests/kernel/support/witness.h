@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the real sensor's probes and process table say of processes that a test starts: loads
+// them, keeps the events of one run, counts checks. Used by the tests of the process family.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "event.pb-c.h"
+
+/* Opens the probes and learns what runs already. False: cannot, and said why. */
+bool witness_open(const char *name);
+
+/* Prints "N passed, N failed"; the program's exit status. */
+int witness_close(void);
+
+/* Forgets the events so far. */
+void witness_reset(void);
+
+/* Starts a child that returns what `go` returns. */
+pid_t witness_fork(int (*go)(void));
+
+/* The same after a reset, waits for its end and its exit record; its status as wait(2) says. */
+pid_t witness_run(int (*go)(void), int *ret_status);
+
+/* Waits for that many events of a kind of a process; the last of them or NULL. */
+const Rollcall__Event *witness_wait(Rollcall__Event__KindCase kind, pid_t pid, unsigned n);
+
+/* All events up to now are there when this returns. */
+void witness_settle(void);
+
+/* The n-th event of a kind of a process, from 0, or NULL; and how many there are. */
+const Rollcall__Event *witness_event(Rollcall__Event__KindCase kind, pid_t pid, unsigned n);
+unsigned witness_count(Rollcall__Event__KindCase kind, pid_t pid);
+
+/* A process as the table has it now, or NULL. */
+const Rollcall__Process *witness_process(pid_t pid);
+
+/* "leaf parent grandparent ...": exe names without their directory, up to this test's own. */
+const char *witness_lineage(const Rollcall__Process *p);
+
+void check(const char *test, const char *what, bool ok);
+void check_number(const char *test, const char *what, uint64_t got, uint64_t want);
+void check_string(const char *test, const char *what, const char *got, const char *want);
