@@ -9,8 +9,9 @@
 #include "kernel.h"
 #include "record.h"
 
-#define PATH_MAX 4096
+#define PATH_MAX       4096
 #define PATH_NAMES_MAX 128 /* components; the field's norm, beyond it the head is missing */
+#define PATH_DELETED   " (deleted)"
 
 /*
  * Names are written from the end towards the front; the second half is slack for the verifier.
@@ -46,23 +47,23 @@ static long path_step(__u64 i, struct path_walk *w)
 	if (dentry == BPF_CORE_READ(vfsmnt, mnt_root)) {
 		mount = path_mount(vfsmnt);
 		mount_parent = BPF_CORE_READ(mount, mnt_parent);
-		if (mount == mount_parent)
+		if (mount == mount_parent) {
+			b->cut = 0;
 			return 1;
+		}
 		b->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
 		b->vfsmnt = (void *)mount_parent + bpf_core_field_offset(struct mount, mnt);
 		return 0;
 	}
-	if (dentry == parent) /* detached: a memfd, a pipe */
+	if (dentry == parent) /* below a directory opened by handle: the rest is not known */
 		return 1;
 	len = BPF_CORE_READ(dentry, d_name.len);
 	name = BPF_CORE_READ(dentry, d_name.name);
 	if (len > 255)
 		len = 255;
 	pos = b->pos;
-	if (pos < len + 1) {
-		b->cut = 1;
+	if (pos < len + 1)
 		return 1;
-	}
 	pos -= len + 1;
 	b->pos = pos;
 	barrier_var(pos);
@@ -76,17 +77,46 @@ static long path_step(__u64 i, struct path_walk *w)
 }
 
 /*
+ * A memfd, a pipe: in no directory and under no mount. The kernel's own name for it, as in
+ * /proc/PID/exe: "/memfd:NAME (deleted)". False for any other file.
+ */
+static __always_inline bool path_detached(struct path_buf *b)
+{
+	struct dentry *dentry = b->dentry;
+	struct vfsmount *vfsmnt = b->vfsmnt;
+	__u32 len = BPF_CORE_READ(dentry, d_name.len), pos;
+
+	if (dentry != BPF_CORE_READ(dentry, d_parent) ||
+	    dentry == BPF_CORE_READ(vfsmnt, mnt_root) || len > 255)
+		return false;
+	pos = PATH_MAX - sizeof(PATH_DELETED) - len; /* its NUL is the slash's room */
+	b->pos = pos;
+	b->cut = 0;
+	barrier_var(pos);
+	pos &= PATH_MAX - 1;
+	barrier_var(len);
+	len &= 255;
+	b->bytes[pos] = '/';
+	bpf_probe_read_kernel(&b->bytes[pos + 1], len, BPF_CORE_READ(dentry, d_name.name));
+	__builtin_memcpy(&b->bytes[PATH_MAX + 1 - sizeof(PATH_DELETED)], PATH_DELETED,
+			 sizeof(PATH_DELETED) - 1);
+	return true;
+}
+
+/*
  * Writes the path of *p into buf: from buf->bytes + buf->pos up to PATH_MAX. Returns its length.
- * buf->cut: the head of a very long path is missing.
+ * buf->cut: the head of the path is missing: it has too many bytes or components.
  */
 static __always_inline __u32 path_fill(struct path_buf *buf, struct path *p)
 {
-	struct path_walk w = { .buf = buf };
+	struct path_walk w = {.buf = buf};
 
 	buf->pos = PATH_MAX;
-	buf->cut = 0;
+	buf->cut = 1; /* until the root is reached */
 	buf->dentry = BPF_CORE_READ(p, dentry);
 	buf->vfsmnt = BPF_CORE_READ(p, mnt);
+	if (path_detached(buf))
+		return PATH_MAX - buf->pos;
 	bpf_loop(PATH_NAMES_MAX, path_step, &w, 0);
 	if (buf->pos >= PATH_MAX) { /* the root itself */
 		buf->pos = PATH_MAX - 1;
