@@ -126,12 +126,28 @@ struct kernfs_node {
 	__u64 id;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+struct cgroup_root {
+	char name[64]; /* of a v1 hierarchy that has one: "systemd" */
+};
+
 struct cgroup {
 	struct kernfs_node *kn;
+	struct cgroup_root *root;
+};
+
+/* A task's place in one hierarchy. */
+struct cgrp_cset_link {
+	struct cgroup *cgrp;
+	struct list_head cgrp_link;
 };
 
 struct css_set {
-	struct cgroup *dfl_cgrp;
+	struct cgroup *dfl_cgrp; /* cgroup v2 */
+	struct list_head cgrp_links;
 };
 
 typedef struct {
@@ -140,6 +156,8 @@ typedef struct {
 
 struct signal_struct {
 	atomic_t live; /* threads not yet in do_exit() */
+	unsigned int flags;
+	int group_exit_code;
 	struct pid *pids[4]; /* PIDTYPE_PID, TGID, PGID, SID */
 };
 

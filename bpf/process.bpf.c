@@ -3,14 +3,18 @@
  * Processes: exec, fork, exit, and those that run already. Everything else is attributed with
  * what these say, so they are in the crit lane and wake the consumer.
  */
+#include <linux/errno.h>
+
 #include "emit.h"
 #include "path.h"
 #include "task.h"
 
-#define ARGS_MAX 4096
-#define TAIL_MAX (2 * PATH_MAX + ARGS_MAX + 256)
+#define ARGS_MAX	  4096
+#define PAGE		  4096
+#define NAME_SIZE	  256 /* of a cgroup, with its NUL */
+#define TAIL_MAX	  (2 * PATH_MAX + ARGS_MAX + 2 * NAME_SIZE)
+#define SIGNAL_GROUP_EXIT 4
 
-/* Tracepoint programs run with preemption off, so one per CPU is safe here. */
 struct process_scratch {
 	struct path_buf path;
 	__u32 off; /* where the next piece of the tail goes */
@@ -18,12 +22,34 @@ struct process_scratch {
 	__u8 record[sizeof(struct rec_exec) + TAIL_MAX + PATH_MAX];
 };
 
+/* Tracepoint programs run with preemption off, so one per CPU is safe here. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct process_scratch);
 } process_scratches SEC(".maps");
+
+/* An iterator can be preempted by an exec on its CPU. The sensor runs one at a time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct process_scratch);
+} seed_scratch SEC(".maps");
+
+struct exit_key {
+	__u64 start_time;
+	__u64 tgid;
+};
+
+/* Processes whose exit was told a moment ago. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct exit_key);
+	__type(value, __u8);
+} exits_told SEC(".maps");
 
 /* The tail's end, clamped so that a piece of PATH_MAX bytes fits behind it. */
 static __always_inline __u32 tail_off(struct process_scratch *s)
@@ -64,30 +90,81 @@ static __always_inline void tail_string(struct process_scratch *s, struct record
 					const char *src)
 {
 	__u32 off = tail_off(s);
-	long n = bpf_probe_read_kernel_str(s->record + off, 128, src);
+	long n = bpf_probe_read_kernel_str(s->record + off, NAME_SIZE, src);
 
 	slice->off = off;
-	if (n <= 1 || n > 128)
+	if (n <= 1 || n > NAME_SIZE)
 		return;
 	slice->len = slice->orig = n - 1;
 	s->off = off + n - 1;
 }
 
+/* Reads up to the first page that is not in memory; at most two, as ARGS_MAX is a page. */
 static __always_inline void tail_args(struct process_scratch *s, struct record_slice *slice,
 				      struct mm_struct *mm, bool current_task)
 {
 	unsigned long from = BPF_CORE_READ(mm, arg_start), end = BPF_CORE_READ(mm, arg_end);
 	__u32 n = end > from ? end - from : 0, off = tail_off(s);
+	__u32 first = PAGE - (from & (PAGE - 1));
 
 	slice->off = off;
 	slice->orig = n;
 	if (n > ARGS_MAX)
 		n = ARGS_MAX;
+	if (first > n)
+		first = n;
 	/* Another task's arguments are in another address space: user space reads them. */
-	if (!current_task || bpf_probe_read_user(s->record + off, n, (void *)from))
+	if (!current_task || !n)
 		return;
+	if (bpf_probe_read_user(s->record + off, n, (void *)from)) {
+		n = first;
+		if (bpf_probe_read_user(s->record + off, n, (void *)from))
+			return;
+	}
 	slice->len = n;
 	s->off = off + n;
+}
+
+/* Not the root of its hierarchy, whose name is empty. */
+static __always_inline bool cgroup_named(struct cgroup *cgroup)
+{
+	const char *name = BPF_CORE_READ(cgroup, kn, name);
+	char first = 0;
+
+	bpf_probe_read_kernel(&first, 1, name);
+	return first;
+}
+
+/*
+ * The cgroup that names the unit or the container: of v2, else (a host with cgroup v1) of
+ * systemd's own hierarchy, else of the first controller that put the task somewhere.
+ */
+static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct cgroup *v2 = BPF_CORE_READ(set, dfl_cgrp), *found = NULL;
+	struct list_head *at = BPF_CORE_READ(set, cgrp_links.next);
+
+	if (cgroup_named(v2))
+		return v2;
+	for (int i = 0; i < 20; i++, at = BPF_CORE_READ(at, next)) {
+		struct cgrp_cset_link *link =
+			(void *)at - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
+		struct cgroup *cgroup;
+		char name[8] = {};
+
+		if ((void *)at == (void *)set + bpf_core_field_offset(struct css_set, cgrp_links))
+			break;
+		cgroup = BPF_CORE_READ(link, cgrp);
+		if (!cgroup_named(cgroup))
+			continue;
+		BPF_CORE_READ_STR_INTO(&name, cgroup, root, name);
+		if (__builtin_memcmp(name, "systemd", sizeof(name)) == 0)
+			return cgroup;
+		if (!found)
+			found = cgroup;
+	}
+	return found ? found : v2;
 }
 
 /* The whole Exec record of a task; its size, or 0 for a kernel thread. */
@@ -98,18 +175,21 @@ static __always_inline __u32 exec_fill(struct process_scratch *s, struct task_st
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	struct file *exe = mm ? BPF_CORE_READ(mm, exe_file) : NULL;
 	struct fs_struct *fs = BPF_CORE_READ(task, fs);
-	struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	struct cgroup *cgroup = cgroup_of(task);
 
-	if (!exe)
+	if (!mm)
 		return 0;
 	s->off = sizeof(*e);
 	__builtin_memset(e, 0, sizeof(*e));
 	task_fill(&e->task, task);
-	inode_fill(&e->exe_inode, BPF_CORE_READ(exe, f_inode));
-	e->exe_nlink = BPF_CORE_READ(exe, f_inode, i_nlink);
 	e->sid = BPF_CORE_READ(task, signal, pids[3], numbers[0].nr);
 	e->cgroup_id = BPF_CORE_READ(cgroup, kn, id);
-	tail_path(s, &e->exe, &exe->f_path);
+	e->exe.off = s->off;
+	if (exe) {
+		inode_fill(&e->exe_inode, BPF_CORE_READ(exe, f_inode));
+		e->exe_nlink = BPF_CORE_READ(exe, f_inode, i_nlink);
+		tail_path(s, &e->exe, &exe->f_path);
+	}
 	tail_args(s, &e->args, mm, current_task);
 	if (fs)
 		tail_path(s, &e->cwd, &fs->pwd);
@@ -117,6 +197,8 @@ static __always_inline __u32 exec_fill(struct process_scratch *s, struct task_st
 		e->cwd.off = s->off;
 	tail_string(s, &e->comm, (const char *)task->comm);
 	tail_string(s, &e->cgroup, BPF_CORE_READ(cgroup, kn, name));
+	e->args_truncated = e->args.len < e->args.orig;
+	e->path_truncated = e->exe.len < e->exe.orig || e->cwd.len < e->cwd.orig;
 	return s->off;
 }
 
@@ -149,16 +231,38 @@ int BPF_PROG(fork__tp_btf, struct task_struct *parent, struct task_struct *child
 	return 0;
 }
 
+/*
+ * As wait(2) reports it. From 6.0 on, the last thread to exit marks the group as exiting with
+ * its own code; should a kernel not, the leader's code is the process's.
+ */
+static __always_inline __u32 exit_code_of(struct task_struct *task)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+
+	if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		return BPF_CORE_READ(signal, group_exit_code);
+	return BPF_CORE_READ(task, group_leader, exit_code);
+}
+
 SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(exit__tp_btf, struct task_struct *task)
 {
 	struct rec_exit e = {};
+	struct exit_key key;
+	__u8 one = 1;
 
-	/* do_exit() decrements signal->live before this tracepoint: 0 for the last thread. */
+	/*
+	 * do_exit() decrements signal->live before this tracepoint: 0 for the last thread, and for
+	 * one that was about to be here when the last one came.
+	 */
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
 	task_fill(&e.task, task);
-	e.exit_code = BPF_CORE_READ(task, exit_code);
+	key.start_time = e.task.start_time;
+	key.tgid = e.task.tgid;
+	if (bpf_map_update_elem(&exits_told, &key, &one, BPF_NOEXIST) == -EEXIST)
+		return 0;
+	e.exit_code = exit_code_of(task);
 	emit(LANE_CRIT, &e, sizeof(e), KIND_exit, true);
 	return 0;
 }
@@ -174,7 +278,7 @@ int exec__iter(struct bpf_iter__task *ctx)
 
 	if (!task || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
 		return 0;
-	s = bpf_map_lookup_elem(&process_scratches, &key);
+	s = bpf_map_lookup_elem(&seed_scratch, &key);
 	if (!s)
 		return 0;
 	size = exec_fill(s, task, false);
