@@ -18,7 +18,7 @@
 #define KIND_EXIT ROLLCALL__EVENT__KIND_EXIT
 #define KIND_EXEC ROLLCALL__EVENT__KIND_EXEC
 #define KIND_FORK ROLLCALL__EVENT__KIND_FORK
-#define RACES	  3000
+#define RACES	  500
 
 /* Ends this thread alone, as pthread_exit does once no clean-up is left. */
 static void thread_end(int code)

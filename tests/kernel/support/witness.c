@@ -49,7 +49,7 @@ void check_string(const char *test, const char *what, const char *got, const cha
 
 	check(test, what, ok);
 	if (!ok)
-		printf("\tgot \"%s\", want \"%s\"\n", got ? got : "(none)", want);
+		printf("\tgot \"%.200s\", want \"%.200s\"\n", got ? got : "(none)", want);
 }
 
 static const Rollcall__Task *task_of(const Rollcall__Event *ev)
