@@ -276,7 +276,9 @@ int exec__iter(struct bpf_iter__task *ctx)
 	struct record_header *h;
 	__u32 key = 0, size;
 
-	if (!task || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
+	/* One record a process; of every thread when the first has ended before the others. */
+	if (!task || (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid) &&
+		      BPF_CORE_READ(task, group_leader, mm)))
 		return 0;
 	s = bpf_map_lookup_elem(&seed_scratch, &key);
 	if (!s)

@@ -556,9 +556,8 @@ static void stage_remove(void)
 
 int main(void)
 {
-	pid_t seed;
 	int r = stage_make();
-
+	pid_t seed;
 	char eof;
 
 	if (r < 0 || pipe(input) || pipe2(started, O_CLOEXEC)) {
