@@ -306,45 +306,87 @@ static void test_uid(void **state)
 	arena_freep(&a);
 }
 
-/* When this process started, as /proc tells it: in clock ticks. */
-static uint64_t self_start(void)
+/* When a process started, as /proc tells it: in clock ticks. */
+static uint64_t start_of(pid_t pid)
 {
 	unsigned long long ticks = 0;
-	_cleanup_(fclosep) FILE *f = fopen("/proc/self/stat", "re");
-	char line[1024];
+	char path[64], line[1024], *at;
+	_cleanup_(fclosep) FILE *f = NULL;
 
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	assert_non_null(f);
 	assert_non_null(fgets(line, sizeof(line), f));
-	assert_int_equal(1, sscanf(strrchr(line, ')'),
-				   ") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
-				   " %*s %*s %*s %*s %llu",
-				   &ticks));
+	at = strrchr(line, ')');
+	for (int field = 2; field < 22; field++)
+		at = strchr(at + 1, ' ');
+	ticks = strtoull(at, NULL, 10);
 	return ticks * (SECOND / (uint64_t)sysconf(_SC_CLK_TCK)) + 1;
+}
+
+/* A process with these arguments, that ends when the pipe's other end is closed. */
+static pid_t start_sh(const char *arg, int *ret_input)
+{
+	int input[2], started[2];
+	char eof;
+	pid_t pid;
+
+	assert_int_equal(0, pipe2(input, O_CLOEXEC) | pipe2(started, O_CLOEXEC));
+	pid = fork();
+	if (!pid) {
+		dup2(input[0], 0);
+		_exit(execl("/bin/sh", "sh", "-c", "read x", arg, NULL));
+	}
+	close(input[0]);
+	close(started[1]);
+	assert_int_equal(0, read(started[0], &eof, 1)); /* it has executed */
+	close(started[0]);
+	*ret_input = input[1];
+	return pid;
 }
 
 /* A seed comes without arguments: /proc has them, if it is the same process. */
 static void test_args_read(void **state)
 {
-	_cleanup_(proctab_freep) struct proctab *t = proctab_new(64, BOOT);
-	struct arena *a = arena_new(4096);
-	uint64_t starts[] = {self_start(), self_start() + SECOND};
+	static char long_arg[5000];
+	struct {
+		const char *arg;
+		uint64_t late;
+		size_t n_args, len;
+		bool truncated;
+	} cases[] = {
+		{"short", 0, 4, 5, false},
+		{"short", SECOND, 0, 0, true}, /* another process of that number */
+		{long_arg, 0, 4, 4096 - sizeof("sh -c read x"), true},
+	};
 
 	(void)state;
-	for (unsigned i = 0; i < 2; i++) {
-		Rollcall__Exec e;
-		Rollcall__Task task = task_of((uint32_t)getpid(), starts[i]);
+	memset(long_arg, 'x', sizeof(long_arg) - 1);
+	for (unsigned i = 0; i < 3; i++) {
+		_cleanup_(proctab_freep) struct proctab *t = proctab_new(64, BOOT);
+		struct arena *a = arena_new(4096);
 		Rollcall__Process *m;
+		Rollcall__Exec e;
+		int input = -1;
+		pid_t pid = start_sh(cases[i].arg, &input);
+		uint64_t start = start_of(pid) + cases[i].late;
+		Rollcall__Task task = task_of((uint32_t)pid, start);
 
 		rollcall__exec__init(&e);
 		e.task = &task;
 		e.args_truncated = true;
-		assert_int_equal(0, proctab_exec(t, starts[i], &e));
-		m = proctab_fill(t, proctab_find(t, task.tgid, starts[i]), a, 0);
-		assert_int_equal(m->n_args, i == 0);
-		assert_int_equal(m->args_truncated, i == 1);
-		if (i == 0)
-			assert_non_null(strstr(m->args[0], "test_proctab"));
+		assert_int_equal(0, proctab_exec(t, start, &e));
+		close(input);
+		waitpid(pid, NULL, 0);
+		m = proctab_fill(t, proctab_find(t, task.tgid, start), a, 0);
+		assert_int_equal(m->args_truncated, cases[i].truncated);
+		assert_int_equal(m->n_args, cases[i].n_args);
+		if (m->n_args)
+			assert_string_equal(m->args[0], "sh");
+		if (m->n_args)
+			assert_int_equal(strlen(m->args[3]), cases[i].len);
+		arena_freep(&a);
 	}
-	arena_freep(&a);
 }
 
 /* ---- the bound ---- */
