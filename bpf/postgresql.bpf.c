@@ -206,9 +206,9 @@ static __always_inline void pg_server_bytes(struct pg_session *s, struct db_scra
 		if (n >= sizeof(last))
 			bpf_probe_read_user(last, sizeof(last), (void *)(ptr + n - sizeof(last)));
 		pg_server_unsynced(&w, last, n);
-		return;
+	} else {
+		bpf_loop((n / DB_WINDOW) + 2, pg_server_window_cb, &w, 0);
 	}
-	bpf_loop((n / DB_WINDOW) + 2, pg_server_window_cb, &w, 0);
 	if (s->result.begin_time && db_progress_due(&s->result)) {
 		pg_emit_end(s, scratch, End_streaming);
 		db_progress_next(&s->result);

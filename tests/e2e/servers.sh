@@ -35,8 +35,10 @@ servers_start() {
 	as_postgres "$pg_bin/initdb" -D "$dir/pg" -A trust -N >/dev/null || exit 1
 	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
 		-keyout "$dir/pg/server.key" -out "$dir/pg/server.crt" 2>/dev/null || exit 1
+	cp "$dir/pg"/server.* "$dir/my"
 	chown postgres: "$dir/pg"/server.*
-	chmod 600 "$dir/pg/server.key"
+	chown mysql: "$dir/my"/server.*
+	chmod 600 "$dir/pg/server.key" "$dir/my/server.key"
 	as_postgres "$pg_bin/pg_ctl" -s -w -D "$dir/pg" -l "$dir/run/log" \
 		-o "-k $dir/run -p $port -c listen_addresses=127.0.0.1 -c fsync=off -c ssl=on -c wal_level=logical" \
 		start || exit 1
@@ -44,6 +46,7 @@ servers_start() {
 		--auth-root-authentication-method=normal --skip-test-db >/dev/null 2>&1 || exit 1
 	setsid mariadbd --no-defaults --user=mysql --datadir="$dir/my/data" --port="$my_port" \
 		--bind-address=127.0.0.1 --socket="$dir/my/sock" --secure-file-priv= --max-allowed-packet=64M \
+		--ssl-cert="$dir/my/server.crt" --ssl-key="$dir/my/server.key" --log-bin="$dir/my/data/bin" --server-id=1 \
 		>"$dir/my/log" 2>&1 &
 	maria=$!
 	for _ in $(seq 200); do

@@ -107,7 +107,9 @@ static void scan_string(struct scan *c)
 {
 	struct scan inner = { .s = c->s, .dialect = c->dialect, .depth = c->depth + 1 };
 
-	if (c->depth < DEPTH_MAX && c->t.body_len > 6)
+	/* A call that takes a relation by name: pg_relation_filepath('staff'). */
+	inner.expect = sql_is_punct(&c->before, '(');
+	if (c->depth < DEPTH_MAX && (inner.expect || c->t.body_len > 6))
 		scan_text(&inner, c->t.body, c->t.body_len);
 }
 

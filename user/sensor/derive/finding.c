@@ -357,6 +357,9 @@ static int result_finding(struct findings *f, struct arena *a, const Rollcall__E
 
 static bool over_result(const struct finding_thresholds *t, const Rollcall__Db *db)
 {
+	/* Rows that could not be counted are judged by their bytes. */
+	if (db->confidence == ROLLCALL__CONFIDENCE__bytes_only)
+		return t->row_bytes && db->bytes >= t->row_bytes;
 	return t->result_rows && db->rows >= t->result_rows &&
 	       (db->fraction <= 0 || db->fraction >= t->result_fraction);
 }
@@ -463,11 +466,18 @@ static int on_side_channel(struct findings *f, struct arena *a, const Rollcall__
 	return p ? result_finding(f, a, ev, db, p, RULE_SIDE_CHANNEL) : -ENOMEM;
 }
 
-/* A session that ends completes what it had open. */
+/*
+ * A session that ends completes what it had open. Notifications come after the result of the
+ * statement that sent them, so the last ones are in no result.
+ */
 static int on_session_end(struct findings *f, struct arena *a, const Rollcall__Event *ev,
 			  Rollcall__Db *db)
 {
 	struct principal_state *p = state_get(f, principal_name(a, db));
+	int e = on_side_channel(f, a, ev, db);
+
+	if (e < 0)
+		return e;
 
 	for (unsigned r = 0; p && r < RULES; r++) {
 		struct open *o = &p->open[r];

@@ -130,7 +130,7 @@ void result_session(struct sessions *s, struct arena *a, uint64_t time, struct s
 	if (close) {
 		m->desync = close->desync;
 		m->db->bytes = close->bytes;
-		m->db->side_bytes = close->side_bytes;
+		m->db->side_bytes = close->side_bytes - c->side_seen;
 	}
 	ev->kind_case = ROLLCALL__EVENT__KIND_DB_SESSION;
 	ev->db_session = m;

@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# A PostgreSQL client that does on the wire what libpq never would. Prints the DataRow messages it
+# got. Usage: pgraw.py SOCKET CASE NAME (NAME: application_name). Protocol: PostgreSQL manual,
+# chapter "Frontend/Backend Protocol".
+import os
+import socket
+import struct
+import sys
+import time
+
+
+class Session:
+    def __init__(self, path, name, bytewise=False, receive_buffer=0):
+        self.sock = socket.socket(socket.AF_UNIX)
+        if receive_buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.sock.connect(path)
+        self.bytewise = bytewise
+        self.buffer = b""
+        self.name = name
+
+    def startup(self):
+        pairs = ["user", "app", "database", "hr", "application_name", self.name]
+        body = struct.pack(">I", 196608) + b"".join(p.encode() + b"\0" for p in pairs) + b"\0"
+        self.raw(struct.pack(">I", len(body) + 4) + body)
+        self.until(b"Z")
+        return self
+
+    def ask(self, code):
+        """SSLRequest or GSSENCRequest; the answer is one byte."""
+        self.raw(struct.pack(">II", 8, code))
+        return self.sock.recv(1)
+
+    def raw(self, data):
+        if self.bytewise:
+            for i in range(len(data)):
+                self.sock.sendall(data[i:i + 1])
+        else:
+            self.sock.sendall(data)
+
+    def send(self, *messages):
+        self.raw(b"".join(t + struct.pack(">I", len(b) + 4) + b for t, b in messages))
+
+    def message(self, read=65536):
+        while True:
+            if len(self.buffer) >= 5:
+                size = 1 + struct.unpack(">I", self.buffer[1:5])[0]
+                if len(self.buffer) >= size:
+                    m, self.buffer = self.buffer[:size], self.buffer[size:]
+                    return m[:1], m[5:]
+            data = self.sock.recv(read)
+            if not data:
+                raise EOFError
+            self.buffer += data
+
+    def until(self, kinds, read=65536):
+        """Reads up to a message of these kinds; the number of DataRows on the way."""
+        rows = 0
+        while True:
+            kind, _ = self.message(read)
+            rows += kind == b"D"
+            if kind in kinds:
+                return rows
+
+
+def parse(sql, name=b""):
+    return b"P", name + b"\0" + sql + b"\0" + struct.pack(">H", 0)
+
+
+def bind(statement=b"", portal=b""):
+    return b"B", portal + b"\0" + statement + b"\0" + struct.pack(">HHH", 0, 0, 0)
+
+
+def execute(most=0, portal=b""):
+    return b"E", portal + b"\0" + struct.pack(">I", most)
+
+
+SYNC = (b"S", b"")
+FLUSH = (b"H", b"")
+STAFF = b"select name, mobile from staff"
+
+
+def portal_slices(path, name):
+    """JDBC's setFetchSize(1000): 1000 rows at a time from one portal."""
+    s = Session(path, name).startup()
+    s.send((b"Q", b"begin\0"))
+    s.until(b"Z")
+    s.send(parse(STAFF), bind(b"", b"p"), (b"D", b"Pp\0"), execute(1000, b"p"), FLUSH)
+    rows = s.until(b"sC")
+    while rows % 1000 == 0 and rows:
+        s.send(execute(1000, b"p"), FLUSH)
+        more = s.until(b"sC")
+        rows += more
+        if more < 1000:
+            break
+    s.send(SYNC)
+    s.until(b"Z")
+    return rows
+
+
+def pipelined(path, name):
+    """Three Bind/Execute of a prepared statement in one segment, no Describe."""
+    s = Session(path, name).startup()
+    s.send(parse(STAFF, b"st"), SYNC)
+    s.until(b"Z")
+    s.send(bind(b"st"), execute(), bind(b"st"), execute(), bind(b"st"), execute(), SYNC)
+    return s.until(b"Z")
+
+
+def bytewise(path, name):
+    """Each message a byte at a time, answers read slowly through a small buffer."""
+    s = Session(path, name, bytewise=True, receive_buffer=2304).startup()
+    s.send((b"Q", STAFF + b"\0"))
+    rows = 0
+    for _ in range(40):
+        kind, _ = s.message(1)
+        rows += kind == b"D"
+    time.sleep(0.3)
+    return rows + s.until(b"Z", 512)
+
+
+def encryption_refused(path, name):
+    """A unix socket refuses TLS and GSS encryption with one byte; the session then goes on."""
+    s = Session(path, name)
+    assert s.ask(80877103) == b"N" and s.ask(80877104) == b"N"
+    s.startup()
+    s.send((b"Q", STAFF + b"\0"))
+    return s.until(b"Z")
+
+
+def handed_over(path, name):
+    """The connection is used by a child that inherited it, and by one that was handed it."""
+    s = Session(path, name).startup()
+    s.send((b"Q", STAFF + b"\0"))
+    if os.fork() == 0:
+        print(s.until(b"Z"))
+        sys.stdout.flush()
+        os._exit(0)
+    os.wait()
+    near, far = socket.socketpair()
+    if os.fork() == 0:
+        _, fds, _, _ = socket.recv_fds(far, 1, 1)
+        s.sock = socket.socket(fileno=fds[0])
+        s.send((b"Q", STAFF + b"\0"))
+        print(s.until(b"Z"))
+        sys.stdout.flush()
+        os._exit(0)
+    socket.send_fds(near, [b"x"], [s.sock.fileno()])
+    os.wait()
+    return 0
+
+
+def prepared(path, name):
+    """Prepares by the protocol and by SQL, waits for a line, then runs both."""
+    s = Session(path, name).startup()
+    s.send(parse(STAFF, b"st"), SYNC)
+    s.until(b"Z")
+    s.send((b"Q", b"prepare q as " + STAFF + b"\0"))
+    s.until(b"Z")
+    print("prepared", flush=True)
+    sys.stdin.readline()
+    s.send(bind(b"st"), execute(), SYNC)
+    rows = s.until(b"Z")
+    s.send((b"Q", b"execute q\0"))
+    return rows + s.until(b"Z")
+
+
+def midway(path, name):
+    """Stops reading in the middle of a large result until it gets a line; then one more result."""
+    s = Session(path, name, receive_buffer=4096).startup()
+    s.send((b"Q", b"select s.name from staff s, generate_series(1, 200)\0"))
+    rows = sum(s.message()[0] == b"D" for _ in range(1000))
+    print("midway", flush=True)
+    sys.stdin.readline()
+    rows += s.until(b"Z")
+    print(rows, flush=True)
+    s.send((b"Q", STAFF + b"\0"))
+    return s.until(b"Z")
+
+
+def abandoned(path, name):
+    """Goes away while the server is still sending."""
+    s = Session(path, name, receive_buffer=4096).startup()
+    s.send((b"Q", b"select s.name from staff s, generate_series(1, 200)\0"))
+    rows = sum(s.message()[0] == b"D" for _ in range(1000))
+    return rows
+
+
+def by_key(path, name):
+    """One person at a time, all of them."""
+    s = Session(path, name).startup()
+    rows = 0
+    for i in range(1, 2001):
+        s.send((b"Q", b"select name, mobile from staff where id = %d\0" % i))
+        rows += s.until(b"Z")
+    return rows
+
+
+def pages(path, name):
+    """An OFFSET walk in a scrambled order."""
+    s = Session(path, name).startup()
+    rows = 0
+    for i in range(100):
+        s.send((b"Q", b"select name, mobile from staff order by id limit 50 offset %d\0"
+                % (i * 37 % 100 * 50)))
+        rows += s.until(b"Z")
+    return rows
+
+
+print(globals()[sys.argv[2]](sys.argv[1], sys.argv[3]))
