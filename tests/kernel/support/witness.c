@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/support/check.h"
 #include "lib/arena.h"
 #include "lib/log.h"
 #include "lib/record.h"
@@ -24,33 +25,7 @@ static struct {
 	struct proctab *processes;
 	Rollcall__Event *events[EVENTS_MAX];
 	unsigned n;
-	unsigned passed, failed;
 } w;
-
-void check(const char *test, const char *what, bool ok)
-{
-	w.passed += ok;
-	w.failed += !ok;
-	if (!ok)
-		printf("FAILED %s: %s\n", test, what);
-}
-
-void check_number(const char *test, const char *what, uint64_t got, uint64_t want)
-{
-	check(test, what, got == want);
-	if (got != want)
-		printf("\tgot %#llx, want %#llx\n", (unsigned long long)got,
-		       (unsigned long long)want);
-}
-
-void check_string(const char *test, const char *what, const char *got, const char *want)
-{
-	bool ok = got && strcmp(got, want) == 0;
-
-	check(test, what, ok);
-	if (!ok)
-		printf("\tgot \"%.200s\", want \"%.200s\"\n", got ? got : "(none)", want);
-}
 
 static const Rollcall__Task *task_of(const Rollcall__Event *ev)
 {
@@ -122,8 +97,7 @@ int witness_close(void)
 	probe_freep(&w.probe);
 	proctab_freep(&w.processes);
 	arena_freep(&w.arena);
-	printf("%u passed, %u failed\n", w.passed, w.failed);
-	return w.failed != 0;
+	return check_close();
 }
 
 void witness_reset(void)

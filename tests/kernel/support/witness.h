@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the real sensor's probes and process table say of processes that a test starts: loads
-// them, keeps the events of one run, counts checks. Used by the tests of the process family.
+// them, keeps the events of one run. Used by the tests of the process family.
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 /* Opens the probes and learns what runs already. False: cannot, and said why. */
 bool witness_open(const char *name);
 
-/* Prints "N passed, N failed"; the program's exit status. */
+/* Ends it and tells the checks; the program's exit status. */
 int witness_close(void);
 
 /* Forgets the events so far. */
@@ -39,7 +39,3 @@ const Rollcall__Process *witness_process(pid_t pid);
 
 /* "leaf parent grandparent ...": exe names without their directory, up to this test's own. */
 const char *witness_lineage(const Rollcall__Process *p);
-
-void check(const char *test, const char *what, bool ok);
-void check_number(const char *test, const char *what, uint64_t got, uint64_t want);
-void check_string(const char *test, const char *what, const char *got, const char *want);
