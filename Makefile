@@ -38,6 +38,7 @@ links      = $(shell sed -n '1s|^// links: ||p' $(1))
 .PHONY: all help demo check check-unit check-kernel check-e2e check-style check-kernels check-fresh \
         check-sanitize bench fuzz format install clean build-deps test-deps programs tests
 .DELETE_ON_ERROR:
+.SECONDARY: $(PROTO_C)
 
 all: build-deps
 	$(Q)$(MAKE) --no-print-directory programs

@@ -26,7 +26,7 @@ load extended -h 127.0.0.1 -p "$port"
 load prepared -h "$dir/run" -p "$port"
 PGSSLMODE=disable load prepared -h 127.0.0.1 -p "$port"
 sensor_stop
-check "the load ran" "$(grep -c 'number of failed transactions: 0 ' "$dir/pgbench")" 4
+check "the load ran" "$(grep -c 'number of failed transactions: 0 ' "$dir/pgbench")" 12
 check "no finding" "$(grep -c '"event":"finding"' "$dir/events")" 0
 check "nothing was lost" "$(grep -c '"event":"gap"' "$dir/events")" 0
 watched=$(grep -c '"event":"db_result"' "$dir/events")
