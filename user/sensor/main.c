@@ -12,7 +12,6 @@
 #include "sensor/sensor.h"
 #include "sensor/stream.h"
 #include "sensor/supervise.h"
-#include "sensor/watch.h"
 
 struct roles {
 	const struct options *options;
@@ -52,12 +51,12 @@ static int run(struct roles *r)
 	const struct options *o = r->options;
 	int e;
 
-	if (!o->aggregator)
+	if (!*o->aggregator)
 		return sensor_role(r);
 	r->user = getpwnam(o->stream_user);
 	if (!r->user)
 		return log_error(-ENOENT, "user '%s' of the stream process (systemd-sysusers makes it; "
-					  "--stream-user names another)", o->stream_user);
+					  "aggregator.user names another)", o->stream_user);
 	e = spool_prepare(o->spool, r->user->pw_gid);
 	if (e < 0)
 		return log_error(e, "spool '%s'", o->spool);
@@ -66,35 +65,14 @@ static int run(struct roles *r)
 
 int main(int argc, char **argv)
 {
-	_cleanup_(watch_freep) struct watch *watch = watch_new();
-	struct options options = {
-		.watch = watch,
-		.thresholds = {
-			.result_rows = 200,
-			.result_fraction = 0.1,
-			.window_rows = { 500, 1000, 5000, 20000 },
-			.row_bytes = 64 * 1024,
-			.side_channel_bytes = 64 * 1024,
-			.first_seen_rows = 20,
-			.server_copy = true,
-		},
-		.sessions = 16384,
-		.principals = 2048,
-		.processes = 32768,
-		.spool = "/var/lib/rollcall/spool",
-		.spool_bytes = 1ull << 30,
-		.bundle = "/etc/rollcall/bundle",
-		.stream_user = "rollcall",
-	};
+	_cleanup_(options_fini) struct options options;
 	struct host host;
 	int r;
 
 	log_open("rollcall-sensor", LOG_LEVEL_INFO);
-	if (!watch)
-		return log_error(-ENOMEM, "cannot start"), 1;
-	r = options_parse(argc, argv, &options);
+	r = options_init(&options, argc, argv);
 	if (r)
-		return r < 0 ? 2 : 0;
+		return r == 1 ? 0 : r == -EINVAL ? 2 : 1;
 	if (options.debug)
 		log_open("rollcall-sensor", LOG_LEVEL_DEBUG);
 	r = host_init(&host, options.host);

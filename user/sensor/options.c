@@ -1,120 +1,243 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line of rollcall-sensor.
+// The keys of the sensor's configuration and its command line.
 #include "sensor/options.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "lib/conf.h"
 #include "lib/log.h"
 #include "lib/resolved.h"
 #include "lib/version.h"
 #include "lib/watchname.h"
 #include "sensor/watch.h"
 
+#define CONFIG "/etc/rollcall/sensor.yaml"
 #define CONTROL "/run/rollcall/control"
 
+static int parse_watch(const struct conf_key *key, void *field, const char *text, char *why)
+{
+	struct watch *w = *(struct watch **)field;
+	struct watchname name;
+	const char *what;
+	int r = watchname_parse(text, &name, &what);
+
+	(void)key;
+	if (r < 0)
+		snprintf(why, 128, "%s, for example postgresql:hr.public.staff", what);
+	else
+		r = watch_add(w, &name);
+	if (r == -ENOSPC)
+		snprintf(why, 128, "at most %d tables can be watched", WATCH_TABLES_MAX);
+	return r;
+}
+
+#define FIELD(f) offsetof(struct options, f)
+
+static const struct conf_key keys[] = {
+	{ "host", conf_text, FIELD(host), "", "Name of this host in events; \"\": the system's.", false, 0, 0 },
+	{ "watch", parse_watch, FIELD(watch), NULL,
+	  "Tables to watch, for example [postgresql:hr.public.staff, mariadb:mdm.staff].", true, 0, 0 },
+	{ "resolved", conf_text, FIELD(resolved), "",
+	  "What `rollcall setup database` wrote; \"\": " RESOLVED_PATH ", when it is there.", false, 0, 0 },
+	{ "control", conf_text, FIELD(control), "",
+	  "Control socket; \"\": " CONTROL ", when there is an aggregator.", false, 0, 0 },
+	{ "thresholds.result_rows", conf_u64, FIELD(thresholds.result_rows), "200",
+	  "Rows of one result that are a finding (0: off)", false, 0, 0 },
+	{ "thresholds.result_fraction", conf_fraction, FIELD(thresholds.result_fraction), "0.1",
+	  "... if they are this part of the table, when its size is known.", false, 0, 0 },
+	{ "thresholds.rows_10m", conf_u64, FIELD(thresholds.window_rows[WINDOW_10M]), "500",
+	  "Rows that one principal reads in 10 minutes (0: off)", false, 0, 0 },
+	{ "thresholds.rows_1h", conf_u64, FIELD(thresholds.window_rows[WINDOW_1H]), "1000",
+	  "... in one hour", false, 0, 0 },
+	{ "thresholds.rows_24h", conf_u64, FIELD(thresholds.window_rows[WINDOW_24H]), "5000",
+	  "... in one day", false, 0, 0 },
+	{ "thresholds.rows_7d", conf_u64, FIELD(thresholds.window_rows[WINDOW_7D]), "20000",
+	  "... in one week.", false, 0, 0 },
+	{ "thresholds.row_bytes", conf_size, FIELD(thresholds.row_bytes), "64KiB",
+	  "A single row this large may hold the whole table (0B: off).", false, 0, 0 },
+	{ "thresholds.side_channel_bytes", conf_size, FIELD(thresholds.side_channel_bytes), "64KiB",
+	  "Bytes in notices, errors and notifications of a session (0B: off).", false, 0, 0 },
+	{ "thresholds.first_seen_rows", conf_u64, FIELD(thresholds.first_seen_rows), "20",
+	  "More rows than this in the first read of a principal (0: off).", false, 0, 0 },
+	{ "thresholds.server_copy", conf_bool, FIELD(thresholds.server_copy), "true",
+	  "Is a copy of a watched table inside the server a finding?", false, 0, 0 },
+	{ "thresholds.point_reads", conf_bool, FIELD(thresholds.point_reads), "false",
+	  "Do look-ups of a single row count towards the sums?", false, 0, 0 },
+	{ "limits.sessions", conf_u32, FIELD(sessions), "16384", "Database sessions known at a time.",
+	  false, 64, 1 << 20 },
+	{ "limits.principals", conf_u32, FIELD(principals), "2048", "Principals with sums of their own.",
+	  false, 16, 1 << 20 },
+	{ "limits.processes", conf_u32, FIELD(processes), "32768", "Processes known at a time.",
+	  false, 1024, 1 << 22 },
+	{ "spool.directory", conf_text, FIELD(spool), "/var/lib/rollcall/spool",
+	  "Where events wait for the aggregator.", false, 0, 0 },
+	{ "spool.max_bytes", conf_size, FIELD(spool_bytes), "1GiB",
+	  "Most that the spool may take.", false, 1 << 20, 1ull << 40 },
+	{ "aggregator.address", conf_text, FIELD(aggregator), "",
+	  "HOST:PORT; \"\": nothing is spooled or sent.", false, 0, 0 },
+	{ "aggregator.bundle", conf_text, FIELD(bundle), "/etc/rollcall/bundle",
+	  "What `rollcall-aggregator enroll` made for this host.", false, 0, 0 },
+	{ "aggregator.user", conf_text, FIELD(stream_user), "rollcall",
+	  "Who the process that has the network runs as.", false, 0, 0 },
+	{ 0 },
+};
+
 static const char help[] =
-	"Usage: rollcall-sensor [--stdout] [--aggregator HOST:PORT] --watch TABLE... [options]\n"
+	"Usage: rollcall-sensor [--stdout] [--config FILE] [--watch TABLE]... [options]\n"
 	"Counts the rows that leave watched database tables and tells who read them.\n"
 	"\n"
 	"  --stdout           print every event and finding, one JSON object a line\n"
 	"  --watch TABLE      watch a table: postgresql:hr.public.staff, mariadb:mdm.staff\n"
-	"                     (repeatable)\n"
+	"                     (repeatable; besides those of the file)\n"
+	"  --config FILE      configuration (default " CONFIG ", when it is\n"
+	"                     there)\n"
+	"  --check-config     only tell the mistakes in the configuration\n"
+	"  --dump-config      print the configuration in effect, every key explained\n"
 	"  --aggregator ADDR  keep events in the spool and send them to HOST:PORT\n"
 	"  --bundle DIR       what `rollcall-aggregator enroll` made for this host\n"
-	"                     (default /etc/rollcall/bundle)\n"
 	"  --spool DIR        where events wait for the aggregator\n"
-	"                     (default /var/lib/rollcall/spool)\n"
-	"  --stream-user USER who the process that has the network runs as (default rollcall)\n"
+	"  --stream-user USER who the process that has the network runs as\n"
 	"  --control PATH     where `rollcall status` and `rollcall watch` ask\n"
-	"                     (default " CONTROL ", with --aggregator)\n"
 	"  --resolved FILE    what `rollcall setup database` wrote\n"
-	"                     (default " RESOLVED_PATH ", when it is there)\n"
-	"  --host NAME        name of this host in events (default: the system's)\n"
+	"  --host NAME        name of this host in events\n"
 	"  --debug            also log what libbpf and the verifier say\n"
-	"  --help             this text\n"
-	"  --version          the version\n"
+	"  --help, --version\n"
 	"\n"
-	"Run as root. Exit status: 0 stopped by a signal, 1 failure, 2 wrong usage.\n";
+	"Run as root. Exit status: 0 stopped by a signal, 1 failure or a mistake in the\n"
+	"configuration, 2 wrong usage.\n";
 
-static int watch_option(struct options *o, const char *text)
-{
-	struct watchname name;
-	const char *why;
-	int r = watchname_parse(text, &name, &why);
-
-	if (r < 0) {
-		log_error(0, "--watch '%s': %s; write SYSTEM:DATABASE.TABLE, for example "
-			     "postgresql:hr.public.staff or mariadb:mdm.staff",
-			  text, why);
-		return r;
-	}
-	return watch_add(o->watch, &name);
-}
-
-/* Options that are a text. */
-static const struct text_option {
+/* Options that are a key of the configuration. */
+static const struct {
 	int letter;
-	size_t offset;
-} texts[] = {
-	{ 'a', offsetof(struct options, aggregator) }, { 'b', offsetof(struct options, bundle) },
-	{ 'S', offsetof(struct options, spool) },      { 'u', offsetof(struct options, stream_user) },
-	{ 'c', offsetof(struct options, control) },    { 'r', offsetof(struct options, resolved) },
-	{ 'n', offsetof(struct options, host) },
+	const char *key;
+} settings[] = {
+	{ 'w', "watch" },	     { 'a', "aggregator.address" }, { 'b', "aggregator.bundle" },
+	{ 'S', "spool.directory" },  { 'u', "aggregator.user" },    { 'c', "control" },
+	{ 'r', "resolved" },	     { 'n', "host" },
 };
 
-static int text_option(struct options *o, int letter, const char *text)
-{
-	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		if (texts[i].letter != letter)
-			continue;
-		*(const char **)(void *)((char *)o + texts[i].offset) = text;
-		return 0;
-	}
-	return -EINVAL;
-}
+enum task { RUN, CHECK, DUMP };
 
-static int options_check(struct options *o)
-{
-	if (!o->print && !o->aggregator)
-		return log_error(-EINVAL, "nothing to do without --stdout or --aggregator (see --help)");
-	if (o->aggregator && !o->control)
-		o->control = CONTROL;
-	return 0;
-}
+struct line {
+	enum task task;
+	const char *config;
+};
 
-int options_parse(int argc, char **argv, struct options *o)
+static const struct option options[] = {
+	{ "stdout", no_argument, NULL, 's' },	       { "watch", required_argument, NULL, 'w' },
+	{ "config", required_argument, NULL, 'C' },    { "check-config", no_argument, NULL, 'k' },
+	{ "dump-config", no_argument, NULL, 'D' },     { "aggregator", required_argument, NULL, 'a' },
+	{ "bundle", required_argument, NULL, 'b' },    { "spool", required_argument, NULL, 'S' },
+	{ "stream-user", required_argument, NULL, 'u' }, { "control", required_argument, NULL, 'c' },
+	{ "resolved", required_argument, NULL, 'r' },  { "host", required_argument, NULL, 'n' },
+	{ "debug", no_argument, NULL, 'd' },	       { "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'v' },	       { NULL, 0, NULL, 0 },
+};
+
+/* First pass: everything but the settings, which come after the file. 1: done. */
+static int line_read(struct options *o, int argc, char **argv, struct line *l)
 {
-	static const struct option options[] = {
-		{ "stdout", no_argument, NULL, 's' },	       { "watch", required_argument, NULL, 'w' },
-		{ "aggregator", required_argument, NULL, 'a' }, { "bundle", required_argument, NULL, 'b' },
-		{ "spool", required_argument, NULL, 'S' },     { "stream-user", required_argument, NULL, 'u' },
-		{ "control", required_argument, NULL, 'c' },   { "resolved", required_argument, NULL, 'r' },
-		{ "host", required_argument, NULL, 'n' },      { "debug", no_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },	       { "version", no_argument, NULL, 'v' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c, r;
+	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'h' || c == 'v')
 			return fputs(c == 'h' ? help : "rollcall-sensor " ROLLCALL_VERSION "\n",
 				     stdout) < 0 ? -EIO : 1;
-		if (c == 's')
-			o->print = true;
-		else if (c == 'd')
-			o->debug = true;
-		else {
-			r = c == 'w' ? watch_option(o, optarg) : text_option(o, c, optarg);
-			if (r < 0)
-				return r;
-		}
+		if (c == '?')
+			return -EINVAL;
+		if (c == 'C')
+			l->config = optarg;
+		o->print |= c == 's';
+		o->debug |= c == 'd';
+		l->task = c == 'k' ? CHECK : c == 'D' ? DUMP : l->task;
 	}
-	if (optind < argc) {
-		log_error(0, "unexpected argument '%s' (see --help)", argv[optind]);
-		return -EINVAL;
+	if (optind < argc)
+		return log_error(0, "unexpected argument '%s' (see --help)", argv[optind]), -EINVAL;
+	return 0;
+}
+
+static const char *setting_key(int letter)
+{
+	for (unsigned i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		if (settings[i].letter == letter)
+			return settings[i].key;
+	return NULL;
+}
+
+static int settings_read(struct options *o, int argc, char **argv)
+{
+	char why[128];
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		const char *key = setting_key(c);
+		int r = key ? conf_set(o->conf, key, optarg, why) : 0;
+
+		if (r == -ENOMEM)
+			return log_error(r, "cannot start");
+		if (r < 0)
+			return log_error(0, "--%s '%s': %s", key, optarg, why), -EINVAL;
 	}
-	return options_check(o);
+	return 0;
+}
+
+static void mistake(void *ctx, unsigned line, unsigned column, const char *text)
+{
+	log_error(0, "%s:%u:%u: %s", (const char *)ctx, line, column, text);
+}
+
+static int file_read(struct options *o, const char *given)
+{
+	const char *path = given ? given : CONFIG;
+	int r;
+
+	if (!given && access(path, F_OK) < 0)
+		return 0;
+	r = conf_load_file(o->conf, path, mistake, (void *)(uintptr_t)path);
+	if (r == -EFBIG)
+		return log_error(0, "%s: larger than 1 MiB", path), -EBADMSG;
+	if (r < 0)
+		return log_error(r, "cannot read '%s'", path), -EBADMSG;
+	return r ? -EBADMSG : 0;
+}
+
+int options_init(struct options *o, int argc, char **argv)
+{
+	struct line l = {};
+	int r;
+
+	memset(o, 0, sizeof(*o));
+	o->watch = watch_new();
+	o->conf = o->watch ? conf_new(keys, o) : NULL;
+	if (!o->conf)
+		return log_error(-ENOMEM, "cannot start");
+	r = line_read(o, argc, argv, &l);
+	if (r)
+		return r;
+	r = file_read(o, l.config);
+	if (r == 0)
+		r = settings_read(o, argc, argv);
+	if (r < 0)
+		return r;
+	if (l.task == DUMP)
+		return conf_dump(o->conf, stdout) < 0 ? -EIO : 1;
+	if (l.task == CHECK)
+		return puts("no mistake was found") < 0 ? -EIO : 1;
+	if (!o->print && !*o->aggregator)
+		return log_error(0, "nothing to do without --stdout or an aggregator (see --help)"), -EINVAL;
+	if (*o->aggregator && !*o->control)
+		o->control = CONTROL;
+	return 0;
+}
+
+void options_fini(struct options *o)
+{
+	conf_free(o->conf);
+	watch_free(o->watch);
 }

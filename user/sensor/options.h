@@ -1,28 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-// What rollcall-sensor was asked to do. Read once, by main.
+// What rollcall-sensor was asked to do: the configuration file, then the command line over it.
+// Defaults are in the table of keys only (options.c).
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "sensor/derive/finding.h"
 
+struct conf;
 struct watch;
 
 struct options {
 	bool print, debug;
-	const char *host, *resolved;
 	struct watch *watch;
 	struct finding_thresholds thresholds;
 	uint32_t sessions, principals, processes;
-	const char *spool;	/* directory */
 	uint64_t spool_bytes;
-	const char *aggregator; /* NULL: nothing is spooled or sent */
+	/* Texts are valid as long as `conf`; an empty one is not set. */
+	const char *host, *resolved;
+	const char *spool;	/* directory */
+	const char *aggregator; /* not set: nothing is spooled or sent */
 	const char *bundle;
 	const char *stream_user;
-	const char *control;	/* NULL: no control socket */
+	const char *control;	/* not set: no control socket */
+	struct conf *conf;
 };
 
-/* 0: run; 1: done, nothing more to do; -EINVAL: told what is wrong. */
-int options_parse(int argc, char **argv, struct options *o);
+/*
+ * 0: run; 1: done, nothing more to do; negative: told what is wrong (-EINVAL: usage; -EBADMSG:
+ * the configuration file). Call options_fini in any case.
+ */
+int options_init(struct options *o, int argc, char **argv);
+void options_fini(struct options *o);

@@ -128,11 +128,11 @@ static int status_fill(void *ctx, struct arena *a, Rollcall__Status *m)
 static int resolved_load(struct sensor *s)
 {
 	_cleanup_(resolved_freep) struct resolved *res = NULL;
-	const char *path = s->opts->resolved ? s->opts->resolved : RESOLVED_PATH;
+	const char *path = *s->opts->resolved ? s->opts->resolved : RESOLVED_PATH;
 	char why[256] = "";
 	int r = resolved_read(path, &res, why, sizeof(why));
 
-	if (r == -ENOENT && !s->opts->resolved)
+	if (r == -ENOENT && !*s->opts->resolved)
 		return 0;
 	if (r < 0)
 		return log_error(r, "%s: cannot be used: %s", path, why);
@@ -213,9 +213,9 @@ static int sensor_init(struct sensor *s)
 	signal(SIGPIPE, SIG_IGN);
 	if (!s->term || !s->quit)
 		return log_error(-ENOMEM, "cannot start");
-	if (s->opts->aggregator)
+	if (*s->opts->aggregator)
 		r = spool_begin(s);
-	if (r == 0 && s->opts->control)
+	if (r == 0 && *s->opts->control)
 		r = control_new(&(struct control_opts){ s->loop, s->opts->control, status_fill, s },
 				&s->control);
 	if (r == 0)

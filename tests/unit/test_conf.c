@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// Configuration: types and their bounds, every mistake with its place, the dump.
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/clean.h"
+#include "lib/conf.h"
+
+struct target {
+	bool on;
+	uint32_t small;
+	uint64_t large, bytes;
+	double part;
+	const char *text;
+	char list[256];
+};
+
+static int add(const struct conf_key *key, void *field, const char *text, char *why)
+{
+	(void)key;
+	if (strcmp(text, "bad") == 0) {
+		snprintf(why, 128, "not that one");
+		return -EINVAL;
+	}
+	strcat(strcat(field, text), ";");
+	return 0;
+}
+
+#define AT(f) offsetof(struct target, f)
+static const struct conf_key keys[] = {
+	{ "name", conf_text, AT(text), "nobody", "A name.", false, 0, 0 },
+	{ "list", add, AT(list), NULL, "Some.", true, 0, 0 },
+	{ "numbers.small", conf_u32, AT(small), "5", "From 2 to 9.", false, 2, 9 },
+	{ "numbers.large", conf_u64, AT(large), "0", "Any.", false, 0, 0 },
+	{ "numbers.bytes", conf_size, AT(bytes), "1KiB", "A size.", false, 16, 1 << 20 },
+	{ "other.on", conf_bool, AT(on), "false", "A switch.", false, 0, 0 },
+	{ "other.part", conf_fraction, AT(part), "0.5", "A part.", false, 0, 0 },
+	{ 0 },
+};
+
+struct told {
+	char text[4096];
+};
+
+static void tell(void *ctx, unsigned line, unsigned column, const char *text)
+{
+	struct told *t = ctx;
+	size_t n = strlen(t->text);
+
+	snprintf(t->text + n, sizeof(t->text) - n, "%u:%u: %s\n", line, column, text);
+}
+
+static int load(struct target *target, const char *yaml, struct told *told)
+{
+	struct conf *c = conf_new(keys, target);
+	int r = conf_load(c, yaml, strlen(yaml), tell, told);
+
+	conf_free(c);
+	return r;
+}
+
+static void defaults(void **state)
+{
+	struct target t = {};
+	struct told told = {};
+
+	(void)state;
+	assert_int_equal(load(&t, "", &told), 0);
+	assert_int_equal(t.small, 5);
+	assert_int_equal(t.bytes, 1024);
+	assert_true(t.part == 0.5);
+	assert_int_equal(load(&t, "# only a comment\n", &told), 0);
+}
+
+static void values(void **state)
+{
+	struct conf *c;
+	struct target t = {};
+	struct told told = {};
+	static const char yaml[] = "name: \"a b\"\nlist: [x, y]\nnumbers: {small: 9, bytes: 1MiB}\n"
+				   "other:\n  on: true\n  part: 1\n";
+	char why[128];
+
+	(void)state;
+	c = conf_new(keys, &t);
+	assert_int_equal(conf_load(c, yaml, strlen(yaml), tell, &told), 0);
+	assert_string_equal(t.text, "a b");
+	assert_string_equal(t.list, "x;y;");
+	assert_int_equal(t.small, 9);
+	assert_int_equal(t.bytes, 1 << 20);
+	assert_true(t.on);
+	assert_int_equal(conf_set(c, "list", "z", why), 0); /* adds */
+	assert_string_equal(t.list, "x;y;z;");
+	assert_int_equal(conf_set(c, "name", "other", why), 0); /* replaces */
+	assert_string_equal(t.text, "other");
+	assert_int_equal(conf_set(c, "nothing", "1", why), -ENOENT);
+	conf_free(c);
+}
+
+static void mistakes(void **state)
+{
+	static const struct {
+		const char *yaml, *want;
+	} cases[] = {
+		{ "nam: x", "1:1: unknown key 'nam'; did you mean 'name'?\n" },
+		{ "xyzzy: x", "1:1: unknown key 'xyzzy'\n" },
+		{ "small: 3", "1:1: unknown key 'small'; did you mean 'numbers.small'?\n" },
+		{ "numbers:\n  smal: 3", "2:3: unknown key 'numbers.smal'; did you mean 'numbers.small'?\n" },
+		{ "numbers:\n  small: 1", "2:10: numbers.small: '1': write a whole number from 2 to 9\n" },
+		{ "numbers:\n  small: 10", "2:10: numbers.small: '10': write a whole number from 2 to 9\n" },
+		{ "numbers:\n  large: -1", "2:10: numbers.large: '-1': write a whole number from 0 to 9223372036854775807\n" },
+		{ "numbers:\n  large: 5x", "2:10: numbers.large: '5x': write a whole number from 0 to 9223372036854775807\n" },
+		{ "numbers:\n  large: 99999999999999999999", "2:10: numbers.large: '99999999999999999999': write a whole number from 0 to 9223372036854775807\n" },
+		{ "numbers:\n  bytes: 17179869184GiB", "2:10: numbers.bytes: '17179869184GiB': write a size, for example 64KiB, 512MiB or 1GiB, of at least 16 bytes\n" },
+		{ "other:\n  on: yes", "2:7: other.on: 'yes': write true or false\n" },
+		{ "other:\n  part: 1.1", "2:9: other.part: '1.1': write a fraction from 0 to 1\n" },
+		{ "other:\n  part: nan", "2:9: other.part: 'nan': write a fraction from 0 to 1\n" },
+		{ "name: [x]", "1:7: name: one value is expected here\n" },
+		{ "numbers: 5", "1:10: numbers: a section of keys is expected here\n" },
+		{ "list: [x, bad, {}]", "1:11: list: 'bad': not that one\n1:16: list: one value is expected here\n" },
+		{ "name: a\nname: b", "2:1: name: was given before\n" },
+		{ "- x", "1:1: keys and values are expected here\n" },
+		{ "name: *x", "1:7: anchors, aliases and tags are not used here\n" },
+		{ "name: &x a", "1:7: anchors, aliases and tags are not used here\n" },
+		{ "name: !!int 5", "1:7: anchors, aliases and tags are not used here\n" },
+		{ "name: a\n\tlist: b", "2:1: found a tab character that violates indentation\n" },
+		{ "name: \"a\\0b\"", "1:7: name: one value is expected here\n" },
+		{ "? [a]\n: b", "1:3: a key is expected here\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct target t = {};
+		struct told told = {};
+
+		assert_true(load(&t, cases[i].yaml, &told) > 0);
+		assert_string_equal(told.text, cases[i].want);
+	}
+}
+
+static void not_yaml(void **state)
+{
+	static const char *const cases[] = { "name: \xff\xfe", "a: b: c", "{", "name: 'x", "\x01", "%YAML 9.9\n---\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct target t = {};
+		struct told told = {};
+
+		assert_true(load(&t, cases[i], &told) > 0);
+	}
+}
+
+static char *dump(const struct conf *c)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	assert_int_equal(conf_dump(c, f), 0);
+	fclose(f);
+	return text;
+}
+
+static void the_dump_reads_as_the_same(void **state)
+{
+	struct target a = {}, b = {};
+	struct told told = {};
+	struct conf *c = conf_new(keys, &a), *d = conf_new(keys, &b);
+	char why[128], *first, *second;
+
+	(void)state;
+	assert_int_equal(conf_set(c, "name", "quo\"te \\ and\ttab: #x", why), 0);
+	assert_int_equal(conf_set(c, "list", "- one", why), 0);
+	assert_int_equal(conf_set(c, "list", "true", why), 0);
+	first = dump(c);
+	assert_int_equal(conf_load(d, first, strlen(first), tell, &told), 0);
+	assert_string_equal(b.text, a.text);
+	assert_string_equal(b.list, a.list);
+	second = dump(d);
+	assert_string_equal(first, second);
+	free(first);
+	free(second);
+	conf_free(c);
+	conf_free(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults),	cmocka_unit_test(values),
+		cmocka_unit_test(mistakes),	cmocka_unit_test(not_yaml),
+		cmocka_unit_test(the_dump_reads_as_the_same),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
