@@ -211,7 +211,10 @@ int BPF_PROG(exec__tp_btf, struct task_struct *task)
 	if (!s)
 		return 0;
 	size = exec_fill(s, task, true);
-	if (size && size <= sizeof(s->record))
+	if (!size)
+		return 0;
+	barrier_var(size); /* or both comparisons become one of size - 1, lost on the verifier */
+	if (size <= sizeof(s->record))
 		emit(LANE_CRIT, s->record, size, KIND_exec, true);
 	return 0;
 }
@@ -284,7 +287,10 @@ int exec__iter(struct bpf_iter__task *ctx)
 	if (!s)
 		return 0;
 	size = exec_fill(s, task, false);
-	if (!size || size > sizeof(s->record))
+	if (!size)
+		return 0;
+	barrier_var(size);
+	if (size > sizeof(s->record))
 		return 0;
 	h = (void *)s->record;
 	h->time = bpf_ktime_get_boot_ns();
