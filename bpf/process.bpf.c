@@ -253,6 +253,7 @@ int BPF_PROG(exit__tp_btf, struct task_struct *task)
 	struct rec_exit e = {};
 	struct exit_key key;
 	__u8 one = 1;
+	int r;
 
 	/*
 	 * do_exit() decrements signal->live before this tracepoint: 0 for the last thread, and for
@@ -263,7 +264,9 @@ int BPF_PROG(exit__tp_btf, struct task_struct *task)
 	task_fill(&e.task, task);
 	key.start_time = e.task.start_time;
 	key.tgid = e.task.tgid;
-	if (bpf_map_update_elem(&exits_told, &key, &one, BPF_NOEXIST) == -EEXIST)
+	/* Before 6.4 only the lower half of the result is the helper's. */
+	r = bpf_map_update_elem(&exits_told, &key, &one, BPF_NOEXIST);
+	if (r == -EEXIST)
 		return 0;
 	e.exit_code = exit_code_of(task);
 	emit(LANE_CRIT, &e, sizeof(e), KIND_exit, true);
