@@ -84,12 +84,17 @@ bool witness_open(const char *name)
 	w.processes = proctab_new(32768, "77777777");
 	r = probe_new(&opts, &w.probe);
 	if (r == 0)
-		r = probe_iter(w.probe, "exec__iter", on_record, NULL);
-	if (r == 0)
-		r = proctab_link(w.processes);
+		r = witness_seed();
 	if (r < 0)
 		fprintf(stderr, "%s: cannot start: %s\n", name, strerror(-r));
 	return r == 0;
+}
+
+int witness_seed(void)
+{
+	int r = probe_iter(w.probe, "exec__iter", on_record, NULL);
+
+	return r < 0 ? r : proctab_link(w.processes);
 }
 
 int witness_close(void)

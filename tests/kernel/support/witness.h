@@ -12,6 +12,9 @@
 /* Opens the probes and learns what runs already. False: cannot, and said why. */
 bool witness_open(const char *name);
 
+/* Learns again what runs: all of it as Exec events. 0 or negative errno. */
+int witness_seed(void);
+
 /* Ends it and tells the checks; the program's exit status. */
 int witness_close(void);
 
