@@ -14,7 +14,7 @@
 /* Longest piece of SQL or of column descriptions in one record. */
 #define DB_TEXT_MAX 4096
 /* First progress record of a result; later ones as it grows by an eighth. */
-#define DB_PROGRESS_ROWS 1000
+#define DB_PROGRESS_ROWS  1000
 #define DB_PROGRESS_BYTES (1 << 20)
 
 /* One result set or command, while it streams. */
@@ -46,10 +46,10 @@ struct db_totals {
 /* Tells one server binary from another: set by user space, chosen by the uprobe's cookie. */
 struct db_binary {
 	__s64 debug_query_string; /* PostgreSQL: address minus that of secure_write; 0 unknown */
-	__u32 thd_vio;            /* MariaDB: offset of THD::net, whose first field is the Vio */
-	__u32 thd_security_ctx;   /* offset of the pointer THD::security_ctx */
+	__u32 thd_vio;		  /* MariaDB: offset of THD::net, whose first field is the Vio */
+	__u32 thd_security_ctx;	  /* offset of the pointer THD::security_ctx */
 	__u32 security_ctx_user;  /* offset of the pointer Security_context::user */
-	__u32 thd_db;             /* offset of THD::db, a LEX_CSTRING */
+	__u32 thd_db;		  /* offset of THD::db, a LEX_CSTRING */
 };
 
 struct {
@@ -65,9 +65,9 @@ struct {
  * the stack it follows each value and walks a million instructions.
  */
 struct db_cursor {
-	__u64 user; /* next byte of the chunk in user memory */
-	__u64 left; /* bytes of the chunk beyond this window */
-	__u32 off, end; /* in the window */
+	__u64 user;	    /* next byte of the chunk in user memory */
+	__u64 left;	    /* bytes of the chunk beyond this window */
+	__u32 off, end;	    /* in the window */
 	__u32 columns_from; /* where in the window column definitions began; DB_NOWHERE */
 	enum rec_end ended; /* how this step ended a result; 0: it did not */
 };
@@ -132,7 +132,7 @@ static __always_inline struct db_scratch *db_scratch_claim(void)
 
 static __always_inline void db_cursor_begin(struct db_scratch *s, __u64 user, __u64 left)
 {
-	s->at = (struct db_cursor){ .user = user, .left = left, .columns_from = DB_NOWHERE };
+	s->at = (struct db_cursor){.user = user, .left = left, .columns_from = DB_NOWHERE};
 }
 
 static __always_inline void db_scratch_release(struct db_scratch *s)

@@ -16,8 +16,8 @@
 #include "task.h"
 
 #define O_ACCMODE 03
-#define O_WRONLY 01
-#define O_PATH 010000000
+#define O_WRONLY  01
+#define O_PATH	  010000000
 #define TS_COMPAT 2
 
 /* As user/sensor/watch.h declares it. */

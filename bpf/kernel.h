@@ -20,8 +20,8 @@
 /* The helpers that read kernel memory want it; every family has it from here. */
 static const char LICENSE[] SEC("license") __attribute__((used)) = "Dual BSD/GPL";
 
-#define AF_UNIX 1
-#define AF_INET 2
+#define AF_UNIX	 1
+#define AF_INET	 2
 #define AF_INET6 10
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)

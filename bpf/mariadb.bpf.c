@@ -25,7 +25,7 @@ struct {
 
 static __always_inline struct my_session *my_find(__u64 thd)
 {
-	struct my_key key = { thd, bpf_get_current_pid_tgid() >> 32 };
+	struct my_key key = {thd, bpf_get_current_pid_tgid() >> 32};
 
 	return bpf_map_lookup_elem(&my_sessions, &key);
 }
@@ -140,7 +140,7 @@ static __always_inline void my_introduce(struct my_session *s, struct db_scratch
 
 static __always_inline struct my_session *my_session_new(__u64 thd, __u32 binary)
 {
-	struct my_key key = { thd, bpf_get_current_pid_tgid() >> 32 };
+	struct my_key key = {thd, bpf_get_current_pid_tgid() >> 32};
 	struct db_binary *b = bpf_map_lookup_elem(&db_binaries, &binary);
 	struct my_session fresh = {}, *s;
 	struct db_scratch *scratch;
@@ -324,7 +324,7 @@ int BPF_KPROBE(mysql_write__uprobe, __u64 net, __u64 packet, __u64 length)
 SEC("?uprobe/_ZN3THD15free_connectionEv")
 int BPF_KPROBE(mysql_close__uprobe, __u64 thd)
 {
-	struct my_key key = { thd, bpf_get_current_pid_tgid() >> 32 };
+	struct my_key key = {thd, bpf_get_current_pid_tgid() >> 32};
 	struct my_session *s = bpf_map_lookup_elem(&my_sessions, &key);
 	struct db_scratch *scratch = s ? db_scratch_claim() : NULL;
 	struct rec_db_close *c;

@@ -7,13 +7,13 @@
  */
 #pragma once
 
-#define MY_HEADER 4
-#define MY_HEAD_MAX 24 /* of a payload: OK is 00, two length-encoded numbers, status, warnings */
+#define MY_HEADER     4
+#define MY_HEAD_MAX   24 /* of a payload: OK is 00, two length-encoded numbers, status, warnings */
 #define MY_PACKET_MAX 0xffffff
 
 #define MY_STATUS_MORE_RESULTS 0x0008
-#define MY_STATUS_CURSOR 0x0040
-#define MY_STATUS_LAST_ROW 0x0080
+#define MY_STATUS_CURSOR       0x0040
+#define MY_STATUS_LAST_ROW     0x0080
 
 enum my_command {
 	COM_QUIT = 0x01,
@@ -39,13 +39,13 @@ enum my_phase {
 	MY_COLUMNS,
 	MY_AFTER_COLUMNS, /* an EOF packet, unless the client has DEPRECATE_EOF */
 	MY_ROWS,
-	MY_RAW,     /* bytes only: binlog, statistics */
+	MY_RAW,	    /* bytes only: binlog, statistics */
 	MY_PREPARE, /* the answer to COM_STMT_PREPARE */
 };
 
 struct my_session {
 	__u64 conn;
-	__u64 skip; /* bytes left of the present packet */
+	__u64 skip;	 /* bytes left of the present packet */
 	__u64 row_bytes; /* of the present row, which may take several packets */
 	__u32 columns_left;
 	__u32 columns_bytes; /* sent so far of this result's definitions */
@@ -53,7 +53,7 @@ struct my_session {
 	__u32 stmt_id;
 	__u32 binary;
 	__u8 phase;
-	__u8 have; /* bytes held in head */
+	__u8 have;	/* bytes held in head */
 	__u8 continued; /* the present packet goes on in the next one (0xffffff rule) */
 	__u8 adopted;
 	__u8 head[MY_HEADER + MY_HEAD_MAX + 4];
@@ -145,8 +145,10 @@ static __always_inline void my_row(struct my_walk *w, __u32 length)
 		__u16 status = my_status(s, length);
 
 		/* A slice of a cursor, unless it was the last. */
-		my_end(w, status & MY_STATUS_CURSOR && !(status & MY_STATUS_LAST_ROW) ?
-				  End_suspended : End_complete, status);
+		my_end(w,
+		       status & MY_STATUS_CURSOR && !(status & MY_STATUS_LAST_ROW) ? End_suspended
+										   : End_complete,
+		       status);
 	} else {
 		s->result.rows++;
 		if (length > s->result.max_row)
@@ -174,8 +176,8 @@ static __always_inline void my_prepared(struct my_walk *w)
 	struct my_session *s = w->s;
 
 	if (s->head[MY_HEADER] == 0x00) {
-		s->stmt_id = s->head[5] | s->head[6] << 8 | s->head[7] << 16 |
-			     (__u32)s->head[8] << 24;
+		s->stmt_id =
+			s->head[5] | s->head[6] << 8 | s->head[7] << 16 | (__u32)s->head[8] << 24;
 		my_on_prepared(w);
 	}
 	s->phase = MY_DONE;
@@ -184,8 +186,10 @@ static __always_inline void my_prepared(struct my_walk *w)
 /* How many payload bytes decide what a packet is. */
 static __always_inline __u32 my_need(const struct my_session *s, __u32 length)
 {
-	__u32 need = s->phase == MY_ROWS ? 1 : s->phase == MY_COLUMNS || s->phase == MY_RAW ||
-						       s->phase == MY_DONE ? 0 : MY_HEAD_MAX;
+	__u32 need = s->phase == MY_ROWS ? 1
+		     : s->phase == MY_COLUMNS || s->phase == MY_RAW || s->phase == MY_DONE
+			     ? 0
+			     : MY_HEAD_MAX;
 
 	if (s->phase == MY_ROWS && s->have > MY_HEADER && s->head[MY_HEADER] >= 0xfe &&
 	    length < MY_PACKET_MAX)

@@ -8,7 +8,7 @@
 #include "sock.h"
 
 #define TCP_ESTABLISHED 1
-#define TCP_SYN_SENT 2
+#define TCP_SYN_SENT	2
 
 /* connect(2) in progress: the process is known now, the source port only later. */
 struct {
@@ -70,4 +70,3 @@ int tcp_owner__iter(struct bpf_iter__task_file *ctx)
 		remember(sk, BPF_CORE_READ(task, tgid));
 	return 0;
 }
-

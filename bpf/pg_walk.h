@@ -7,9 +7,9 @@
  */
 #pragma once
 
-#define PG_LENGTH_MAX (1u << 30)
-#define PG_STARTUP_MAX 10000 /* MAX_STARTUP_PACKET_LENGTH in libpq/pqcomm.h */
-#define PG_SSL_REQUEST 80877103
+#define PG_LENGTH_MAX	  (1u << 30)
+#define PG_STARTUP_MAX	  10000 /* MAX_STARTUP_PACKET_LENGTH in libpq/pqcomm.h */
+#define PG_SSL_REQUEST	  80877103
 #define PG_GSSENC_REQUEST 80877104
 #define PG_CANCEL_REQUEST 80877102
 #define PG_PROTOCOL_MAJOR 3
@@ -45,7 +45,7 @@ struct pg_session {
 	struct db_result result;
 	struct db_totals totals;
 	__u64 write_ptr, read_ptr; /* arguments of the call in progress */
-	__u64 text_base;           /* run-time address of secure_write */
+	__u64 text_base;	   /* run-time address of secure_write */
 	__u32 binary;
 	__u8 adopted;
 	__u8 introduced; /* its DbConn went out */
@@ -110,9 +110,9 @@ static __always_inline bool pg_server_tag_valid(__u8 tag)
 	/* AuthenticationX BackendKeyData Bind/Close/ParseComplete CommandComplete Copy* DataRow
 	 * EmptyQuery Error FunctionCall NegotiateVersion NoData Notice Notification
 	 * ParameterDescription ParameterStatus PortalSuspended ReadyForQuery RowDescription */
-	return (tag >= '1' && tag <= '3') || (tag >= 'A' && tag <= 'W' && tag != 'B' && tag != 'F' &&
-					      tag != 'J' && tag != 'L' && tag != 'M' && tag != 'O' &&
-					      tag != 'P' && tag != 'Q' && tag != 'U') ||
+	return (tag >= '1' && tag <= '3') ||
+	       (tag >= 'A' && tag <= 'W' && tag != 'B' && tag != 'F' && tag != 'J' && tag != 'L' &&
+		tag != 'M' && tag != 'O' && tag != 'P' && tag != 'Q' && tag != 'U') ||
 	       tag == 'Z' || tag == 'c' || tag == 'd' || tag == 'n' || tag == 's' || tag == 't' ||
 	       tag == 'v';
 }

@@ -28,8 +28,8 @@ static __always_inline struct pg_key pg_key_current(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 
-	return (struct pg_key){ BPF_CORE_READ(task, group_leader, start_boottime),
-				bpf_get_current_pid_tgid() >> 32 };
+	return (struct pg_key){BPF_CORE_READ(task, group_leader, start_boottime),
+			       bpf_get_current_pid_tgid() >> 32};
 }
 
 static __noinline void pg_on_command(struct pg_walk *w, __u32 off, __u32 n)
@@ -80,8 +80,7 @@ static __always_inline __u32 pg_statement(const struct pg_session *s, __u8 *dst)
 
 	if (!b || !b->debug_query_string || !s->text_base)
 		return 0;
-	bpf_probe_read_user(&text, sizeof(text),
-			    (void *)(s->text_base + b->debug_query_string));
+	bpf_probe_read_user(&text, sizeof(text), (void *)(s->text_base + b->debug_query_string));
 	if (!text)
 		return 0;
 	n = bpf_probe_read_user_str(dst, DB_TEXT_MAX, (void *)text);
@@ -195,8 +194,8 @@ static __always_inline void pg_adopt(struct pg_session *s, __u64 ptr, __u64 n)
 static __always_inline void pg_server_bytes(struct pg_session *s, struct db_scratch *scratch,
 					    __u64 ptr, __u64 n)
 {
-	struct pg_walk w = { .s = s, .window = scratch->window, .scratch = scratch,
-			     .at = &scratch->at };
+	struct pg_walk w = {
+		.s = s, .window = scratch->window, .scratch = scratch, .at = &scratch->at};
 	__u8 last[PG_READY_SIZE] = {};
 
 	db_cursor_begin(scratch, ptr, n);
@@ -397,4 +396,3 @@ int BPF_PROG(pg_close__tp_btf, struct task_struct *task)
 	bpf_map_delete_elem(&pg_sessions, &key);
 	return 0;
 }
-

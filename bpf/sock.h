@@ -8,13 +8,13 @@
 #include "kernel.h"
 #include "record.h"
 
-#define S_IFMT 0170000
+#define S_IFMT	 0170000
 #define S_IFSOCK 0140000
 
 /* A TCP connection as its accepting side names it. */
 struct tcp_peer {
 	__u64 addr_hi, addr_lo; /* of the connecting side, IPv6 or v4-mapped, network order */
-	__u16 remote_port;      /* the connecting side's */
+	__u16 remote_port;	/* the connecting side's */
 	__u16 local_port;
 	__u32 pad;
 };

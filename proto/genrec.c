@@ -32,8 +32,8 @@ static const char *snake(const char *camel, char *buf, size_t size)
 	return buf;
 }
 
-static int print_message(const ProtobufCMessageDescriptor *desc, unsigned kind,
-			 const char *done[], unsigned *n_done)
+static int print_message(const ProtobufCMessageDescriptor *desc, unsigned kind, const char *done[],
+			 unsigned *n_done)
 {
 	struct record_layout layout;
 	char name[64];
@@ -60,7 +60,8 @@ static int print_message(const ProtobufCMessageDescriptor *desc, unsigned kind,
 
 		if (f->type == PROTOBUF_C_TYPE_MESSAGE)
 			printf("\tstruct rec_%s %s;\n",
-			       snake(((const ProtobufCMessageDescriptor *)f->descriptor)->short_name,
+			       snake(((const ProtobufCMessageDescriptor *)f->descriptor)
+					     ->short_name,
 				     name, sizeof(name)),
 			       f->name);
 		else
@@ -113,8 +114,8 @@ int main(void)
 	for (unsigned i = 0; i < event->n_fields; i++)
 		if (event->fields[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF &&
 		    event->fields[i].id < RECORD_KIND_MAX &&
-		    print_message(event->fields[i].descriptor, event->fields[i].id, done,
-				  &n_done) < 0)
+		    print_message(event->fields[i].descriptor, event->fields[i].id, done, &n_done) <
+			    0)
 			return 1;
 	return fflush(stdout) ? 1 : 0;
 }

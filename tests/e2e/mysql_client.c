@@ -12,7 +12,8 @@ static MYSQL *session(const char *socket)
 {
 	MYSQL *m = mysql_init(NULL);
 
-	if (!m || !mysql_real_connect(m, NULL, "app", "pw", "mdm", 0, socket, CLIENT_MULTI_STATEMENTS)) {
+	if (!m ||
+	    !mysql_real_connect(m, NULL, "app", "pw", "mdm", 0, socket, CLIENT_MULTI_STATEMENTS)) {
 		fprintf(stderr, "%s\n", mysql_error(m));
 		exit(1);
 	}
@@ -104,10 +105,10 @@ static const struct {
 	const char *name;
 	void (*run)(MYSQL *m);
 } cases[] = {
-	{ "twice", twice },
-	{ "cursor", cursor },
-	{ "look_alike", look_alike },
-	{ "prepared", prepared },
+	{"twice", twice},
+	{"cursor", cursor},
+	{"look_alike", look_alike},
+	{"prepared", prepared},
 };
 
 int main(int argc, char **argv)

@@ -85,7 +85,8 @@ static void pg_copy(PGconn *c)
 
 static void pg_multi(PGconn *c)
 {
-	pg_range(c, "select 1 where false; select name from staff where %s; select mobile from staff where id = 7");
+	pg_range(c, "select 1 where false; select name from staff where %s; select mobile from "
+		    "staff where id = 7");
 }
 
 static void pg_returning(PGconn *c)
@@ -99,7 +100,8 @@ static void pg_error(PGconn *c)
 	char where[64], sql[512];
 
 	range(where, sizeof(where));
-	snprintf(sql, sizeof(sql), "select name, 1 / (id - %u) from staff where %s order by id", 1 + some(PEOPLE), where);
+	snprintf(sql, sizeof(sql), "select name, 1 / (id - %u) from staff where %s order by id",
+		 1 + some(PEOPLE), where);
 	rows += pg_query(c, sql);
 }
 
@@ -124,7 +126,7 @@ static void pg_cursor(PGconn *c)
 static void pg_prepared(PGconn *c)
 {
 	char from[16], to[16];
-	const char *values[] = { from, to };
+	const char *values[] = {from, to};
 
 	snprintf(from, sizeof(from), "%u", 1 + some(PEOPLE));
 	snprintf(to, sizeof(to), "%u", atoi(from) + some(100));
@@ -136,7 +138,8 @@ static void pg_unnamed(PGconn *c)
 {
 	char where[64], sql[256];
 
-	snprintf(sql, sizeof(sql), "select mobile from staff where %s", range(where, sizeof(where)));
+	snprintf(sql, sizeof(sql), "select mobile from staff where %s",
+		 range(where, sizeof(where)));
 	check(PQsendQueryParams(c, sql, 0, NULL, NULL, NULL, NULL, 1), PQerrorMessage(c));
 	rows += pg_drain(c);
 }
@@ -144,7 +147,7 @@ static void pg_unnamed(PGconn *c)
 static void pg_pipeline(PGconn *c)
 {
 	unsigned n = 1 + some(6), ended = 0;
-	const char *values[] = { "100", "130" };
+	const char *values[] = {"100", "130"};
 	PGresult *r;
 
 	check(PQenterPipelineMode(c), "pipeline");
@@ -164,9 +167,9 @@ static void pg_pipeline(PGconn *c)
 
 static void pg_session(unsigned statements, const char *how)
 {
-	static void (*const kinds[])(PGconn *) = { pg_simple, pg_copy, pg_multi, pg_returning, pg_error,
-						   pg_other, pg_cursor, pg_prepared, pg_unnamed,
-						   pg_pipeline, pg_simple, pg_prepared };
+	static void (*const kinds[])(PGconn *) = {pg_simple,  pg_copy,	   pg_multi,  pg_returning,
+						  pg_error,   pg_other,	   pg_cursor, pg_prepared,
+						  pg_unnamed, pg_pipeline, pg_simple, pg_prepared};
 	char info[512];
 	PGconn *c;
 
@@ -174,7 +177,8 @@ static void pg_session(unsigned statements, const char *how)
 		 strstr(how, "sslmode") ? "127.0.0.1" : pg_path, pg_port, how);
 	c = PQconnectdb(info);
 	check(PQstatus(c) == CONNECTION_OK, PQerrorMessage(c));
-	PQclear(PQprepare(c, "p", "select name, dept from staff where id between $1 and $2", 0, NULL));
+	PQclear(PQprepare(c, "p", "select name, dept from staff where id between $1 and $2", 0,
+			  NULL));
 	for (unsigned i = 0; i < statements; i++)
 		kinds[some(sizeof(kinds) / sizeof(kinds[0]))](c);
 	PQfinish(c);
@@ -212,7 +216,8 @@ static void my_simple(MYSQL *m)
 
 static void my_multi(MYSQL *m)
 {
-	my_range(m, "set @a = 1; select name from staff where %s; select mobile from staff where id = 7");
+	my_range(m, "set @a = 1; select name from staff where %s; select mobile from staff where "
+		    "id = 7");
 }
 
 static void my_wrong(MYSQL *m)
@@ -232,7 +237,8 @@ static void my_statement(MYSQL *m, unsigned long slice)
 	char where[64], sql[256];
 	MYSQL_STMT *st = mysql_stmt_init(m);
 
-	snprintf(sql, sizeof(sql), "select name, dept from staff where %s", range(where, sizeof(where)));
+	snprintf(sql, sizeof(sql), "select name, dept from staff where %s",
+		 range(where, sizeof(where)));
 	check(st && mysql_stmt_prepare(st, sql, strlen(sql)) == 0, mysql_error(m));
 	mysql_stmt_attr_set(st, STMT_ATTR_CURSOR_TYPE, &type);
 	if (slice)
@@ -258,8 +264,8 @@ static void my_cursor(MYSQL *m)
 
 static void my_session(unsigned statements, const char *how)
 {
-	static void (*const kinds[])(MYSQL *) = { my_simple, my_multi, my_wrong,
-						  my_other, my_prepared, my_cursor };
+	static void (*const kinds[])(MYSQL *) = {my_simple, my_multi,	 my_wrong,
+						 my_other,  my_prepared, my_cursor};
 	int unix_socket = strcmp(how, "unix") == 0;
 	unsigned protocol = MYSQL_PROTOCOL_TCP;
 	MYSQL *m = mysql_init(NULL);
@@ -273,8 +279,9 @@ static void my_session(unsigned statements, const char *how)
 	if (!unix_socket)
 		mysql_options(m, MYSQL_OPT_PROTOCOL, &protocol);
 	check(mysql_real_connect(m, unix_socket ? NULL : "127.0.0.1", "app", "pw", "mdm",
-				 (unsigned)(unix_socket ? 0 : my_port), unix_socket ? my_path : NULL,
-				 CLIENT_MULTI_STATEMENTS) != NULL, mysql_error(m));
+				 (unsigned)(unix_socket ? 0 : my_port),
+				 unix_socket ? my_path : NULL, CLIENT_MULTI_STATEMENTS) != NULL,
+	      mysql_error(m));
 	for (unsigned i = 0; i < statements; i++)
 		kinds[some(sizeof(kinds) / sizeof(kinds[0]))](m);
 	mysql_close(m);
@@ -284,9 +291,14 @@ static const struct {
 	void (*run)(unsigned statements, const char *how);
 	const char *how;
 } sessions[] = {
-	{ pg_session, "" },	   { pg_session, "sslmode=disable" }, { pg_session, "sslmode=require" },
-	{ pg_session, "" },	   { my_session, "unix" },	      { my_session, "tcp" },
-	{ my_session, "tls" },	   { my_session, "compress" },
+	{pg_session, ""},
+	{pg_session, "sslmode=disable"},
+	{pg_session, "sslmode=require"},
+	{pg_session, ""},
+	{my_session, "unix"},
+	{my_session, "tcp"},
+	{my_session, "tls"},
+	{my_session, "compress"},
 };
 
 int main(int argc, char **argv)

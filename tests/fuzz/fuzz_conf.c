@@ -15,13 +15,13 @@ struct target {
 
 #define AT(f) offsetof(struct target, f)
 static const struct conf_key keys[] = {
-	{ "text", conf_text, AT(text), "x", "A text.", false, 0, 0 },
-	{ "list", conf_text, AT(item), NULL, "Texts.", true, 0, 0 },
-	{ "s.on", conf_bool, AT(on), "true", "A switch.", false, 0, 0 },
-	{ "s.number", conf_u64, AT(number), "7", "A number.", false, 1, 1000 },
-	{ "s.bytes", conf_size, AT(bytes), "1KiB", "A size.", false, 0, 0 },
-	{ "s.part", conf_fraction, AT(part), "0.5", "A part.", false, 0, 0 },
-	{ 0 },
+	{"text", conf_text, AT(text), "x", "A text.", false, 0, 0},
+	{"list", conf_text, AT(item), NULL, "Texts.", true, 0, 0},
+	{"s.on", conf_bool, AT(on), "true", "A switch.", false, 0, 0},
+	{"s.number", conf_u64, AT(number), "7", "A number.", false, 1, 1000},
+	{"s.bytes", conf_size, AT(bytes), "1KiB", "A size.", false, 0, 0},
+	{"s.part", conf_fraction, AT(part), "0.5", "A part.", false, 0, 0},
+	{0},
 };
 
 static void tell(void *ctx, unsigned line, unsigned column, const char *text)

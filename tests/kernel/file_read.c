@@ -75,7 +75,7 @@ static struct key key_of(const char *path)
 
 	if (stat(path, &st))
 		perror(path);
-	return (struct key){ st.st_ino, major(st.st_dev) << 20 | minor(st.st_dev), 0 };
+	return (struct key){st.st_ino, major(st.st_dev) << 20 | minor(st.st_dev), 0};
 }
 
 /* ---- ways to open; each runs in a child of its own and returns 0 ---- */
@@ -89,15 +89,42 @@ static int run(const char *program, const char *a, const char *b)
 	return 1;
 }
 
-static int open_cat(void) { return run("/bin/cat", at("data"), NULL); }
-static int open_hard(void) { return run("/bin/cp", at("hard"), at("copy")); }
-static int open_symlink(void) { return run("/bin/cat", at("symlink"), NULL); }
-static int open_write(void) { return open(at("data"), O_WRONLY | O_APPEND) < 0; }
-static int open_rdwr(void) { return open(at("data"), O_RDWR) < 0; }
-static int open_path(void) { return open(at("data"), O_PATH) < 0; }
-static int open_other(void) { return open(at("other"), O_RDONLY) < 0; }
-static int open_server(void) { return run(at("server"), at("data"), NULL); }
-static int open_old(void) { return (int)syscall(SYS_openat, AT_FDCWD, at("data"), O_RDONLY) < 0; }
+static int open_cat(void)
+{
+	return run("/bin/cat", at("data"), NULL);
+}
+static int open_hard(void)
+{
+	return run("/bin/cp", at("hard"), at("copy"));
+}
+static int open_symlink(void)
+{
+	return run("/bin/cat", at("symlink"), NULL);
+}
+static int open_write(void)
+{
+	return open(at("data"), O_WRONLY | O_APPEND) < 0;
+}
+static int open_rdwr(void)
+{
+	return open(at("data"), O_RDWR) < 0;
+}
+static int open_path(void)
+{
+	return open(at("data"), O_PATH) < 0;
+}
+static int open_other(void)
+{
+	return open(at("other"), O_RDONLY) < 0;
+}
+static int open_server(void)
+{
+	return run(at("server"), at("data"), NULL);
+}
+static int open_old(void)
+{
+	return (int)syscall(SYS_openat, AT_FDCWD, at("data"), O_RDONLY) < 0;
+}
 
 static int open_relative(void)
 {
@@ -118,7 +145,7 @@ static int open_again(void)
 
 static int open_openat2(void)
 {
-	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC };
+	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC};
 
 	return syscall(SYS_openat2, AT_FDCWD, at("data"), &how, sizeof(how)) < 0;
 }
@@ -128,7 +155,7 @@ static int open_handle(void)
 	struct {
 		struct file_handle h;
 		unsigned char bytes[MAX_HANDLE_SZ];
-	} h = { .h.handle_bytes = MAX_HANDLE_SZ };
+	} h = {.h.handle_bytes = MAX_HANDLE_SZ};
 	int mount, root = open(t.dir, O_RDONLY | O_DIRECTORY);
 
 	if (name_to_handle_at(AT_FDCWD, at("data"), &h.h, &mount, 0))
@@ -164,20 +191,20 @@ static const struct {
 	int (*open)(void);
 	const char *path; /* as the event must name it; NULL: no event */
 } ways[] = {
-	{ "cat", open_cat, "data" },
-	{ "cp through a hard link", open_hard, "hard" },
-	{ "symbolic link", open_symlink, "data" },
-	{ "directory descriptor", open_relative, "data" },
-	{ "O_PATH, then /proc/self/fd", open_again, "data" },
-	{ "openat2", open_openat2, "data" },
-	{ "open_by_handle_at", open_handle, "data" },
-	{ "read and write", open_rdwr, "data" },
-	{ "plain openat", open_old, "data" },
-	{ "32-bit open", open_compat, "data" },
-	{ "write only", open_write, NULL },
-	{ "O_PATH alone", open_path, NULL },
-	{ "another file", open_other, NULL },
-	{ "the server's executable", open_server, NULL },
+	{"cat", open_cat, "data"},
+	{"cp through a hard link", open_hard, "hard"},
+	{"symbolic link", open_symlink, "data"},
+	{"directory descriptor", open_relative, "data"},
+	{"O_PATH, then /proc/self/fd", open_again, "data"},
+	{"openat2", open_openat2, "data"},
+	{"open_by_handle_at", open_handle, "data"},
+	{"read and write", open_rdwr, "data"},
+	{"plain openat", open_old, "data"},
+	{"32-bit open", open_compat, "data"},
+	{"write only", open_write, NULL},
+	{"O_PATH alone", open_path, NULL},
+	{"another file", open_other, NULL},
+	{"the server's executable", open_server, NULL},
 };
 
 /* Runs one way in a child; the records it caused are in t.seen. */
@@ -206,7 +233,8 @@ static void event_check(const char *name, const Rollcall__FileRead *e, pid_t pid
 	stat(at("data"), &st);
 	/* By handle there is no name: the kernel takes any link of the file. */
 	check(strcmp(e->path, at(path)) == 0 ||
-	      (strstr(name, "by_handle") && strcmp(e->path, at("hard")) == 0), name, e->path);
+		      (strstr(name, "by_handle") && strcmp(e->path, at("hard")) == 0),
+	      name, e->path);
 	check(e->inode && e->inode->ino == key.ino && e->inode->dev == key.dev, name, "inode");
 	check(e->inode && e->inode->size == (uint64_t)st.st_size, name, "size");
 	check(e->inode && e->inode->mode == st.st_mode, name, "mode");
@@ -238,7 +266,8 @@ static int files_make(void)
 		return -errno;
 	snprintf(command, sizeof(command),
 		 "cd %s && echo secret >data && echo other >other && ln data hard &&"
-		 " ln -s data symlink && cp /bin/cat server", t.dir);
+		 " ln -s data symlink && cp /bin/cat server",
+		 t.dir);
 	return system(command) ? -EIO : 0;
 }
 
@@ -263,7 +292,7 @@ static void unwatch_check(void)
 
 int main(void)
 {
-	struct probe_opts opts = { .record = on_record };
+	struct probe_opts opts = {.record = on_record};
 	struct key data, server;
 	uint64_t mask = 1;
 	uint32_t one = 1;

@@ -35,16 +35,16 @@ static void test_rows(void **state)
 
 static int run(const char *const *argv, const char *sql, struct client_result *r)
 {
-	return client_run(&(struct client){ .argv = argv, .sql = sql, .uid = getuid(),
-					    .gid = getgid() }, r);
+	return client_run(
+		&(struct client){.argv = argv, .sql = sql, .uid = getuid(), .gid = getgid()}, r);
 }
 
 static void test_run(void **state)
 {
-	const char *const cat[] = { "cat", NULL };
-	const char *const fail[] = { "sh", "-c", "echo no >&2; exit 3", NULL };
-	const char *const env[] = { "sh", "-c", "echo x${PGOPTIONS}x", NULL };
-	const char *const none[] = { "no-such-program", NULL };
+	const char *const cat[] = {"cat", NULL};
+	const char *const fail[] = {"sh", "-c", "echo no >&2; exit 3", NULL};
+	const char *const env[] = {"sh", "-c", "echo x${PGOPTIONS}x", NULL};
+	const char *const none[] = {"no-such-program", NULL};
 	struct client_result r;
 
 	(void)state;
@@ -65,7 +65,7 @@ static void test_run(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_run) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_run)};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	printf("%zu passed, %d failed\n", sizeof(tests) / sizeof(*tests) - (size_t)failed, failed);

@@ -36,14 +36,14 @@ static int add(const struct conf_key *key, void *field, const char *text, char *
 
 #define AT(f) offsetof(struct target, f)
 static const struct conf_key keys[] = {
-	{ "name", conf_text, AT(text), "nobody", "A name.", false, 0, 0 },
-	{ "list", add, AT(list), NULL, "Some.", true, 0, 0 },
-	{ "numbers.small", conf_u32, AT(small), "5", "From 2 to 9.", false, 2, 9 },
-	{ "numbers.large", conf_u64, AT(large), "0", "Any.", false, 0, 0 },
-	{ "numbers.bytes", conf_size, AT(bytes), "1KiB", "A size.", false, 16, 1 << 20 },
-	{ "other.on", conf_bool, AT(on), "false", "A switch.", false, 0, 0 },
-	{ "other.part", conf_fraction, AT(part), "0.5", "A part.", false, 0, 0 },
-	{ 0 },
+	{"name", conf_text, AT(text), "nobody", "A name.", false, 0, 0},
+	{"list", add, AT(list), NULL, "Some.", true, 0, 0},
+	{"numbers.small", conf_u32, AT(small), "5", "From 2 to 9.", false, 2, 9},
+	{"numbers.large", conf_u64, AT(large), "0", "Any.", false, 0, 0},
+	{"numbers.bytes", conf_size, AT(bytes), "1KiB", "A size.", false, 16, 1 << 20},
+	{"other.on", conf_bool, AT(on), "false", "A switch.", false, 0, 0},
+	{"other.part", conf_fraction, AT(part), "0.5", "A part.", false, 0, 0},
+	{0},
 };
 
 struct told {
@@ -110,30 +110,40 @@ static void mistakes(void **state)
 	static const struct {
 		const char *yaml, *want;
 	} cases[] = {
-		{ "nam: x", "1:1: unknown key 'nam'; did you mean 'name'?\n" },
-		{ "xyzzy: x", "1:1: unknown key 'xyzzy'\n" },
-		{ "small: 3", "1:1: unknown key 'small'; did you mean 'numbers.small'?\n" },
-		{ "numbers:\n  smal: 3", "2:3: unknown key 'numbers.smal'; did you mean 'numbers.small'?\n" },
-		{ "numbers:\n  small: 1", "2:10: numbers.small: '1': write a whole number from 2 to 9\n" },
-		{ "numbers:\n  small: 10", "2:10: numbers.small: '10': write a whole number from 2 to 9\n" },
-		{ "numbers:\n  large: -1", "2:10: numbers.large: '-1': write a whole number from 0 to 9223372036854775807\n" },
-		{ "numbers:\n  large: 5x", "2:10: numbers.large: '5x': write a whole number from 0 to 9223372036854775807\n" },
-		{ "numbers:\n  large: 99999999999999999999", "2:10: numbers.large: '99999999999999999999': write a whole number from 0 to 9223372036854775807\n" },
-		{ "numbers:\n  bytes: 17179869184GiB", "2:10: numbers.bytes: '17179869184GiB': write a size, for example 64KiB, 512MiB or 1GiB, of at least 16 bytes\n" },
-		{ "other:\n  on: yes", "2:7: other.on: 'yes': write true or false\n" },
-		{ "other:\n  part: 1.1", "2:9: other.part: '1.1': write a fraction from 0 to 1\n" },
-		{ "other:\n  part: nan", "2:9: other.part: 'nan': write a fraction from 0 to 1\n" },
-		{ "name: [x]", "1:7: name: one value is expected here\n" },
-		{ "numbers: 5", "1:10: numbers: a section of keys is expected here\n" },
-		{ "list: [x, bad, {}]", "1:11: list: 'bad': not that one\n1:16: list: one value is expected here\n" },
-		{ "name: a\nname: b", "2:1: name: was given before\n" },
-		{ "- x", "1:1: keys and values are expected here\n" },
-		{ "name: *x", "1:7: anchors, aliases and tags are not used here\n" },
-		{ "name: &x a", "1:7: anchors, aliases and tags are not used here\n" },
-		{ "name: !!int 5", "1:7: anchors, aliases and tags are not used here\n" },
-		{ "name: a\n\tlist: b", "2:1: found a tab character that violates indentation\n" },
-		{ "name: \"a\\0b\"", "1:7: name: one value is expected here\n" },
-		{ "? [a]\n: b", "1:3: a key is expected here\n" },
+		{"nam: x", "1:1: unknown key 'nam'; did you mean 'name'?\n"},
+		{"xyzzy: x", "1:1: unknown key 'xyzzy'\n"},
+		{"small: 3", "1:1: unknown key 'small'; did you mean 'numbers.small'?\n"},
+		{"numbers:\n  smal: 3",
+		 "2:3: unknown key 'numbers.smal'; did you mean 'numbers.small'?\n"},
+		{"numbers:\n  small: 1",
+		 "2:10: numbers.small: '1': write a whole number from 2 to 9\n"},
+		{"numbers:\n  small: 10",
+		 "2:10: numbers.small: '10': write a whole number from 2 to 9\n"},
+		{"numbers:\n  large: -1",
+		 "2:10: numbers.large: '-1': write a whole number from 0 to 9223372036854775807\n"},
+		{"numbers:\n  large: 5x",
+		 "2:10: numbers.large: '5x': write a whole number from 0 to 9223372036854775807\n"},
+		{"numbers:\n  large: 99999999999999999999",
+		 "2:10: numbers.large: '99999999999999999999': write a whole number from 0 to "
+		 "9223372036854775807\n"},
+		{"numbers:\n  bytes: 17179869184GiB",
+		 "2:10: numbers.bytes: '17179869184GiB': write a size, for example 64KiB, 512MiB "
+		 "or 1GiB, of at least 16 bytes\n"},
+		{"other:\n  on: yes", "2:7: other.on: 'yes': write true or false\n"},
+		{"other:\n  part: 1.1", "2:9: other.part: '1.1': write a fraction from 0 to 1\n"},
+		{"other:\n  part: nan", "2:9: other.part: 'nan': write a fraction from 0 to 1\n"},
+		{"name: [x]", "1:7: name: one value is expected here\n"},
+		{"numbers: 5", "1:10: numbers: a section of keys is expected here\n"},
+		{"list: [x, bad, {}]",
+		 "1:11: list: 'bad': not that one\n1:16: list: one value is expected here\n"},
+		{"name: a\nname: b", "2:1: name: was given before\n"},
+		{"- x", "1:1: keys and values are expected here\n"},
+		{"name: *x", "1:7: anchors, aliases and tags are not used here\n"},
+		{"name: &x a", "1:7: anchors, aliases and tags are not used here\n"},
+		{"name: !!int 5", "1:7: anchors, aliases and tags are not used here\n"},
+		{"name: a\n\tlist: b", "2:1: found a tab character that violates indentation\n"},
+		{"name: \"a\\0b\"", "1:7: name: one value is expected here\n"},
+		{"? [a]\n: b", "1:3: a key is expected here\n"},
 	};
 
 	(void)state;
@@ -148,7 +158,8 @@ static void mistakes(void **state)
 
 static void not_yaml(void **state)
 {
-	static const char *const cases[] = { "name: \xff\xfe", "a: b: c", "{", "name: 'x", "\x01", "%YAML 9.9\n---\n" };
+	static const char *const cases[] = {"name: \xff\xfe", "a: b: c", "{",
+					    "name: 'x",	      "\x01",	 "%YAML 9.9\n---\n"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -196,8 +207,10 @@ static void the_dump_reads_as_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults),	cmocka_unit_test(values),
-		cmocka_unit_test(mistakes),	cmocka_unit_test(not_yaml),
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(values),
+		cmocka_unit_test(mistakes),
+		cmocka_unit_test(not_yaml),
 		cmocka_unit_test(the_dump_reads_as_the_same),
 	};
 

@@ -108,11 +108,15 @@ static void test_postgresql(void **state)
 	assert_int_equal(1, filewatch_blind(f));
 	touch(at(dir, "16385"));
 	assert_int_equal(0, resolved_add_server(r, &(struct resolved_server){
-		.system = ROLLCALL__SYSTEM__postgresql, .exe = (char[]){ "/bin/true" } }));
+							   .system = ROLLCALL__SYSTEM__postgresql,
+							   .exe = (char[]){"/bin/true"}}));
 	assert_int_equal(0, resolved_add_table(r, "postgresql:hr.staff", 0));
-	assert_int_equal(0, resolved_add_file(&r->tables[0], &(struct resolved_file){
-		.path = (char *)(uintptr_t)at(dir, "16385"), .kind = (char[]){ "heap" },
-		.ino = 1, .dev = 1 }));
+	assert_int_equal(0, resolved_add_file(&r->tables[0],
+					      &(struct resolved_file){
+						      .path = (char *)(uintptr_t)at(dir, "16385"),
+						      .kind = (char[]){"heap"},
+						      .ino = 1,
+						      .dev = 1}));
 	assert_int_equal(0, filewatch_resolve(f, r));
 	assert_int_equal(0, filewatch_sync(f, map_set, &map));
 	assert_int_equal(1, map.exes);
@@ -188,8 +192,8 @@ static void test_mariadb(void **state)
 	touch(at(dir, "mdm/staff#P#p0.ibd"));
 	assert_int_equal(0, filewatch_sync(f, map_set, &map));
 	assert_int_equal(2, map.n);
-	for (const char *const *n = (const char *const[]){ "mdm/staff#P#p0.ibd", "mdm/staff.ibd",
-							   "mdm/staff.frm", "mdm/staff2.ibd", NULL };
+	for (const char *const *n = (const char *const[]){"mdm/staff#P#p0.ibd", "mdm/staff.ibd",
+							  "mdm/staff.frm", "mdm/staff2.ibd", NULL};
 	     *n; n++)
 		unlink(at(dir, *n));
 	assert_int_equal(0, rmdir(at(dir, "mdm")));

@@ -52,7 +52,7 @@ static void a_message_comes_back(void **state)
 	assert_int_equal(frame_header(bytes, &type, &body), 0);
 	assert_int_equal(type, FRAME_HELLO);
 	assert_int_equal(body + FRAME_HEADER, size);
-	assert_int_equal(frame_unpack(a, &(struct frame){ type, bytes + FRAME_HEADER, body }, &m), 0);
+	assert_int_equal(frame_unpack(a, &(struct frame){type, bytes + FRAME_HEADER, body}, &m), 0);
 	got = (Rollcall__Hello *)m;
 	assert_int_equal(got->version_max, 3);
 	assert_string_equal(got->host, "mdm1");
@@ -64,17 +64,17 @@ static void headers(void **state)
 		uint8_t bytes[FRAME_HEADER];
 		int want;
 	} cases[] = {
-		{ { 0, 0, 0, 0, FRAME_PING }, 0 },
-		{ { 0, 0, 4, 0, FRAME_PING }, 0 },		/* 1024: the limit */
-		{ { 0, 0, 4, 1, FRAME_PING }, -EMSGSIZE },
-		{ { 0xff, 0xff, 0xff, 0xff, FRAME_BATCH }, -EMSGSIZE },
-		{ { 0, 0x40, 0, 0, FRAME_BATCH }, 0 },		/* 4 MiB: the limit */
-		{ { 0, 0x40, 0, 1, FRAME_BATCH }, -EMSGSIZE },
-		{ { 0, 0, 0, 0, 0 }, -EBADMSG },
-		{ { 0, 0, 0, 0, 8 }, -EBADMSG },
-		{ { 0, 0, 0, 0, 255 }, -EBADMSG },
-		{ { 0, 0, 0, 0, FRAME_PING, 1 }, -EBADMSG },
-		{ { 0, 0, 0, 0, FRAME_PING, 0, 0, 1 }, -EBADMSG },
+		{{0, 0, 0, 0, FRAME_PING}, 0},
+		{{0, 0, 4, 0, FRAME_PING}, 0}, /* 1024: the limit */
+		{{0, 0, 4, 1, FRAME_PING}, -EMSGSIZE},
+		{{0xff, 0xff, 0xff, 0xff, FRAME_BATCH}, -EMSGSIZE},
+		{{0, 0x40, 0, 0, FRAME_BATCH}, 0}, /* 4 MiB: the limit */
+		{{0, 0x40, 0, 1, FRAME_BATCH}, -EMSGSIZE},
+		{{0, 0, 0, 0, 0}, -EBADMSG},
+		{{0, 0, 0, 0, 8}, -EBADMSG},
+		{{0, 0, 0, 0, 255}, -EBADMSG},
+		{{0, 0, 0, 0, FRAME_PING, 1}, -EBADMSG},
+		{{0, 0, 0, 0, FRAME_PING, 0, 0, 1}, -EBADMSG},
 	};
 	enum frame_type type;
 	size_t size;
@@ -88,28 +88,28 @@ static void wrong_message_for_a_type(void **state)
 {
 	Rollcall__Ping p;
 	ProtobufCMessage *m;
-	uint8_t *bytes, nonsense[] = { 0xff, 0xff, 0xff };
+	uint8_t *bytes, nonsense[] = {0xff, 0xff, 0xff};
 	size_t size;
 
 	(void)state;
 	rollcall__ping__init(&p);
 	assert_int_equal(frame_pack(a, FRAME_HELLO, &p.base, &bytes, &size), -EINVAL);
-	assert_int_equal(frame_unpack(a, &(struct frame){ FRAME_HELLO, nonsense, 3 }, &m), -EBADMSG);
+	assert_int_equal(frame_unpack(a, &(struct frame){FRAME_HELLO, nonsense, 3}, &m), -EBADMSG);
 }
 
 /* A good batch of three events; tests then spoil one thing. */
 static Rollcall__Batch *batch(void)
 {
-	static uint8_t texts[3][4] = { "one", "two", "six" };
-	ProtobufCBinaryData events[] = { { 3, texts[0] }, { 3, texts[1] }, { 3, texts[2] } };
+	static uint8_t texts[3][4] = {"one", "two", "six"};
+	ProtobufCBinaryData events[] = {{3, texts[0]}, {3, texts[1]}, {3, texts[2]}};
 	Rollcall__Batch *b = arena_alloc(a, sizeof(*b));
 
 	rollcall__batch__init(b);
 	b->boot_id = arena_strdup(a, BOOT);
 	b->class_ = ROLLCALL__CLASS__crit;
 	b->first_seq = 100;
-	b->chain_before = (ProtobufCBinaryData){ CHAIN_SIZE, arena_alloc(a, CHAIN_SIZE) };
-	b->chain = (ProtobufCBinaryData){ CHAIN_SIZE, arena_alloc(a, CHAIN_SIZE) };
+	b->chain_before = (ProtobufCBinaryData){CHAIN_SIZE, arena_alloc(a, CHAIN_SIZE)};
+	b->chain = (ProtobufCBinaryData){CHAIN_SIZE, arena_alloc(a, CHAIN_SIZE)};
 	for (uint64_t i = 0; i < 3; i++)
 		chain_next(chain, b->chain.data, 1, 100 + i, texts[i], 3);
 	assert_int_equal(batch_pack(a, events, 3, b), 0);
@@ -150,25 +150,82 @@ static void a_batch_comes_back(void **state)
 	assert_true(agrees);
 }
 
-static void spoil_class(Rollcall__Batch *b) { b->class_ = 3; }
-static void spoil_boot(Rollcall__Batch *b) { b->boot_id[35] = 0; }
-static void spoil_first(Rollcall__Batch *b) { b->first_seq = 0; }
-static void spoil_overflow(Rollcall__Batch *b) { b->first_seq = UINT64_MAX - 1; }
-static void spoil_number(Rollcall__Batch *b) { b->first_seq++; }
-static void spoil_count(Rollcall__Batch *b) { b->count = 2; }
-static void spoil_none(Rollcall__Batch *b) { b->count = 0; }
-static void spoil_raw(Rollcall__Batch *b) { b->raw_size++; }
-static void spoil_raw_less(Rollcall__Batch *b) { b->raw_size--; }
-static void spoil_payload(Rollcall__Batch *b) { b->payload.data[b->payload.len / 2] ^= 0x55; }
-static void spoil_cut(Rollcall__Batch *b) { b->payload.len--; }
-static void spoil_compression(Rollcall__Batch *b) { b->compression = 9; }
-static void spoil_plain(Rollcall__Batch *b) { b->compression = ROLLCALL__COMPRESSION__none; }
-static void spoil_chain(Rollcall__Batch *b) { b->chain.data[0] ^= 1; }
-static void spoil_chain_size(Rollcall__Batch *b) { b->chain.len = 31; }
-static void spoil_before(Rollcall__Batch *b) { b->chain_before.data[31] ^= 1; }
-static void spoil_before_size(Rollcall__Batch *b) { b->chain_before.len = 0; }
-static void spoil_huge(Rollcall__Batch *b) { b->raw_size = UINT32_MAX; }
-static void spoil_many(Rollcall__Batch *b) { b->count = BATCH_EVENTS_MAX + 1; }
+static void spoil_class(Rollcall__Batch *b)
+{
+	b->class_ = 3;
+}
+static void spoil_boot(Rollcall__Batch *b)
+{
+	b->boot_id[35] = 0;
+}
+static void spoil_first(Rollcall__Batch *b)
+{
+	b->first_seq = 0;
+}
+static void spoil_overflow(Rollcall__Batch *b)
+{
+	b->first_seq = UINT64_MAX - 1;
+}
+static void spoil_number(Rollcall__Batch *b)
+{
+	b->first_seq++;
+}
+static void spoil_count(Rollcall__Batch *b)
+{
+	b->count = 2;
+}
+static void spoil_none(Rollcall__Batch *b)
+{
+	b->count = 0;
+}
+static void spoil_raw(Rollcall__Batch *b)
+{
+	b->raw_size++;
+}
+static void spoil_raw_less(Rollcall__Batch *b)
+{
+	b->raw_size--;
+}
+static void spoil_payload(Rollcall__Batch *b)
+{
+	b->payload.data[b->payload.len / 2] ^= 0x55;
+}
+static void spoil_cut(Rollcall__Batch *b)
+{
+	b->payload.len--;
+}
+static void spoil_compression(Rollcall__Batch *b)
+{
+	b->compression = 9;
+}
+static void spoil_plain(Rollcall__Batch *b)
+{
+	b->compression = ROLLCALL__COMPRESSION__none;
+}
+static void spoil_chain(Rollcall__Batch *b)
+{
+	b->chain.data[0] ^= 1;
+}
+static void spoil_chain_size(Rollcall__Batch *b)
+{
+	b->chain.len = 31;
+}
+static void spoil_before(Rollcall__Batch *b)
+{
+	b->chain_before.data[31] ^= 1;
+}
+static void spoil_before_size(Rollcall__Batch *b)
+{
+	b->chain_before.len = 0;
+}
+static void spoil_huge(Rollcall__Batch *b)
+{
+	b->raw_size = UINT32_MAX;
+}
+static void spoil_many(Rollcall__Batch *b)
+{
+	b->count = BATCH_EVENTS_MAX + 1;
+}
 
 static void a_spoilt_batch_is_refused(void **state)
 {
@@ -176,16 +233,16 @@ static void a_spoilt_batch_is_refused(void **state)
 		void (*spoil)(Rollcall__Batch *b);
 		int want;
 	} cases[] = {
-		{ spoil_class, -EBADMSG },	 { spoil_boot, -EBADMSG },
-		{ spoil_first, -EBADMSG },	 { spoil_overflow, -EBADMSG },
-		{ spoil_number, -EBADMSG },	 { spoil_count, -EBADMSG },
-		{ spoil_none, -EBADMSG },	 { spoil_raw, -EBADMSG },
-		{ spoil_raw_less, -EBADMSG },	 { spoil_payload, -EBADMSG },
-		{ spoil_cut, -EBADMSG },	 { spoil_compression, -EBADMSG },
-		{ spoil_plain, -EBADMSG },	 { spoil_chain, -EBADMSG },
-		{ spoil_chain_size, -EBADMSG },	 { spoil_before, -EBADMSG },
-		{ spoil_before_size, -EBADMSG }, { spoil_huge, -EMSGSIZE },
-		{ spoil_many, -EMSGSIZE },
+		{spoil_class, -EBADMSG},       {spoil_boot, -EBADMSG},
+		{spoil_first, -EBADMSG},       {spoil_overflow, -EBADMSG},
+		{spoil_number, -EBADMSG},      {spoil_count, -EBADMSG},
+		{spoil_none, -EBADMSG},	       {spoil_raw, -EBADMSG},
+		{spoil_raw_less, -EBADMSG},    {spoil_payload, -EBADMSG},
+		{spoil_cut, -EBADMSG},	       {spoil_compression, -EBADMSG},
+		{spoil_plain, -EBADMSG},       {spoil_chain, -EBADMSG},
+		{spoil_chain_size, -EBADMSG},  {spoil_before, -EBADMSG},
+		{spoil_before_size, -EBADMSG}, {spoil_huge, -EMSGSIZE},
+		{spoil_many, -EMSGSIZE},
 	};
 	int agrees;
 
@@ -209,7 +266,7 @@ static void too_much_for_a_batch(void **state)
 	assert_int_equal(batch_pack(a, events, 0, &b), -EMSGSIZE);
 	assert_int_equal(batch_pack(a, events, BATCH_EVENTS_MAX, &b), 0);
 	assert_int_equal(batch_pack(a, events, BATCH_EVENTS_MAX + 1, &b), -EMSGSIZE);
-	events[0] = (ProtobufCBinaryData){ BATCH_RAW_MAX, large };
+	events[0] = (ProtobufCBinaryData){BATCH_RAW_MAX, large};
 	assert_int_equal(batch_pack(a, events, 1, &b), -EMSGSIZE);
 }
 
@@ -217,12 +274,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(a_message_comes_back),
-		T(headers),
-		T(wrong_message_for_a_type),
-		T(a_batch_comes_back),
-		T(a_spoilt_batch_is_refused),
-		T(too_much_for_a_batch),
+		T(a_message_comes_back),      T(headers),
+		T(wrong_message_for_a_type),  T(a_batch_comes_back),
+		T(a_spoilt_batch_is_refused), T(too_much_for_a_batch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

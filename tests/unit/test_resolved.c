@@ -20,22 +20,32 @@ static struct resolved *sample(void)
 	assert_non_null(r);
 	r->time = strdup("2026-01-02T03:04:05Z");
 	assert_int_equal(0, resolved_add_server(r, &(struct resolved_server){
-		.system = ROLLCALL__SYSTEM__postgresql, .version = (char[]){ "15.18" },
-		.datadir = NULL, .exe_dev = 8 << 20 | 1, .exe_ino = 42 }));
+							   .system = ROLLCALL__SYSTEM__postgresql,
+							   .version = (char[]){"15.18"},
+							   .datadir = NULL,
+							   .exe_dev = 8 << 20 | 1,
+							   .exe_ino = 42}));
 	assert_int_equal(0, resolved_add_table(r, "postgresql:hr.public.staff", 0));
 	struct resolved_table *t = &r->tables[0];
 
 	t->database_oid = 16384;
 	t->rows = 50000;
-	assert_int_equal(0, resolved_add_relation(t, &(struct resolved_relation){
-		.oid = 16385, .kind = (char[]){ "table" }, .schema = (char[]){ "public" },
-		.name = (char[]){ "staff" } }));
-	assert_int_equal(0, resolved_add_relation(t, &(struct resolved_relation){
-		.oid = 4294967295U, .kind = (char[]){ "view" }, .schema = (char[]){ "public" },
-		.name = (char[]){ "we\"ird\n" } }));
+	assert_int_equal(0, resolved_add_relation(
+				    t, &(struct resolved_relation){.oid = 16385,
+								   .kind = (char[]){"table"},
+								   .schema = (char[]){"public"},
+								   .name = (char[]){"staff"}}));
+	assert_int_equal(0, resolved_add_relation(
+				    t, &(struct resolved_relation){.oid = 4294967295U,
+								   .kind = (char[]){"view"},
+								   .schema = (char[]){"public"},
+								   .name = (char[]){"we\"ird\n"}}));
 	assert_int_equal(0, resolved_add_column(t, 2, "mobile"));
-	assert_int_equal(0, resolved_add_file(t, &(struct resolved_file){
-		.path = (char[]){ "/d/base/1/2" }, .kind = (char[]){ "heap" }, .dev = 7, .ino = 9 }));
+	assert_int_equal(
+		0, resolved_add_file(t, &(struct resolved_file){.path = (char[]){"/d/base/1/2"},
+								.kind = (char[]){"heap"},
+								.dev = 7,
+								.ino = 9}));
 	return r;
 }
 
@@ -83,7 +93,10 @@ static void test_write(void **state)
 static void test_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "[]", "{}", "null",
+		"",
+		"[]",
+		"{}",
+		"null",
 		"{\"format\":2,\"time\":\"\",\"servers\":[],\"tables\":[]}",
 		"{\"format\":1,\"time\":\"\",\"servers\":{},\"tables\":[]}",
 		"{\"format\":1,\"time\":\"\",\"servers\":[],\"tables\":[],\"more\":1}",
@@ -142,14 +155,14 @@ static void test_watchname(void **state)
 	static const struct {
 		const char *text, *database, *schema, *table;
 	} good[] = {
-		{ "postgresql:hr.public.staff", "hr", "public", "staff" },
-		{ "postgresql:hr.staff", "hr", "", "staff" },
-		{ "mariadb:mdm.staff", "mdm", "", "staff" },
-		{ "mysql:`a.b`.\"c\"\"d\"", "a.b", "", "c\"d" },
+		{"postgresql:hr.public.staff", "hr", "public", "staff"},
+		{"postgresql:hr.staff", "hr", "", "staff"},
+		{"mariadb:mdm.staff", "mdm", "", "staff"},
+		{"mysql:`a.b`.\"c\"\"d\"", "a.b", "", "c\"d"},
 	};
-	static const char *const bad[] = { "",	     "staff",	    "oracle:a.b",  "mariadb:a",
-					   "mariadb:.a", "mariadb:a.",  "mariadb:a.b.c",
-					   "postgresql:a.b.c.d", "mysql:`a.b", "mysql:a.`b`c" };
+	static const char *const bad[] = {
+		"",	      "staff",	       "oracle:a.b",	     "mariadb:a",  "mariadb:.a",
+		"mariadb:a.", "mariadb:a.b.c", "postgresql:a.b.c.d", "mysql:`a.b", "mysql:a.`b`c"};
 	struct watchname n;
 	const char *why;
 

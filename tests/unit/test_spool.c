@@ -50,8 +50,7 @@ static int teardown(void **state)
 static struct spool *spool_begin(uint64_t max)
 {
 	const struct spool_opts opts = {
-		.directory = dir, .boot_id = BOOT, .max_bytes = max, .boottime = 5000000
-	};
+		.directory = dir, .boot_id = BOOT, .max_bytes = max, .boottime = 5000000};
 	struct spool *s;
 
 	assert_int_equal(spool_prepare(dir, getgid()), 0);
@@ -66,7 +65,7 @@ static void append(struct spool *s, uint32_t class, const char *text)
 
 static struct spool_lane *lane_begin(uint32_t class, uint64_t after)
 {
-	struct spool_lane_name name = { BOOT, class, 0 };
+	struct spool_lane_name name = {BOOT, class, 0};
 	struct spool_lane *l;
 
 	assert_int_equal(spool_lane_open(dirfd_, &name, after, &l), 0);
@@ -92,7 +91,7 @@ static void expect_end(struct spool_lane *l)
 
 static void path_of(uint32_t class, uint64_t first, char path[256])
 {
-	struct segment_name n = { BOOT, class, first };
+	struct segment_name n = {BOOT, class, first};
 	char name[SEGMENT_NAME_MAX];
 
 	segment_name_format(&n, name);
@@ -152,7 +151,7 @@ static void goes_on_after_a_restart(void **state)
 static void one_writer(void **state)
 {
 	struct spool *s = spool_begin(1 << 20), *other;
-	const struct spool_opts opts = { .directory = dir, .boot_id = BOOT, .max_bytes = 1 << 20 };
+	const struct spool_opts opts = {.directory = dir, .boot_id = BOOT, .max_bytes = 1 << 20};
 
 	(void)state;
 	assert_int_equal(spool_open(&opts, &other), -EAGAIN);
@@ -199,7 +198,10 @@ static void damage_is_skipped_and_counted(void **state)
 	spool_free(s);
 	path_of(CRIT, 5001, path);
 	fd = open(path, O_WRONLY);
-	assert_int_equal(pwrite(fd, "X", 1, sizeof(struct segment_header) + 2 * sizeof(struct segment_record) + 4 + 1), 1);
+	assert_int_equal(
+		pwrite(fd, "X", 1,
+		       sizeof(struct segment_header) + 2 * sizeof(struct segment_record) + 4 + 1),
+		1);
 	close(fd);
 	s = spool_begin(1 << 20);
 	/* Nobody knows how many were behind it: a number that cannot have been given. */
@@ -367,8 +369,10 @@ static void too_large_uses_no_number(void **state)
 
 static void lanes_are_listed_by_age(void **state)
 {
-	struct spool_opts old = { .directory = dir, .boot_id = "ffffffff-89ab-cdef-0123-456789abcdef",
-				  .max_bytes = 1 << 20, .boottime = 1000 };
+	struct spool_opts old = {.directory = dir,
+				 .boot_id = "ffffffff-89ab-cdef-0123-456789abcdef",
+				 .max_bytes = 1 << 20,
+				 .boottime = 1000};
 	struct spool_lane_name names[8];
 	struct spool *s;
 

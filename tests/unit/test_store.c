@@ -54,7 +54,7 @@ static int teardown(void **state)
 
 static ProtobufCBinaryData packed(Rollcall__Event *ev)
 {
-	ProtobufCBinaryData d = { rollcall__event__get_packed_size(ev), NULL };
+	ProtobufCBinaryData d = {rollcall__event__get_packed_size(ev), NULL};
 
 	d.data = arena_alloc(a, d.len + 1);
 	rollcall__event__pack(ev, d.data);
@@ -79,7 +79,7 @@ static ProtobufCBinaryData finding_event(const char *id, const char *status, uin
 	Rollcall__Event ev;
 	Rollcall__Finding f;
 	Rollcall__Rule rule;
-	char *tables[] = { arena_strdup(a, "hr.public.staff"), arena_strdup(a, "mdm.staff") };
+	char *tables[] = {arena_strdup(a, "hr.public.staff"), arena_strdup(a, "mdm.staff")};
 
 	rollcall__event__init(&ev);
 	rollcall__finding__init(&f);
@@ -103,7 +103,7 @@ static uint32_t put(uint64_t first, ProtobufCBinaryData *events, size_t n, int a
 {
 	Rollcall__Batch *b = arena_alloc(a, sizeof(*b));
 	Rollcall__Records *r = arena_alloc(a, sizeof(*r));
-	struct store_batch sb = { "mdm1", b, r, agrees };
+	struct store_batch sb = {"mdm1", b, r, agrees};
 	uint32_t fresh = 99;
 
 	rollcall__batch__init(b);
@@ -112,10 +112,10 @@ static uint32_t put(uint64_t first, ProtobufCBinaryData *events, size_t n, int a
 	b->class_ = ROLLCALL__CLASS__crit;
 	b->first_seq = first;
 	b->count = (uint32_t)n;
-	b->chain_before = (ProtobufCBinaryData){ CHAIN_SIZE, arena_copy(a, hash, CHAIN_SIZE) };
+	b->chain_before = (ProtobufCBinaryData){CHAIN_SIZE, arena_copy(a, hash, CHAIN_SIZE)};
 	for (size_t i = 0; i < n; i++)
 		chain_next(chain, hash, 1, first + i, events[i].data, events[i].len);
-	b->chain = (ProtobufCBinaryData){ CHAIN_SIZE, arena_copy(a, hash, CHAIN_SIZE) };
+	b->chain = (ProtobufCBinaryData){CHAIN_SIZE, arena_copy(a, hash, CHAIN_SIZE)};
 	r->n_event = n;
 	r->event = events;
 	assert_int_equal(store_batch(store, &sb, &fresh), 0);
@@ -182,7 +182,7 @@ static struct store_read *reader(void)
 
 static void stored_once_however_often_sent(void **state)
 {
-	ProtobufCBinaryData events[] = { gap_event(5), gap_event(6), gap_event(7) };
+	ProtobufCBinaryData events[] = {gap_event(5), gap_event(6), gap_event(7)};
 	uint8_t known[CHAIN_SIZE];
 	struct store_read *r = reader();
 	struct seen s = {};
@@ -238,10 +238,9 @@ static void missing_numbers_are_gaps(void **state)
 
 static void a_finding_is_its_latest_state(void **state)
 {
-	ProtobufCBinaryData events[] = { finding_event("f-1", "new", 1000),
-					 finding_event("f-1", "updated", 2000),
-					 finding_event("f-1", "ended", 5000),
-					 finding_event("f-12", "new", 7) };
+	ProtobufCBinaryData events[] = {
+		finding_event("f-1", "new", 1000), finding_event("f-1", "updated", 2000),
+		finding_event("f-1", "ended", 5000), finding_event("f-12", "new", 7)};
 	struct store_read *r = reader();
 	struct seen s = {};
 
@@ -266,8 +265,8 @@ static void a_finding_is_its_latest_state(void **state)
 
 static void what_cannot_be_read_is_kept(void **state)
 {
-	uint8_t nonsense[] = { 0xff, 0x01, 0x02 };
-	ProtobufCBinaryData events[] = { { 3, nonsense }, { 0, NULL } };
+	uint8_t nonsense[] = {0xff, 0x01, 0x02};
+	ProtobufCBinaryData events[] = {{3, nonsense}, {0, NULL}};
 	struct store_read *r = reader();
 	struct seen s = {};
 
@@ -280,8 +279,8 @@ static void what_cannot_be_read_is_kept(void **state)
 
 static void filters(void **state)
 {
-	ProtobufCBinaryData events[] = { gap_event(5), finding_event("f", "new", 9), gap_event(7) };
-	struct store_read_filter f = { .kind = "finding" };
+	ProtobufCBinaryData events[] = {gap_event(5), finding_event("f", "new", 9), gap_event(7)};
+	struct store_read_filter f = {.kind = "finding"};
 	struct store_read *r = reader();
 	struct seen s = {};
 
@@ -289,16 +288,16 @@ static void filters(void **state)
 	put(1, events, 3, 1);
 	assert_int_equal(store_read_events(r, 0, &f, count_event, &s), 0);
 	assert_int_equal(s.n, 1);
-	f = (struct store_read_filter){ .host = "other" };
+	f = (struct store_read_filter){.host = "other"};
 	s = (struct seen){};
 	assert_int_equal(store_read_events(r, 0, &f, count_event, &s), 0);
 	assert_int_equal(s.n, 0);
-	f = (struct store_read_filter){ .newest = true, .limit = 2 };
+	f = (struct store_read_filter){.newest = true, .limit = 2};
 	assert_int_equal(store_read_events(r, 0, &f, count_event, &s), 0);
 	assert_int_equal(s.n, 2);
 	assert_int_equal(s.last, 3); /* still in order */
 	s = (struct seen){};
-	f = (struct store_read_filter){ .after = 2 };
+	f = (struct store_read_filter){.after = 2};
 	assert_int_equal(store_read_events(r, 0, &f, count_event, &s), 0);
 	assert_int_equal(s.n, 1);
 	store_read_close(r);

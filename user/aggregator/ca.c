@@ -19,7 +19,7 @@
 #include "lib/log.h"
 
 #define CA_DAYS 3653
-#define PATH 4096
+#define PATH	4096
 
 static void key_freep(EVP_PKEY **k)
 {
@@ -33,7 +33,8 @@ static void cert_freep(X509 **c)
 
 bool ca_name_valid(const char *name)
 {
-	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+	size_t n =
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
 
 	return n > 0 && n <= CA_NAME_MAX && !name[n] && *name != '.' && *name != '-';
 }
@@ -59,8 +60,9 @@ static int key_write(const char *dir, const char *name, EVP_PKEY *key)
 
 	if (r < 0)
 		return r;
-	return PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1 && fflush(f) == 0 ?
-		       0 : log_error(-EIO, "cannot write '%s/%s'", dir, name);
+	return PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1 && fflush(f) == 0
+		       ? 0
+		       : log_error(-EIO, "cannot write '%s/%s'", dir, name);
 }
 
 static int cert_write(const char *dir, const char *name, X509 *cert)
@@ -70,8 +72,9 @@ static int cert_write(const char *dir, const char *name, X509 *cert)
 
 	if (r < 0)
 		return r;
-	return PEM_write_X509(f, cert) == 1 && fflush(f) == 0 ?
-		       0 : log_error(-EIO, "cannot write '%s/%s'", dir, name);
+	return PEM_write_X509(f, cert) == 1 && fflush(f) == 0
+		       ? 0
+		       : log_error(-EIO, "cannot write '%s/%s'", dir, name);
 }
 
 /* The authority's own certificate and key. */
@@ -90,15 +93,17 @@ static int authority_read(const char *dir, X509 **ret_cert, EVP_PKEY **ret_key)
 		return log_error(-errno, "'%s'", path);
 	*ret_cert = PEM_read_X509(c, NULL, NULL, NULL);
 	*ret_key = PEM_read_PrivateKey(k, NULL, NULL, NULL);
-	return *ret_cert && *ret_key ? 0 : log_error(-EBADMSG, "'%s': not a certificate authority", dir);
+	return *ret_cert && *ret_key
+		       ? 0
+		       : log_error(-EBADMSG, "'%s': not a certificate authority", dir);
 }
 
 /* ---- making a certificate ---- */
 
 struct request {
-	const char *name;   /* common name */
-	const char *usage;  /* extended key usage; NULL: an authority */
-	const char *alt;    /* subjectAltName */
+	const char *name;  /* common name */
+	const char *usage; /* extended key usage; NULL: an authority */
+	const char *alt;   /* subjectAltName */
 	int days;
 };
 
@@ -157,8 +162,8 @@ static int certify(const struct request *q, X509 *issuer, EVP_PKEY *issuer_key, 
 	    !X509_gmtime_adj(X509_getm_notBefore(cert), -3600) ||
 	    !X509_time_adj_ex(X509_getm_notAfter(cert), q->days, 0, NULL) ||
 	    X509_set_pubkey(cert, key) != 1 ||
-	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)q->name, -1,
-				       -1, 0) != 1 ||
+	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)q->name,
+				       -1, -1, 0) != 1 ||
 	    X509_set_issuer_name(cert, issuer ? X509_get_subject_name(issuer) : name) != 1 ||
 	    !extensions(cert, issuer ? issuer : cert, q) ||
 	    X509_sign(cert, issuer_key ? issuer_key : key, EVP_sha256()) == 0)
@@ -177,12 +182,14 @@ static int alt_names(const struct ca_init_opts *opts, char *alt, size_t size)
 
 	for (unsigned i = 0; i < opts->n_names; i++) {
 		const char *n = opts->names[i];
-		bool ip = inet_pton(AF_INET, n, address) == 1 || inet_pton(AF_INET6, n, address) == 1;
+		bool ip =
+			inet_pton(AF_INET, n, address) == 1 || inet_pton(AF_INET6, n, address) == 1;
 		int k;
 
 		if (!ip && !ca_name_valid(n))
 			return log_error(-EINVAL, "'%s' is not a host name or address", n);
-		k = snprintf(alt + used, size - used, "%s%s:%s", i ? "," : "", ip ? "IP" : "DNS", n);
+		k = snprintf(alt + used, size - used, "%s%s:%s", i ? "," : "", ip ? "IP" : "DNS",
+			     n);
 		if (k < 0 || (size_t)k >= size - used)
 			return log_error(-EINVAL, "too many names");
 		used += (size_t)k;
@@ -214,10 +221,10 @@ int ca_init(const struct ca_init_opts *opts)
 	if (r == 0)
 		r = directory(path);
 	if (r == 0)
-		r = certify(&(struct request){ "Rollcall authority", NULL, NULL, CA_DAYS }, NULL, NULL,
-			    &ca, &ca_key);
+		r = certify(&(struct request){"Rollcall authority", NULL, NULL, CA_DAYS}, NULL,
+			    NULL, &ca, &ca_key);
 	if (r == 0)
-		r = certify(&(struct request){ opts->names[0], "serverAuth", alt, opts->days }, ca,
+		r = certify(&(struct request){opts->names[0], "serverAuth", alt, opts->days}, ca,
 			    ca_key, &cert, &key);
 	if (r == 0)
 		r = cert_write(opts->dir, "ca.pem", ca);
@@ -253,14 +260,17 @@ int ca_enroll(const char *dir, const char *host, const char *out, int days)
 	int r;
 
 	if (!ca_name_valid(host))
-		return log_error(-EINVAL, "'%s' is not a host name (at most %d of letters, digits, "
-					  "dots, hyphens and underscores)", host, CA_NAME_MAX);
+		return log_error(-EINVAL,
+				 "'%s' is not a host name (at most %d of letters, digits, "
+				 "dots, hyphens and underscores)",
+				 host, CA_NAME_MAX);
 	r = authority_read(dir, &ca, &ca_key);
 	snprintf(alt, sizeof(alt), "DNS:%s", host);
 	if (r == 0)
 		r = directory(out);
 	if (r == 0)
-		r = certify(&(struct request){ host, "clientAuth", alt, days }, ca, ca_key, &cert, &key);
+		r = certify(&(struct request){host, "clientAuth", alt, days}, ca, ca_key, &cert,
+			    &key);
 	if (r == 0)
 		r = cert_write(out, "ca.pem", ca);
 	if (r == 0)
@@ -278,8 +288,8 @@ int ca_revoke(const char *dir, const char *host)
 		return log_error(-EINVAL, "'%s' is not a host name", host);
 	snprintf(path, sizeof(path), "%s/hosts/%s", dir, host);
 	if (unlink(path) < 0)
-		return errno == ENOENT ? log_error(-ENOENT, "host '%s' is not enrolled", host) :
-					 log_error(-errno, "cannot remove '%s'", path);
+		return errno == ENOENT ? log_error(-ENOENT, "host '%s' is not enrolled", host)
+				       : log_error(-errno, "cannot remove '%s'", path);
 	return 0;
 }
 

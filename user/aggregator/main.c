@@ -36,7 +36,8 @@ static const char help[] =
 	"  init [--name NAME]...     make the authority and the aggregator's certificate; NAME is\n"
 	"                            each host name or address that sensors will connect to\n"
 	"                            (default: this host's name and 127.0.0.1)\n"
-	"  enroll HOST [--out DIR]   make the bundle of a host (default DIR: ./HOST.bundle); copy it\n"
+	"  enroll HOST [--out DIR]   make the bundle of a host (default DIR: ./HOST.bundle); copy "
+	"it\n"
 	"                            to the host as /etc/rollcall/bundle. Voids an older bundle\n"
 	"  revoke HOST               refuse the host from now on\n"
 	"  serve [--listen ADDR]     receive and store until SIGTERM (default 0.0.0.0:4750)\n"
@@ -52,8 +53,8 @@ static const char help[] =
 static int cmd_init(const struct args *args)
 {
 	char hostname[CA_NAME_MAX + 1] = "localhost";
-	const char *defaults[] = { hostname, "127.0.0.1" };
-	struct ca_init_opts opts = { args->dir, args->names, args->n_names, args->days };
+	const char *defaults[] = {hostname, "127.0.0.1"};
+	struct ca_init_opts opts = {args->dir, args->names, args->n_names, args->days};
 	int r;
 
 	if (!opts.n_names) {
@@ -108,7 +109,7 @@ static int serve_tls(const struct args *args, struct tls **ret_tls)
 	snprintf(ca, sizeof(ca), "%s/ca.pem", args->dir);
 	snprintf(cert, sizeof(cert), "%s/cert.pem", args->dir);
 	snprintf(key, sizeof(key), "%s/key.pem", args->dir);
-	r = tls_new(true, &(struct tls_files){ ca, cert, key }, ret_tls, why, sizeof(why));
+	r = tls_new(true, &(struct tls_files){ca, cert, key}, ret_tls, why, sizeof(why));
 	return r < 0 ? log_error(r, "%s (rollcall-aggregator init makes it)", why) : 0;
 }
 
@@ -127,8 +128,9 @@ static int cmd_serve(const struct args *args)
 	if (r == 0)
 		r = store_open(path, &store);
 	if (r == 0)
-		r = receive_new(&(struct receive_opts){ loop, tls, store, args->dir, args->listen, 1024 },
-				&receive);
+		r = receive_new(
+			&(struct receive_opts){loop, tls, store, args->dir, args->listen, 1024},
+			&receive);
 	if (r < 0)
 		return r;
 	term = loop_signal(loop, SIGTERM, on_stop, loop);
@@ -146,10 +148,10 @@ static const struct command {
 	int (*run)(const struct args *args);
 	bool operand;
 } commands[] = {
-	{ "init", cmd_init, false },
-	{ "enroll", cmd_enroll, true },
-	{ "revoke", cmd_revoke, true },
-	{ "serve", cmd_serve, false },
+	{"init", cmd_init, false},
+	{"enroll", cmd_enroll, true},
+	{"revoke", cmd_revoke, true},
+	{"serve", cmd_serve, false},
 };
 
 static int days_parse(const char *text, int *ret_days)
@@ -167,17 +169,19 @@ static int days_parse(const char *text, int *ret_days)
 static int args_parse(int argc, char **argv, struct args *args)
 {
 	static const struct option options[] = {
-		{ "dir", required_argument, NULL, 'd' },  { "listen", required_argument, NULL, 'l' },
-		{ "out", required_argument, NULL, 'o' },  { "name", required_argument, NULL, 'n' },
-		{ "days", required_argument, NULL, 'D' }, { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },	  { NULL, 0, NULL, 0 },
+		{"dir", required_argument, NULL, 'd'},	{"listen", required_argument, NULL, 'l'},
+		{"out", required_argument, NULL, 'o'},	{"name", required_argument, NULL, 'n'},
+		{"days", required_argument, NULL, 'D'}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},	{NULL, 0, NULL, 0},
 	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'h' || c == 'v')
 			return fputs(c == 'h' ? help : "rollcall-aggregator " ROLLCALL_VERSION "\n",
-				     stdout) < 0 ? -EIO : 1;
+				     stdout) < 0
+				       ? -EIO
+				       : 1;
 		if (c == 'd')
 			args->dir = optarg;
 		else if (c == 'l')
@@ -214,7 +218,7 @@ static const struct command *command_find(int argc, char **argv, struct args *ar
 
 int main(int argc, char **argv)
 {
-	struct args args = { .dir = DIRECTORY, .listen = "0.0.0.0:4750", .days = 730 };
+	struct args args = {.dir = DIRECTORY, .listen = "0.0.0.0:4750", .days = 730};
 	const struct command *command;
 	int r;
 

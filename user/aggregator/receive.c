@@ -26,7 +26,8 @@ static void accepted(void *ctx, struct session *s)
 	struct receive *r = ctx;
 
 	for (unsigned i = 0; i < r->n; i++)
-		if (r->sessions[i] != s && strcmp(session_host(r->sessions[i]), session_host(s)) == 0)
+		if (r->sessions[i] != s &&
+		    strcmp(session_host(r->sessions[i]), session_host(s)) == 0)
 			session_refuse(r->sessions[i], ROLLCALL__REFUSE_CODE__busy,
 				       "the host has opened another connection");
 }

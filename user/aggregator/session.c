@@ -20,9 +20,9 @@
 #include "lib/version.h"
 
 #define PROTOCOL_VERSION 1
-#define WINDOW 8
-#define HELLO_S 15   /* for the handshake and the Hello */
-#define SILENCE_S 60 /* sensors ping every 10 s */
+#define WINDOW		 8
+#define HELLO_S		 15 /* for the handshake and the Hello */
+#define SILENCE_S	 60 /* sensors ping every 10 s */
 
 struct session {
 	const struct session_opts *opts;
@@ -67,8 +67,8 @@ static int on_hello(struct session *s, const Rollcall__Hello *h)
 		return 0;
 	}
 	if (strcmp(h->host, s->name) != 0) {
-		snprintf(reason, sizeof(reason), "says it is '%.64s', its certificate is of '%s'", h->host,
-			 s->name);
+		snprintf(reason, sizeof(reason), "says it is '%.64s', its certificate is of '%s'",
+			 h->host, s->name);
 		session_refuse(s, ROLLCALL__REFUSE_CODE__wrong_host, reason);
 		return 0;
 	}
@@ -84,7 +84,7 @@ static int on_hello(struct session *s, const Rollcall__Hello *h)
 	w.version = PROTOCOL_VERSION;
 	w.window = WINDOW;
 	w.batch_raw_max = BATCH_RAW_MAX;
-	w.program = (char *)(uintptr_t)"rollcall-aggregator " ROLLCALL_VERSION;
+	w.program = (char *)(uintptr_t) "rollcall-aggregator " ROLLCALL_VERSION;
 	link_timeout(s->link, SILENCE_S);
 	return link_send(s->link, FRAME_WELCOME, &w.base);
 }
@@ -102,7 +102,7 @@ static int ack(struct session *s, char *boot_id, Rollcall__Class class, uint64_t
 
 static int on_batch(struct session *s, Rollcall__Batch *b)
 {
-	struct store_batch sb = { .host = s->host, .batch = b };
+	struct store_batch sb = {.host = s->host, .batch = b};
 	Rollcall__Records *records;
 	uint8_t known[CHAIN_SIZE];
 	uint64_t known_seq;
@@ -117,8 +117,9 @@ static int on_batch(struct session *s, Rollcall__Batch *b)
 	if (r < 0)
 		return r;
 	if (!sb.agrees)
-		log_error(0, "%s: events %llu and following of class %d do not continue the history "
-			     "that was stored: the host's spool was altered",
+		log_error(0,
+			  "%s: events %llu and following of class %d do not continue the history "
+			  "that was stored: the host's spool was altered",
 			  s->host, (unsigned long long)b->first_seq, (int)b->class_);
 	sb.records = records;
 	r = store_batch(s->opts->store, &sb, &fresh);
@@ -133,11 +134,13 @@ static int answer(struct session *s, int r)
 	if (r >= 0 || s->refused)
 		return 0;
 	if (r == -EBADMSG)
-		session_refuse(s, ROLLCALL__REFUSE_CODE__bad_batch, "malformed or unexpected message");
+		session_refuse(s, ROLLCALL__REFUSE_CODE__bad_batch,
+			       "malformed or unexpected message");
 	else if (r == -EMSGSIZE)
 		session_refuse(s, ROLLCALL__REFUSE_CODE__too_large, "above the size limit");
 	else
-		session_refuse(s, ROLLCALL__REFUSE_CODE__failed, "the aggregator cannot store events now");
+		session_refuse(s, ROLLCALL__REFUSE_CODE__failed,
+			       "the aggregator cannot store events now");
 	return 0;
 }
 
@@ -153,7 +156,7 @@ static int on_frame(void *ctx, enum frame_type type, const ProtobufCMessage *m)
 	else if (type == FRAME_BATCH && *s->host)
 		r = on_batch(s, (Rollcall__Batch *)(uintptr_t)m);
 	else if (type == FRAME_PING && *s->host)
-		r = ack(s, (char *)(uintptr_t)"", ROLLCALL__CLASS__CLASS_UNSPECIFIED, 0);
+		r = ack(s, (char *)(uintptr_t) "", ROLLCALL__CLASS__CLASS_UNSPECIFIED, 0);
 	arena_reset(s->arena);
 	return answer(s, r);
 }
@@ -166,9 +169,11 @@ static void on_ready(void *ctx)
 	char serial[80];
 
 	dir = s->opts->dir;
-	if (tls_peer_name(link_tls(s->link), s->name, sizeof(s->name)) < 0 || !ca_name_valid(s->name)) {
+	if (tls_peer_name(link_tls(s->link), s->name, sizeof(s->name)) < 0 ||
+	    !ca_name_valid(s->name)) {
 		*s->name = '\0';
-		session_refuse(s, ROLLCALL__REFUSE_CODE__wrong_host, "its certificate names no host");
+		session_refuse(s, ROLLCALL__REFUSE_CODE__wrong_host,
+			       "its certificate names no host");
 	} else if (tls_peer_serial(link_tls(s->link), serial, sizeof(serial)) < 0 ||
 		   !ca_enrolled(dir, s->name, serial)) {
 		session_refuse(s, ROLLCALL__REFUSE_CODE__revoked,
@@ -194,8 +199,7 @@ int session_new(const struct session_opts *opts, int fd, const char *peer,
 {
 	struct session *s = calloc(1, sizeof(*s));
 	const struct link_ops ops = {
-		.ready = on_ready, .frame = on_frame, .closed = on_closed, .ctx = s
-	};
+		.ready = on_ready, .frame = on_frame, .closed = on_closed, .ctx = s};
 	int r;
 
 	if (!s) {

@@ -13,7 +13,7 @@
 struct store;
 
 int store_open(const char *path, struct store **ret_store); /* logs why not */
-struct store *store_free(struct store *s);		     /* accepts NULL, returns NULL */
+struct store *store_free(struct store *s);		    /* accepts NULL, returns NULL */
 void store_freep(struct store **s);
 
 /* The last stored number and its chain of one boot and class; 0 and zeros when there is none. */

@@ -48,21 +48,25 @@ static const char *const texts[STATEMENTS] = {
 	[SQL_HOST_COUNT] = "UPDATE hosts SET events = events + ?2, findings = findings + ?3, "
 			   "gaps = gaps + ?4 WHERE id = ?1",
 	[SQL_HOST_COVERAGE] = "UPDATE hosts SET coverage = ?2 WHERE id = ?1",
-	[SQL_STREAM_ADD] = "INSERT OR IGNORE INTO streams(host, boot_id, class) VALUES (?1, ?2, ?3)",
-	[SQL_STREAM_GET] = "SELECT s.id, s.seq, s.chain FROM streams s JOIN hosts h ON h.id = s.host "
-			   "WHERE h.name = ?1 AND s.boot_id = ?2 AND s.class = ?3",
+	[SQL_STREAM_ADD] =
+		"INSERT OR IGNORE INTO streams(host, boot_id, class) VALUES (?1, ?2, ?3)",
+	[SQL_STREAM_GET] =
+		"SELECT s.id, s.seq, s.chain FROM streams s JOIN hosts h ON h.id = s.host "
+		"WHERE h.name = ?1 AND s.boot_id = ?2 AND s.class = ?3",
 	[SQL_STREAM_SET] = "UPDATE streams SET seq = ?2, chain = ?3 WHERE id = ?1",
 	[SQL_EVENT_ADD] = "INSERT OR IGNORE INTO events(stream, seq, time, kind, body) "
 			  "VALUES (?1, ?2, ?3, ?4, ?5)",
 	[SQL_FINDING_PUT] =
-		"INSERT INTO findings(host, id, event, status, rule, title, level, principal, window, "
+		"INSERT INTO findings(host, id, event, status, rule, title, level, principal, "
+		"window, "
 		"tables, time, rows, rows_min, rows_max, gap, stored) "
 		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) "
 		"ON CONFLICT(host, id) DO UPDATE SET event = ?3, status = ?4, tables = ?10, "
 		"time = ?11, rows = ?12, rows_min = ?13, rows_max = ?14, gap = max(gap, ?15)",
 	[SQL_GAP_ADD] = "INSERT INTO gaps(stream, first_seq, last_seq, reason, time) "
 			"VALUES (?1, ?2, ?3, ?4, ?5)",
-	[SQL_REFUSAL_ADD] = "INSERT INTO refusals(time, peer, name, reason) VALUES (?1, ?2, ?3, ?4)",
+	[SQL_REFUSAL_ADD] =
+		"INSERT INTO refusals(time, peer, name, reason) VALUES (?1, ?2, ?3, ?4)",
 	[SQL_REFUSAL_TRIM] = "DELETE FROM refusals WHERE id <= last_insert_rowid() - 10000",
 };
 
@@ -157,9 +161,12 @@ static int schema_make(struct store *s)
 	if (r < 0)
 		return r;
 	if (version > STORE_SCHEMA_VERSION)
-		return log_error(-EPROTONOSUPPORT, "store: made by a newer version (schema %d)", version);
-	if (sqlite3_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
-				"PRAGMA foreign_keys = ON", NULL, NULL, NULL) != SQLITE_OK)
+		return log_error(-EPROTONOSUPPORT, "store: made by a newer version (schema %d)",
+				 version);
+	if (sqlite3_exec(s->db,
+			 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+			 "PRAGMA foreign_keys = ON",
+			 NULL, NULL, NULL) != SQLITE_OK)
 		return store_error(s, "cannot use write-ahead logging");
 	if (version == 0 && sqlite3_exec(s->db, store_schema, NULL, NULL, NULL) != SQLITE_OK)
 		return store_error(s, "cannot make the tables");
@@ -176,7 +183,8 @@ int store_open(const char *path, struct store **ret_store)
 	s->arena = arena_new(64 * 1024);
 	if (!s->arena)
 		return -ENOMEM;
-	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
+	    SQLITE_OK)
 		return log_error(-EIO, "cannot open the store '%s'", path);
 	sqlite3_busy_timeout(s->db, 10000);
 	r = schema_make(s);
@@ -348,7 +356,8 @@ static int event_note(struct store *s, struct tally *t, int64_t id, const Rollca
 }
 
 /* An event that cannot be read is evidence, too: its bytes are kept. */
-static int event_add(struct store *s, struct tally *t, uint64_t seq, const ProtobufCBinaryData *body)
+static int event_add(struct store *s, struct tally *t, uint64_t seq,
+		     const ProtobufCBinaryData *body)
 {
 	Rollcall__Event *ev =
 		rollcall__event__unpack(arena_protobuf(s->arena), body->len, body->data);

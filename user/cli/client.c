@@ -31,8 +31,8 @@ static int sql_open(const char *sql)
 
 static void child(const struct client *c, int in, int out, int err)
 {
-	static const char *const env[] = { "PATH=/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin",
-					   "LC_ALL=C.UTF-8", "HOME=/nonexistent", NULL };
+	static const char *const env[] = {"PATH=/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin",
+					  "LC_ALL=C.UTF-8", "HOME=/nonexistent", NULL};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || chdir("/"))
@@ -54,8 +54,8 @@ struct sink {
 static ssize_t sink_read(struct sink *s)
 {
 	char waste[4096];
-	ssize_t n = s->n < s->max ? read(s->fd, s->buf + s->n, s->max - s->n) :
-				    read(s->fd, waste, sizeof(waste));
+	ssize_t n = s->n < s->max ? read(s->fd, s->buf + s->n, s->max - s->n)
+				  : read(s->fd, waste, sizeof(waste));
 
 	if (n > 0 && s->n < s->max)
 		s->n += (size_t)n;
@@ -65,8 +65,8 @@ static ssize_t sink_read(struct sink *s)
 static void sinks_drain(struct sink s[2])
 {
 	while (s[0].fd >= 0 || s[1].fd >= 0) {
-		struct pollfd p[2] = { { .fd = s[0].fd, .events = POLLIN },
-				       { .fd = s[1].fd, .events = POLLIN } };
+		struct pollfd p[2] = {{.fd = s[0].fd, .events = POLLIN},
+				      {.fd = s[1].fd, .events = POLLIN}};
 
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			return;
@@ -145,7 +145,7 @@ int client_run(const struct client *c, struct client_result *ret)
 	int out[2], err[2], status;
 	pid_t pid;
 
-	*ret = (struct client_result){ .text = malloc(CLIENT_OUTPUT_MAX + 1) };
+	*ret = (struct client_result){.text = malloc(CLIENT_OUTPUT_MAX + 1)};
 	if (in < 0 || !ret->text)
 		return in < 0 ? in : -ENOMEM;
 	if (pipe2(out, O_CLOEXEC))
@@ -163,8 +163,8 @@ int client_run(const struct client *c, struct client_result *ret)
 		child(c, in, out_w, err_w);
 	close(take_fd(out_w));
 	close(take_fd(err_w));
-	struct sink sinks[2] = { { out_r, ret->text, 0, CLIENT_OUTPUT_MAX },
-				 { err_r, ret->error, 0, sizeof(ret->error) - 1 } };
+	struct sink sinks[2] = {{out_r, ret->text, 0, CLIENT_OUTPUT_MAX},
+				{err_r, ret->error, 0, sizeof(ret->error) - 1}};
 
 	sinks_drain(sinks);
 	ret->text[sinks[0].n] = '\0';

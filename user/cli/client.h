@@ -17,14 +17,14 @@ struct client_row {
 struct client_result {
 	struct client_row *rows;
 	size_t n;
-	char *text;     /* owns the fields */
+	char *text;	 /* owns the fields */
 	char error[512]; /* what the client wrote on standard error, first lines */
 };
 
 struct client {
 	const char *const *argv; /* NULL-terminated; argv[0] is searched in a fixed path */
-	const char *sql;         /* standard input */
-	uid_t uid;               /* peer authentication goes by this */
+	const char *sql;	 /* standard input */
+	uid_t uid;		 /* peer authentication goes by this */
 	gid_t gid;
 };
 

@@ -27,14 +27,15 @@ static const char usage[] =
 	"\n"
 	"  --since AGE     90s, 15m, 24h, 7d or all (default 7d)\n"
 	"  --host HOST     only of this host\n"
-	"  --level LEVEL   only of at least this level: informational, low, medium, high, critical\n"
+	"  --level LEVEL   only of at least this level: informational, low, medium, high, "
+	"critical\n"
 	"  --follow        then print each new or changed finding as it arrives\n"
 	"  --json          one JSON object a line\n"
 	"  --store FILE    default " STORE_PATH "\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
 
-static const char *const levels[] = { "informational", "low", "medium", "high", "critical" };
+static const char *const levels[] = {"informational", "low", "medium", "high", "critical"};
 
 struct findings_args {
 	const char *store, *host;
@@ -84,8 +85,8 @@ static int finding_show(void *ctx, const struct store_read_finding *f)
 
 static int list(struct findings_args *a, struct store_read *s)
 {
-	static const char *const heads[] = { "TIME (UTC)", "HOST", "LEVEL", "ROWS", "TABLES",
-					     "WHAT", "PRINCIPAL", "ID", NULL };
+	static const char *const heads[] = {"TIME (UTC)", "HOST",      "LEVEL", "ROWS", "TABLES",
+					    "WHAT",	  "PRINCIPAL", "ID",	NULL};
 	int r;
 
 	a->table = out_table_new(heads);
@@ -127,7 +128,7 @@ static int follow(struct findings_args *a, struct store_read *s)
 	int r = 0;
 
 	while (r == 0) {
-		const struct store_read_filter filter = { .after = a->last, .kind = "finding" };
+		const struct store_read_filter filter = {.after = a->last, .kind = "finding"};
 
 		usleep(100000);
 		r = store_read_events(s, 0, &filter, event_follow, a);
@@ -138,10 +139,10 @@ static int follow(struct findings_args *a, struct store_read *s)
 static int args_parse(int argc, char **argv, struct findings_args *a)
 {
 	static const struct option options[] = {
-		{ "since", required_argument, NULL, 's' }, { "host", required_argument, NULL, 'n' },
-		{ "level", required_argument, NULL, 'l' }, { "follow", no_argument, NULL, 'f' },
-		{ "json", no_argument, NULL, 'j' },	   { "store", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },	   {},
+		{"since", required_argument, NULL, 's'}, {"host", required_argument, NULL, 'n'},
+		{"level", required_argument, NULL, 'l'}, {"follow", no_argument, NULL, 'f'},
+		{"json", no_argument, NULL, 'j'},	 {"store", required_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},	 {},
 	};
 	int c;
 
@@ -157,7 +158,8 @@ static int args_parse(int argc, char **argv, struct findings_args *a)
 		else if (c == 'd')
 			a->store = optarg;
 		else if (c == 'l' && (a->level = level_index(optarg)) < 0)
-			return log_error(-EINVAL, "--level '%s': see --help for the levels", optarg);
+			return log_error(-EINVAL, "--level '%s': see --help for the levels",
+					 optarg);
 		else if (c == '?' || (c == 's' && store_client_since(optarg, &a->since) < 0))
 			return -EINVAL;
 	}
@@ -167,8 +169,8 @@ static int args_parse(int argc, char **argv, struct findings_args *a)
 int cmd_findings(int argc, char **argv)
 {
 	_cleanup_(store_read_closep) struct store_read *s = NULL;
-	struct findings_args a = { .store = STORE_PATH };
-	const struct store_read_filter newest = { .limit = 1, .newest = true };
+	struct findings_args a = {.store = STORE_PATH};
+	const struct store_read_filter newest = {.limit = 1, .newest = true};
 	int r;
 
 	store_client_since("7d", &a.since);

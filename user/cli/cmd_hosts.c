@@ -16,16 +16,16 @@
 #include "lib/log.h"
 #include "lib/store_read.h"
 
-static const char usage[] =
-	"Usage: rollcall hosts [--json] [--store FILE]\n"
-	"\n"
-	"Lists the hosts in the aggregator's store: when each was heard last, whether its probes are\n"
-	"complete, how much it sent and what is missing.\n"
-	"\n"
-	"  --json          one JSON object a line\n"
-	"  --store FILE    default " STORE_PATH "\n"
-	"\n"
-	"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
+static const char usage[] = "Usage: rollcall hosts [--json] [--store FILE]\n"
+			    "\n"
+			    "Lists the hosts in the aggregator's store: when each was heard last, "
+			    "whether its probes are\n"
+			    "complete, how much it sent and what is missing.\n"
+			    "\n"
+			    "  --json          one JSON object a line\n"
+			    "  --store FILE    default " STORE_PATH "\n"
+			    "\n"
+			    "Exit status: 0 done, 1 failed, 2 wrong usage.\n";
 
 struct hosts_args {
 	bool json;
@@ -72,7 +72,8 @@ static int host_show(void *ctx, const struct store_read_host *h)
 	out_table_cell(a->table, OUT_BOLD, "%s", h->name);
 	out_table_cell(a->table, OUT_PLAIN, "%s ago",
 		       out_span(now > h->last_seen ? now - h->last_seen : 0, span, sizeof(span)));
-	out_table_cell(a->table, strcmp(state, "healthy") == 0 ? OUT_GREEN : OUT_YELLOW, "%s", state);
+	out_table_cell(a->table, strcmp(state, "healthy") == 0 ? OUT_GREEN : OUT_YELLOW, "%s",
+		       state);
 	out_table_cell(a->table, OUT_PLAIN, "%" PRIu64, h->events);
 	out_table_cell(a->table, h->findings ? OUT_RED : OUT_PLAIN, "%" PRIu64, h->findings);
 	out_table_cell(a->table, h->gaps ? OUT_YELLOW : OUT_PLAIN, "%" PRIu64, h->gaps);
@@ -81,17 +82,17 @@ static int host_show(void *ctx, const struct store_read_host *h)
 
 int cmd_hosts(int argc, char **argv)
 {
-	static const char *const heads[] = { "HOST", "HEARD",  "PROBES",  "EVENTS",
-					     "FINDINGS", "GAPS", "BOOT", NULL };
+	static const char *const heads[] = {"HOST",	"HEARD", "PROBES", "EVENTS",
+					    "FINDINGS", "GAPS",	 "BOOT",   NULL};
 	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "store", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },
+		{"json", no_argument, NULL, 'j'},
+		{"store", required_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},
 		{},
 	};
 	_cleanup_(out_table_freep) struct out_table *table = out_table_new(heads);
 	_cleanup_(store_read_closep) struct store_read *s = NULL;
-	struct hosts_args a = { .table = table };
+	struct hosts_args a = {.table = table};
 	const char *path = STORE_PATH;
 	struct out out;
 	int c, r;

@@ -32,10 +32,10 @@ struct setup {
 };
 
 static const struct option options[] = {
-	{ "watch", required_argument, NULL, 'w' },  { "output", required_argument, NULL, 'o' },
-	{ "socket", required_argument, NULL, 's' }, { "port", required_argument, NULL, 'p' },
-	{ "user", required_argument, NULL, 'u' },   { "json", no_argument, NULL, 'j' },
-	{ "help", no_argument, NULL, 'h' },	    {},
+	{"watch", required_argument, NULL, 'w'},  {"output", required_argument, NULL, 'o'},
+	{"socket", required_argument, NULL, 's'}, {"port", required_argument, NULL, 'p'},
+	{"user", required_argument, NULL, 'u'},	  {"json", no_argument, NULL, 'j'},
+	{"help", no_argument, NULL, 'h'},	  {},
 };
 
 static const char usage[] =
@@ -45,7 +45,8 @@ static const char usage[] =
 	"system users and without a password, and writes what the sensor needs to know of them.\n"
 	"Run it as root, and again after the schema of a watched table has changed.\n"
 	"\n"
-	"  -w, --watch NAME     postgresql:DB.TABLE, postgresql:DB.SCHEMA.TABLE, mariadb:DB.TABLE;\n"
+	"  -w, --watch NAME     postgresql:DB.TABLE, postgresql:DB.SCHEMA.TABLE, "
+	"mariadb:DB.TABLE;\n"
 	"                       may be given again\n"
 	"  -s, --socket PATH    only the server that listens at this unix socket (PostgreSQL: or\n"
 	"                       the directory of it)\n"
@@ -145,10 +146,10 @@ static int table_resolve(struct setup *s, const char *watch)
 		return 0;
 	if (!tried)
 		return log_error(-ENOENT, "%s: no running %s server %s", watch,
-				 name.system == ROLLCALL__SYSTEM__postgresql ? "PostgreSQL" :
-									       "MariaDB or MySQL",
-				 s->socket || s->port ? "at that socket and port" :
-							"was found on this host");
+				 name.system == ROLLCALL__SYSTEM__postgresql ? "PostgreSQL"
+									     : "MariaDB or MySQL",
+				 s->socket || s->port ? "at that socket and port"
+						      : "was found on this host");
 	return log_error(failed, "%s: %s", watch, why);
 }
 

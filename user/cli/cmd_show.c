@@ -73,8 +73,8 @@ static int chain(struct out *o, const Rollcall__Process *p)
 
 static void database(struct out *o, const Rollcall__Db *db)
 {
-	const ProtobufCEnumValue *system =
-		protobuf_c_enum_descriptor_get_value(&rollcall__system__descriptor, (int)db->system);
+	const ProtobufCEnumValue *system = protobuf_c_enum_descriptor_get_value(
+		&rollcall__system__descriptor, (int)db->system);
 
 	out_printf(o, OUT_BOLD, "\nDatabase\n");
 	row(o, "system", system ? system->name : "");
@@ -145,7 +145,8 @@ static void head(struct out *o, const struct store_read_finding *s, const Rollca
 	fputc('\n', o->file);
 	label(o, "rows");
 	out_printf(o, OUT_BOLD, "%s%" PRIu64, s->rows_max ? "" : "at least ", s->rows);
-	out_printf(o, OUT_PLAIN, "%s\n", s->gap ? "  (events were lost meanwhile: may be more)" : "");
+	out_printf(o, OUT_PLAIN, "%s\n",
+		   s->gap ? "  (events were lost meanwhile: may be more)" : "");
 	row(o, "tables", s->tables);
 	row(o, "principal", s->principal);
 	row(o, "window", s->window);
@@ -157,8 +158,9 @@ static void head(struct out *o, const struct store_read_finding *s, const Rollca
 static int finding_show(void *ctx, const struct store_read_finding *s)
 {
 	struct show_args *a = ctx;
-	const Rollcall__Finding *f = s->event && s->event->kind_case == ROLLCALL__EVENT__KIND_FINDING ?
-					     s->event->finding : NULL;
+	const Rollcall__Finding *f =
+		s->event && s->event->kind_case == ROLLCALL__EVENT__KIND_FINDING ? s->event->finding
+										 : NULL;
 	int r;
 
 	if (!f)
@@ -186,12 +188,12 @@ static int finding_show(void *ctx, const struct store_read_finding *s)
 int cmd_show(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "store", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },
+		{"json", no_argument, NULL, 'j'},
+		{"store", required_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},
 		{},
 	};
-	struct show_args a = { .store = STORE_PATH };
+	struct show_args a = {.store = STORE_PATH};
 	int c, r;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {

@@ -20,13 +20,15 @@
 static const char usage[] =
 	"Usage: rollcall status [--json] [--control PATH]\n"
 	"\n"
-	"Shows the sensor of this host: probes and the hooks in use, records written and lost, the\n"
+	"Shows the sensor of this host: probes and the hooks in use, records written and lost, "
+	"the\n"
 	"spool and the connection to the aggregator.\n"
 	"\n"
 	"  --json            one JSON object\n"
 	"  --control PATH    the sensor's control socket (default " SENSOR_CONTROL ")\n"
 	"\n"
-	"Exit status: 0 healthy, 1 no sensor answers, 2 wrong usage, 3 degraded: a probe is missing,\n"
+	"Exit status: 0 healthy, 1 no sensor answers, 2 wrong usage, 3 degraded: a probe is "
+	"missing,\n"
 	"something was lost, or the aggregator is not reached.\n";
 
 static bool lost(const Rollcall__Status *s)
@@ -51,7 +53,7 @@ static bool healthy(const Rollcall__Status *s)
 
 static void print_probes(struct out *o, const Rollcall__Coverage *c)
 {
-	static const char *const heads[] = { "PROBE", "HOOK", "STATE", "REASON", NULL };
+	static const char *const heads[] = {"PROBE", "HOOK", "STATE", "REASON", NULL};
 	_cleanup_(out_table_freep) struct out_table *t = out_table_new(heads);
 
 	for (size_t i = 0; t && i < c->n_probes; i++) {
@@ -69,7 +71,7 @@ static void print_probes(struct out *o, const Rollcall__Coverage *c)
 
 static void print_lanes(struct out *o, const Rollcall__Status *s)
 {
-	static const char *const heads[] = { "LANE", "WRITTEN", "READ", "LOST", NULL };
+	static const char *const heads[] = {"LANE", "WRITTEN", "READ", "LOST", NULL};
 	_cleanup_(out_table_freep) struct out_table *t = out_table_new(heads);
 
 	for (size_t i = 0; t && i < s->coverage->n_lanes; i++) {
@@ -86,7 +88,7 @@ static void print_lanes(struct out *o, const Rollcall__Status *s)
 
 static void print_spool(struct out *o, const Rollcall__SpoolStatus *p)
 {
-	static const char *const heads[] = { "SPOOL", "LAST", "DELIVERED", "REMOVED", NULL };
+	static const char *const heads[] = {"SPOOL", "LAST", "DELIVERED", "REMOVED", NULL};
 	_cleanup_(out_table_freep) struct out_table *t = out_table_new(heads);
 	char used[32], most[32];
 
@@ -133,16 +135,18 @@ static void print_head(struct out *o, const Rollcall__Status *s)
 
 	out_text(o, OUT_BOLD, s->host);
 	out_printf(o, OUT_PLAIN, "  ");
-	out_printf(o, healthy(s) ? OUT_GREEN : OUT_YELLOW, "%s", healthy(s) ? "healthy" : "degraded");
-	out_printf(o, OUT_PLAIN, ", rollcall-sensor %s, process %" PRIu32 ", up %s\n", s->version, s->pid,
-		   out_span(now > s->started ? now - s->started : 0, span, sizeof(span)));
+	out_printf(o, healthy(s) ? OUT_GREEN : OUT_YELLOW, "%s",
+		   healthy(s) ? "healthy" : "degraded");
+	out_printf(o, OUT_PLAIN, ", rollcall-sensor %s, process %" PRIu32 ", up %s\n", s->version,
+		   s->pid, out_span(now > s->started ? now - s->started : 0, span, sizeof(span)));
 	out_printf(o, OUT_PLAIN, "watching");
 	for (size_t i = 0; i < s->n_watch; i++) {
 		out_printf(o, OUT_PLAIN, i ? ", " : " ");
 		out_text(o, OUT_PLAIN, s->watch[i]);
 	}
-	out_printf(o, OUT_PLAIN, "%s\n%" PRIu64 " events, %" PRIu64 " findings, %" PRIu64
-				 " database sessions, %" PRIu64 " processes known (%" PRIu64 " forgotten)\n\n",
+	out_printf(o, OUT_PLAIN,
+		   "%s\n%" PRIu64 " events, %" PRIu64 " findings, %" PRIu64
+		   " database sessions, %" PRIu64 " processes known (%" PRIu64 " forgotten)\n\n",
 		   s->n_watch ? "" : " no table", s->events, s->findings, s->sessions, s->processes,
 		   s->processes_evicted);
 }
@@ -169,9 +173,9 @@ static void print(const Rollcall__Status *s)
 int cmd_status(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "control", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
+		{"json", no_argument, NULL, 'j'},
+		{"control", required_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'},
 		{},
 	};
 	_cleanup_(arena_freep) struct arena *a = arena_new(64 * 1024);

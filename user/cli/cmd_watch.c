@@ -65,7 +65,8 @@ static bool table_wanted(const struct watch_args *w, const Rollcall__Event *ev)
 	for (size_t i = 0; db && i < db->n_tables; i++)
 		if (strcmp(db->tables[i], w->table) == 0)
 			return true;
-	for (size_t i = 0; ev->kind_case == ROLLCALL__EVENT__KIND_FINDING && i < ev->finding->n_tables; i++)
+	for (size_t i = 0;
+	     ev->kind_case == ROLLCALL__EVENT__KIND_FINDING && i < ev->finding->n_tables; i++)
 		if (strcmp(ev->finding->tables[i], w->table) == 0)
 			return true;
 	return ev->kind_case == ROLLCALL__EVENT__KIND_FILE_READ &&
@@ -138,14 +139,14 @@ static int follow_skip(void *ctx, const struct store_read_event *ev)
 static int watch_store(struct watch_args *w)
 {
 	_cleanup_(store_read_closep) struct store_read *s = NULL;
-	struct store_read_filter filter = { .limit = 1, .newest = true };
-	struct follow f = { w, 0 };
+	struct store_read_filter filter = {.limit = 1, .newest = true};
+	struct follow f = {w, 0};
 	int r = store_client_open(w->store, &s);
 
 	if (r == 0)
 		r = store_read_events(s, 0, &filter, follow_skip, &f);
 	while (r == 0) {
-		filter = (struct store_read_filter){ .after = f.last };
+		filter = (struct store_read_filter){.after = f.last};
 		r = store_read_events(s, 0, &filter, follow_event, &f);
 		usleep(200000);
 	}
@@ -155,10 +156,14 @@ static int watch_store(struct watch_args *w)
 static int args_parse(int argc, char **argv, struct watch_args *w)
 {
 	static const struct option options[] = {
-		{ "event", required_argument, NULL, 'e' }, { "table", required_argument, NULL, 't' },
-		{ "user", required_argument, NULL, 'u' },  { "min-rows", required_argument, NULL, 'm' },
-		{ "json", no_argument, NULL, 'j' },	   { "control", required_argument, NULL, 'c' },
-		{ "store", optional_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' },
+		{"event", required_argument, NULL, 'e'},
+		{"table", required_argument, NULL, 't'},
+		{"user", required_argument, NULL, 'u'},
+		{"min-rows", required_argument, NULL, 'm'},
+		{"json", no_argument, NULL, 'j'},
+		{"control", required_argument, NULL, 'c'},
+		{"store", optional_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},
 		{},
 	};
 	int c;
@@ -194,7 +199,7 @@ static void interrupted(int signo)
 
 int cmd_watch(int argc, char **argv)
 {
-	struct watch_args w = { .control = SENSOR_CONTROL };
+	struct watch_args w = {.control = SENSOR_CONTROL};
 	int r = args_parse(argc, argv, &w);
 
 	if (r)

@@ -62,7 +62,8 @@ static void db_part(struct out *o, const Rollcall__Db *db)
 		out_printf(o, OUT_PLAIN, i ? ", " : " of ");
 		out_text(o, OUT_PLAIN, db->tables[i]);
 	}
-	out_printf(o, OUT_PLAIN, "  %s:", enum_name(&rollcall__system__descriptor, (int)db->system));
+	out_printf(o, OUT_PLAIN,
+		   "  %s:", enum_name(&rollcall__system__descriptor, (int)db->system));
 	out_text(o, OUT_PLAIN, db->user);
 	out_printf(o, OUT_PLAIN, "@");
 	out_text(o, OUT_PLAIN, db->name);

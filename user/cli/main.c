@@ -17,12 +17,12 @@ static const struct command {
 	int (*run)(int argc, char **argv); /* exit status, or negative errno */
 	const char *help;
 } commands[] = {
-	{ "status", cmd_status, "the sensor of this host: probes, losses, spool, connection" },
-	{ "watch", cmd_watch, "live events, with filters" },
-	{ "findings", cmd_findings, "what was found, on the aggregator's machine" },
-	{ "show", cmd_show, "one finding, from process ancestors to rows" },
-	{ "hosts", cmd_hosts, "the hosts that the aggregator knows" },
-	{ "setup", cmd_setup, "setup database: resolve the watched tables, once, as root" },
+	{"status", cmd_status, "the sensor of this host: probes, losses, spool, connection"},
+	{"watch", cmd_watch, "live events, with filters"},
+	{"findings", cmd_findings, "what was found, on the aggregator's machine"},
+	{"show", cmd_show, "one finding, from process ancestors to rows"},
+	{"hosts", cmd_hosts, "the hosts that the aggregator knows"},
+	{"setup", cmd_setup, "setup database: resolve the watched tables, once, as root"},
 };
 
 static int usage(FILE *out)

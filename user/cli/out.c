@@ -83,8 +83,8 @@ const char *out_span(uint64_t ns, char *buf, size_t size)
 	static const struct {
 		uint64_t s;
 		const char *unit;
-	} units[] = { { 2 * 86400, "d" }, { 2 * 3600, "h" }, { 120, "min" }, { 1, "s" } };
-	static const uint64_t seconds[] = { 86400, 3600, 60, 1 };
+	} units[] = {{2 * 86400, "d"}, {2 * 3600, "h"}, {120, "min"}, {1, "s"}};
+	static const uint64_t seconds[] = {86400, 3600, 60, 1};
 	uint64_t s = ns / 1000000000;
 
 	for (unsigned i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
@@ -99,7 +99,7 @@ const char *out_span(uint64_t ns, char *buf, size_t size)
 
 const char *out_bytes(uint64_t n, char *buf, size_t size)
 {
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
 	double d = (double)n;
 	unsigned i = 0;
 
@@ -146,7 +146,7 @@ static int cell_add(struct out_table *t, enum out_colour colour, char *text)
 		free(text);
 		return -ENOMEM;
 	}
-	t->cells[t->n++] = (struct cell){ text, colour };
+	t->cells[t->n++] = (struct cell){text, colour};
 	return 0;
 }
 

@@ -49,7 +49,7 @@ int sensor_ask(const char *path, Rollcall__Ask ask)
 {
 	_cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	_cleanup_(arena_freep) struct arena *a = arena_new(4096);
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	Rollcall__Request request;
 	uint8_t *bytes;
 	size_t size;
@@ -62,9 +62,11 @@ int sensor_ask(const char *path, Rollcall__Ask ask)
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
 	if (connect(fd, (const struct sockaddr *)&un, sizeof(un)) < 0) {
 		r = -errno;
-		return r == -EACCES ? log_error(r, "'%s': run it as root", path) :
-				      log_error(r, "no sensor answers at '%s'; is rollcall-sensor "
-						   "running? (--control names another socket)", path);
+		return r == -EACCES ? log_error(r, "'%s': run it as root", path)
+				    : log_error(r,
+						"no sensor answers at '%s'; is rollcall-sensor "
+						"running? (--control names another socket)",
+						path);
 	}
 	rollcall__request__init(&request);
 	request.ask = ask;
@@ -74,7 +76,8 @@ int sensor_ask(const char *path, Rollcall__Ask ask)
 	return r < 0 ? log_error(r, "'%s'", path) : take_fd(fd);
 }
 
-int sensor_answer(int fd, struct arena *a, enum frame_type *ret_type, ProtobufCMessage **ret_message)
+int sensor_answer(int fd, struct arena *a, enum frame_type *ret_type,
+		  ProtobufCMessage **ret_message)
 {
 	uint8_t header[FRAME_HEADER], *body;
 	struct frame f;

@@ -14,4 +14,5 @@ struct arena;
 int sensor_ask(const char *path, Rollcall__Ask ask);
 
 /* The next frame's message, in the arena. 0; -ENODATA: the sensor ended; negative errno. */
-int sensor_answer(int fd, struct arena *a, enum frame_type *ret_type, ProtobufCMessage **ret_message);
+int sensor_answer(int fd, struct arena *a, enum frame_type *ret_type,
+		  ProtobufCMessage **ret_message);

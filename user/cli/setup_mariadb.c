@@ -30,9 +30,11 @@ static const char sql_resolve[] =
 	"SELECT 'server', VERSION(), @@datadir;\n"
 	"SELECT 'table', TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, IFNULL(ENGINE, ''),"
 	" IFNULL(TABLE_ROWS, 0), IFNULL(DATA_LENGTH, 0) DIV 16384 FROM information_schema.TABLES"
-	" WHERE TABLE_SCHEMA = CONVERT(%1$s USING utf8) AND TABLE_NAME = CONVERT(%2$s USING utf8);\n"
+	" WHERE TABLE_SCHEMA = CONVERT(%1$s USING utf8) AND TABLE_NAME = CONVERT(%2$s USING "
+	"utf8);\n"
 	"SELECT 'column', ORDINAL_POSITION, COLUMN_NAME FROM information_schema.COLUMNS"
-	" WHERE TABLE_SCHEMA = CONVERT(%1$s USING utf8) AND TABLE_NAME = CONVERT(%2$s USING utf8);\n"
+	" WHERE TABLE_SCHEMA = CONVERT(%1$s USING utf8) AND TABLE_NAME = CONVERT(%2$s USING "
+	"utf8);\n"
 	"SELECT 'view', TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS;\n";
 
 static void hex_literal(const char *text, char *to)
@@ -62,17 +64,22 @@ static int query(const struct setup_server *s, const char *user, const char *sql
 		 struct client_result *ret)
 {
 	char socket[PATH_MAX + 16], name[128];
-	const char *const argv[] = { "mariadb", "--no-defaults", "--protocol=socket", socket, name,
-				     "--batch", "--skip-column-names", "--connect-timeout=10",
-				     "--default-character-set=utf8mb4", NULL };
+	const char *const argv[] = {"mariadb",
+				    "--no-defaults",
+				    "--protocol=socket",
+				    socket,
+				    name,
+				    "--batch",
+				    "--skip-column-names",
+				    "--connect-timeout=10",
+				    "--default-character-set=utf8mb4",
+				    NULL};
 
 	snprintf(socket, sizeof(socket), "--socket=%s", s->socket);
 	snprintf(name, sizeof(name), "--user=%s", user ? user : "root");
-	return client_run(&(struct client){ .argv = argv,
-					    .sql = sql,
-					    .uid = geteuid(),
-					    .gid = getegid() },
-			  ret);
+	return client_run(
+		&(struct client){.argv = argv, .sql = sql, .uid = geteuid(), .gid = getegid()},
+		ret);
 }
 
 static int file_add(struct resolved_table *t, const char *path, const char *kind)
@@ -81,16 +88,16 @@ static int file_add(struct resolved_table *t, const char *path, const char *kind
 
 	if (stat(path, &st))
 		return errno == ENOENT ? 0 : -errno;
-	return resolved_add_file(t, &(struct resolved_file){
-					    .path = (char *)(uintptr_t)path,
-					    .kind = (char *)(uintptr_t)kind,
-					    .dev = setup_server_dev(st.st_dev),
-					    .ino = st.st_ino });
+	return resolved_add_file(t, &(struct resolved_file){.path = (char *)(uintptr_t)path,
+							    .kind = (char *)(uintptr_t)kind,
+							    .dev = setup_server_dev(st.st_dev),
+							    .ino = st.st_ino});
 }
 
 static int files_add(struct resolved_table *t, const char *datadir)
 {
-	char database[DBFILE_ENCODED(WATCHNAME_PART_MAX)], table[DBFILE_ENCODED(WATCHNAME_PART_MAX)];
+	char database[DBFILE_ENCODED(WATCHNAME_PART_MAX)],
+		table[DBFILE_ENCODED(WATCHNAME_PART_MAX)];
 	char dir[PATH_MAX + sizeof(database)], path[sizeof(dir) + NAME_MAX + 2];
 	struct dirent *e;
 	int r = 0;
@@ -144,9 +151,9 @@ static int views_add(struct resolved_table *t, const struct client_result *got)
 	for (size_t i = 0; i < t->n_relations; i++)
 		for (size_t k = 0; k < got->n; k++) {
 			const struct client_row *row = &got->rows[k];
-			struct resolved_relation view = { .kind = (char[]){ "view" },
-							  .schema = row->field[1],
-							  .name = row->field[2] };
+			struct resolved_relation view = {.kind = (char[]){"view"},
+							 .schema = row->field[1],
+							 .name = row->field[2]};
 			int e;
 
 			if (strcmp(row->field[0], "view") || relation_known(t, row) ||
@@ -174,14 +181,14 @@ static int table_add(struct setup_server *s, const char *watch, const struct cli
 	t = &r->tables[r->n_tables - 1];
 	t->rows = strtoull(table[5], NULL, 10);
 	t->pages = strtoull(table[6], NULL, 10);
-	e = resolved_add_relation(t, &(struct resolved_relation){ .kind = (char[]){ "table" },
-								  .schema = table[1],
-								  .name = table[2] });
+	e = resolved_add_relation(t, &(struct resolved_relation){.kind = (char[]){"table"},
+								 .schema = table[1],
+								 .name = table[2]});
 	for (size_t i = 2; !e && i < got->n; i++)
 		if (!strcmp(got->rows[i].field[0], "column"))
-			e = resolved_add_column(
-				t, (uint32_t)strtoul(got->rows[i].field[1], NULL, 10),
-				got->rows[i].field[2]);
+			e = resolved_add_column(t,
+						(uint32_t)strtoul(got->rows[i].field[1], NULL, 10),
+						got->rows[i].field[2]);
 	e = e ? e : views_add(t, got);
 	return e || !base ? e : files_add(t, head[2]);
 }

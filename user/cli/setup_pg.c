@@ -15,21 +15,21 @@
 #include "cli/client.h"
 #include "lib/clean.h"
 
-#define PRELUDE                                                                      \
-	"SET search_path = pg_catalog, pg_temp;\n"                                   \
-	"SET client_encoding = 'UTF8';\n"                                            \
-	"SET default_transaction_read_only = on;\n"                                  \
-	"SET statement_timeout = '60s';\n"                                           \
+#define PRELUDE                                                                                    \
+	"SET search_path = pg_catalog, pg_temp;\n"                                                 \
+	"SET client_encoding = 'UTF8';\n"                                                          \
+	"SET default_transaction_read_only = on;\n"                                                \
+	"SET statement_timeout = '60s';\n"                                                         \
 	"SET lock_timeout = '5s';\n"
 
-static const char sql_databases[] = PRELUDE
-	"COPY (SELECT datname FROM pg_database WHERE datallowconn) TO STDOUT;\n";
+static const char sql_databases[] =
+	PRELUDE "COPY (SELECT datname FROM pg_database WHERE datallowconn) TO STDOUT;\n";
 
-static const char sql_tables[] = PRELUDE
-	"COPY (SELECT n.nspname, c.relname FROM pg_class c\n"
-	" JOIN pg_namespace n ON n.oid = c.relnamespace\n"
-	" WHERE c.relkind IN ('r','p','m','v','f') AND n.nspname !~ '^pg_'\n"
-	" AND n.nspname <> 'information_schema') TO STDOUT;\n";
+static const char sql_tables[] =
+	PRELUDE "COPY (SELECT n.nspname, c.relname FROM pg_class c\n"
+		" JOIN pg_namespace n ON n.oid = c.relnamespace\n"
+		" WHERE c.relkind IN ('r','p','m','v','f') AND n.nspname !~ '^pg_'\n"
+		" AND n.nspname <> 'information_schema') TO STDOUT;\n";
 
 static const char sql_count[] = PRELUDE "SELECT count(*) FROM :\"schema\".:\"table\";\n";
 
@@ -103,25 +103,23 @@ static int psql(const struct query *q, const char *sql, struct client_result *re
 {
 	char port[16], database[2 * WATCHNAME_PART_MAX + 16];
 	char schema[WATCHNAME_PART_MAX + 16], table[WATCHNAME_PART_MAX + 16];
-	const char *const argv[] = { "psql", "-X", "-q", "-A", "-t", "-w",
-				     "-h", q->server->socket, "-p", port, "-U", q->user,
-				     "-d", database, "-v", "ON_ERROR_STOP=1", "-v", schema,
-				     "-v", table, "-f", "-", NULL };
+	const char *const argv[] = {
+		"psql", "-X",	"-q", "-A",    "-t", "-w",     "-h", q->server->socket,
+		"-p",	port,	"-U", q->user, "-d", database, "-v", "ON_ERROR_STOP=1",
+		"-v",	schema, "-v", table,   "-f", "-",      NULL};
 
 	snprintf(port, sizeof(port), "%u", q->server->port);
 	snprintf(schema, sizeof(schema), "schema=%s", q->schema);
 	snprintf(table, sizeof(table), "table=%s", q->table);
 	conninfo_quote(q->database, database, sizeof(database));
-	return client_run(&(struct client){ .argv = argv,
-					    .sql = sql,
-					    .uid = q->server->uid,
-					    .gid = q->server->gid },
-			  ret);
+	return client_run(
+		&(struct client){
+			.argv = argv, .sql = sql, .uid = q->server->uid, .gid = q->server->gid},
+		ret);
 }
 
 /* All segments of one relation: PATH, PATH.1, PATH.2 ... */
-static int segments_add(struct resolved_table *t, const char *datadir, const char *path,
-			char *kind)
+static int segments_add(struct resolved_table *t, const char *datadir, const char *path, char *kind)
 {
 	char full[PATH_MAX + 32], file[PATH_MAX + 64];
 	struct stat st;
@@ -133,11 +131,10 @@ static int segments_add(struct resolved_table *t, const char *datadir, const cha
 		snprintf(file, sizeof(file), i ? "%s.%u" : "%s", full, i);
 		if (stat(file, &st))
 			return errno == ENOENT ? 0 : -errno;
-		r = resolved_add_file(t, &(struct resolved_file){
-						 .path = file,
-						 .kind = kind,
-						 .dev = setup_server_dev(st.st_dev),
-						 .ino = st.st_ino });
+		r = resolved_add_file(t, &(struct resolved_file){.path = file,
+								 .kind = kind,
+								 .dev = setup_server_dev(st.st_dev),
+								 .ino = st.st_ino});
 		if (r)
 			return r;
 	}
@@ -147,10 +144,10 @@ static int row_add(struct resolved_table *t, const char *datadir, char *const f[
 {
 	if (!strcmp(f[0], "relation"))
 		return resolved_add_relation(
-			t, &(struct resolved_relation){ .oid = (uint32_t)strtoul(f[1], NULL, 10),
-							.kind = f[2],
-							.schema = f[3],
-							.name = f[4] });
+			t, &(struct resolved_relation){.oid = (uint32_t)strtoul(f[1], NULL, 10),
+						       .kind = f[2],
+						       .schema = f[3],
+						       .name = f[4]});
 	if (!strcmp(f[0], "column"))
 		return resolved_add_column(t, (uint32_t)strtoul(f[1], NULL, 10), f[2]);
 	if (!strcmp(f[0], "file"))
@@ -238,8 +235,11 @@ int setup_pg_resolve(struct setup_server *s, const char *user, const char *watch
 	struct watchname name;
 	const char *why;
 	int e = watchname_parse(watch, &name, &why);
-	struct query q = { s, user ? user : owner ? owner->pw_name : "postgres", name.database,
-			   name.schema, name.table };
+	struct query q = {s,
+			  user	  ? user
+			  : owner ? owner->pw_name
+				  : "postgres",
+			  name.database, name.schema, name.table};
 
 	if (e)
 		return e;

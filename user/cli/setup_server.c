@@ -20,9 +20,9 @@ static const struct {
 	const char *program;
 	Rollcall__System system;
 } programs[] = {
-	{ "postgres", ROLLCALL__SYSTEM__postgresql },
-	{ "mariadbd", ROLLCALL__SYSTEM__mariadb },
-	{ "mysqld", ROLLCALL__SYSTEM__mysql },
+	{"postgres", ROLLCALL__SYSTEM__postgresql},
+	{"mariadbd", ROLLCALL__SYSTEM__mariadb},
+	{"mysqld", ROLLCALL__SYSTEM__mysql},
 };
 
 static void closedirp(DIR **d)
@@ -123,7 +123,7 @@ static int mariadb_socket(struct setup_server *s)
 
 static int server_read(pid_t pid, struct setup_server *ret)
 {
-	struct setup_server s = { .pid = pid };
+	struct setup_server s = {.pid = pid};
 	char path[64];
 	const char *base;
 	struct stat st;
@@ -147,8 +147,8 @@ static int server_read(pid_t pid, struct setup_server *ret)
 	s.uid = st.st_uid;
 	s.gid = st.st_gid;
 	*ret = s;
-	return s.system == ROLLCALL__SYSTEM__postgresql ? postmaster_read(ret) :
-							  mariadb_socket(ret);
+	return s.system == ROLLCALL__SYSTEM__postgresql ? postmaster_read(ret)
+							: mariadb_socket(ret);
 }
 
 static bool server_wanted(const struct setup_server *s, const char *socket, unsigned port)

@@ -16,8 +16,8 @@ struct setup_server {
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
-	unsigned port;          /* PostgreSQL: part of its socket's name */
-	char socket[PATH_MAX];  /* PostgreSQL: directory; MariaDB: the socket */
+	unsigned port;	       /* PostgreSQL: part of its socket's name */
+	char socket[PATH_MAX]; /* PostgreSQL: directory; MariaDB: the socket */
 	char datadir[PATH_MAX];
 	char exe[PATH_MAX];
 	dev_t exe_dev;

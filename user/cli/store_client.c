@@ -15,8 +15,11 @@ int store_client_open(const char *path, struct store_read **ret_store)
 	int r = store_read_open(path, ret_store);
 
 	if (r == -ENOENT)
-		return log_error(0, "no store at '%s': this command runs on the aggregator's machine "
-				    "(--store names another file)", path), r;
+		return log_error(0,
+				 "no store at '%s': this command runs on the aggregator's machine "
+				 "(--store names another file)",
+				 path),
+		       r;
 	if (r == -EACCES)
 		return log_error(r, "'%s': run it as root or as the aggregator's user", path);
 	if (r == -EBADMSG)
@@ -31,7 +34,7 @@ int store_client_since(const char *text, uint64_t *ret_time)
 	static const struct {
 		char letter;
 		uint64_t s;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
 	char *end;
 	unsigned long long n = strtoull(text, &end, 10);
 	uint64_t now = (uint64_t)time(NULL);

@@ -39,7 +39,7 @@ struct arena *arena_new(size_t block)
 	if (!a)
 		return NULL;
 	a->block = block;
-	a->protobuf = (ProtobufCAllocator){ protobuf_alloc, protobuf_free, a };
+	a->protobuf = (ProtobufCAllocator){protobuf_alloc, protobuf_free, a};
 	return a;
 }
 

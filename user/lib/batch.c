@@ -35,7 +35,7 @@ int batch_pack(struct arena *a, const ProtobufCBinaryData *events, size_t n,
 	ret_batch->count = (uint32_t)n;
 	ret_batch->compression = ROLLCALL__COMPRESSION__zlib;
 	ret_batch->raw_size = (uint32_t)raw_size;
-	ret_batch->payload = (ProtobufCBinaryData){ size, packed };
+	ret_batch->payload = (ProtobufCBinaryData){size, packed};
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 struct arena;
 
 /* Most that a batch's payload may have before compression, and events in it. */
-#define BATCH_RAW_MAX (1u << 20)
+#define BATCH_RAW_MAX	 (1u << 20)
 #define BATCH_EVENTS_MAX 8192
 
 /* Compresses `n` events into `batch` (boot, class, first_seq and chains are the caller's). */

@@ -9,18 +9,18 @@
 
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
 
-#define take_ptr(p)                        \
-	({                                 \
-		__auto_type _taken = (p);  \
-		(p) = NULL;                \
-		_taken;                    \
+#define take_ptr(p)                                                                                \
+	({                                                                                         \
+		__auto_type _taken = (p);                                                          \
+		(p) = NULL;                                                                        \
+		_taken;                                                                            \
 	})
 
-#define take_fd(fd)                \
-	({                         \
-		int _taken = (fd); \
-		(fd) = -1;         \
-		_taken;            \
+#define take_fd(fd)                                                                                \
+	({                                                                                         \
+		int _taken = (fd);                                                                 \
+		(fd) = -1;                                                                         \
+		_taken;                                                                            \
 	})
 
 static inline void freep(void *p)

@@ -11,7 +11,7 @@
 
 #include "lib/clean.h"
 
-#define WHY 128
+#define WHY	      128
 #define CONF_NAME_MAX 80
 
 struct text {
@@ -77,13 +77,14 @@ int conf_size(const struct conf_key *key, void *field, const char *text, char *w
 	static const struct {
 		const char *unit;
 		uint64_t factor;
-	} units[] = { { "KiB", 1ull << 10 }, { "MiB", 1ull << 20 }, { "GiB", 1ull << 30 }, { "B", 1 } };
+	} units[] = {{"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}, {"B", 1}};
 	size_t len = strlen(text), u;
 	char digits[24];
 
 	for (unsigned i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		u = strlen(units[i].unit);
-		if (len <= u || len - u >= sizeof(digits) || strcmp(text + len - u, units[i].unit) != 0)
+		if (len <= u || len - u >= sizeof(digits) ||
+		    strcmp(text + len - u, units[i].unit) != 0)
 			continue;
 		memcpy(digits, text, len - u);
 		digits[len - u] = '\0';
@@ -91,7 +92,8 @@ int conf_size(const struct conf_key *key, void *field, const char *text, char *w
 			return 0;
 		break;
 	}
-	snprintf(why, WHY, "write a size, for example 64KiB, 512MiB or 1GiB, of at least %llu bytes",
+	snprintf(why, WHY,
+		 "write a size, for example 64KiB, 512MiB or 1GiB, of at least %llu bytes",
 		 (unsigned long long)key->min);
 	return -EINVAL;
 }
@@ -237,7 +239,8 @@ static unsigned distance(const char *a, const char *b)
 		for (size_t j = 1; j <= n; j++) {
 			unsigned above = row[j];
 
-			row[j] = least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			row[j] =
+				least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
 			diagonal = above;
 		}
 	}
@@ -319,7 +322,8 @@ static void key_take(struct load *l, size_t i, const yaml_node_t *n)
 		value_take(l, i, n);
 		return;
 	}
-	for (yaml_node_item_t *k = n->data.sequence.items.start; k < n->data.sequence.items.top; k++)
+	for (yaml_node_item_t *k = n->data.sequence.items.start; k < n->data.sequence.items.top;
+	     k++)
 		value_take(l, i, yaml_document_get_node(&l->doc, *k));
 }
 
@@ -352,7 +356,8 @@ static void pair_take(struct load *l, const yaml_node_t *key, const yaml_node_t 
 		if (value->type == YAML_MAPPING_NODE)
 			mapping_take(l, value, name);
 		else
-			mistake(l, &value->start_mark, "%s: a section of keys is expected here", name);
+			mistake(l, &value->start_mark, "%s: a section of keys is expected here",
+				name);
 		return;
 	}
 	if (i < 0) {
@@ -392,7 +397,8 @@ static bool tokens_good(struct load *l, const char *text, size_t size)
 			break;
 		}
 		end = t.type == YAML_STREAM_END_TOKEN;
-		if (t.type == YAML_ANCHOR_TOKEN || t.type == YAML_ALIAS_TOKEN || t.type == YAML_TAG_TOKEN)
+		if (t.type == YAML_ANCHOR_TOKEN || t.type == YAML_ALIAS_TOKEN ||
+		    t.type == YAML_TAG_TOKEN)
 			mistake(l, &t.start_mark, "anchors, aliases and tags are not used here");
 		yaml_token_delete(&t);
 	}
@@ -423,7 +429,7 @@ static void document_take(struct load *l, const char *text, size_t size)
 
 int conf_load(struct conf *c, const char *text, size_t size, conf_mistake_fn fn, void *ctx)
 {
-	struct load l = { .c = c, .fn = fn, .ctx = ctx };
+	struct load l = {.c = c, .fn = fn, .ctx = ctx};
 
 	l.seen = calloc(c->n, sizeof(*l.seen));
 	if (!l.seen)
@@ -455,7 +461,8 @@ int conf_load_file(struct conf *c, const char *path, conf_mistake_fn fn, void *c
 /* A plain scalar where that is safe; a double-quoted one takes any text. */
 static void value_dump(FILE *out, const char *text)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.";
 
 	if (*text && !text[strspn(text, plain)]) {
 		fprintf(out, "%s\n", text);

@@ -26,7 +26,8 @@ struct conf_key {
 	uint64_t min, max; /* of numbers; max 0: no limit */
 };
 
-/* Field types: bool; uint32_t; uint64_t; uint64_t; double 0..1; const char * (valid as the conf). */
+/* Field types: bool; uint32_t; uint64_t; uint64_t; double 0..1; const char * (valid as the conf).
+ */
 int conf_bool(const struct conf_key *key, void *field, const char *text, char *why);
 int conf_u32(const struct conf_key *key, void *field, const char *text, char *why);
 int conf_u64(const struct conf_key *key, void *field, const char *text, char *why);

@@ -8,7 +8,7 @@
 #include <strings.h>
 
 /* Endings of files that hold rows or keys. A .frm holds only the definition. */
-static const char *const endings[] = { ".ibd", ".MYD", ".MYI", ".MAD", ".MAI", ".CSV", ".ARZ" };
+static const char *const endings[] = {".ibd", ".MYD", ".MYI", ".MAD", ".MAI", ".CSV", ".ARZ"};
 
 void dbfile_encode(const char *name, char *ret_encoded)
 {

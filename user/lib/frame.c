@@ -12,16 +12,16 @@ static const struct frame_kind {
 	const ProtobufCMessageDescriptor *message;
 	size_t max; /* bytes of the body: refused before anything is allocated */
 } kinds[] = {
-	[FRAME_HELLO] = { &rollcall__hello__descriptor, 4096 },
-	[FRAME_WELCOME] = { &rollcall__welcome__descriptor, 4096 },
-	[FRAME_BATCH] = { &rollcall__batch__descriptor, 4 << 20 },
-	[FRAME_ACK] = { &rollcall__ack__descriptor, 1024 },
-	[FRAME_PING] = { &rollcall__ping__descriptor, 1024 },
-	[FRAME_ORDER] = { &rollcall__order__descriptor, 1 << 20 },
-	[FRAME_REFUSE] = { &rollcall__refuse__descriptor, 4096 },
-	[FRAME_REQUEST] = { &rollcall__request__descriptor, 16384 },
-	[FRAME_STATUS] = { &rollcall__status__descriptor, 1 << 20 },
-	[FRAME_EVENT] = { &rollcall__event__descriptor, 1 << 20 },
+	[FRAME_HELLO] = {&rollcall__hello__descriptor, 4096},
+	[FRAME_WELCOME] = {&rollcall__welcome__descriptor, 4096},
+	[FRAME_BATCH] = {&rollcall__batch__descriptor, 4 << 20},
+	[FRAME_ACK] = {&rollcall__ack__descriptor, 1024},
+	[FRAME_PING] = {&rollcall__ping__descriptor, 1024},
+	[FRAME_ORDER] = {&rollcall__order__descriptor, 1 << 20},
+	[FRAME_REFUSE] = {&rollcall__refuse__descriptor, 4096},
+	[FRAME_REQUEST] = {&rollcall__request__descriptor, 16384},
+	[FRAME_STATUS] = {&rollcall__status__descriptor, 1 << 20},
+	[FRAME_EVENT] = {&rollcall__event__descriptor, 1 << 20},
 };
 
 static const struct frame_kind *kind_of(unsigned type)

@@ -83,8 +83,9 @@ static void on_read(struct bufferevent *bev, void *arg)
 		evbuffer_drain(in, evbuffer_get_length(in));
 	if (r < 0) {
 		snprintf(l->reason, sizeof(l->reason), "%s",
-			 r == -EBADMSG ? "malformed frame" :
-			 r == -EMSGSIZE ? "frame above the size limit" : strerror(-r));
+			 r == -EBADMSG	  ? "malformed frame"
+			 : r == -EMSGSIZE ? "frame above the size limit"
+					  : strerror(-r));
 		closed(l, l->reason);
 	}
 }
@@ -169,15 +170,16 @@ int link_connect(struct loop *loop, struct tls *tls, const char *host, int port,
 {
 	struct ssl_st *ssl = tls_session(tls, host);
 	struct bufferevent *bev =
-		ssl ? bufferevent_openssl_socket_new(loop_base(loop), -1, ssl,
-						     BUFFEREVENT_SSL_CONNECTING,
-						     BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS)
+		ssl ? bufferevent_openssl_socket_new(
+			      loop_base(loop), -1, ssl, BUFFEREVENT_SSL_CONNECTING,
+			      BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS)
 		    : NULL;
 	int r = link_new(bev, true, ops, ret_link);
 
 	if (r < 0)
 		return r;
-	if (bufferevent_socket_connect_hostname((*ret_link)->bev, NULL, AF_UNSPEC, host, port) < 0) {
+	if (bufferevent_socket_connect_hostname((*ret_link)->bev, NULL, AF_UNSPEC, host, port) <
+	    0) {
 		*ret_link = link_free(*ret_link);
 		return -EHOSTUNREACH;
 	}
@@ -243,7 +245,7 @@ void link_finish(struct link *l, const char *reason)
 
 void link_timeout(struct link *l, unsigned seconds)
 {
-	struct timeval tv = { seconds, 0 };
+	struct timeval tv = {seconds, 0};
 
 	bufferevent_set_timeouts(l->bev, seconds ? &tv : NULL, NULL);
 }

@@ -96,7 +96,7 @@ struct loop_watch *loop_timer(struct loop *l, loop_fn fn, void *ctx)
 
 void loop_timer_set(struct loop_watch *timer, uint32_t ms)
 {
-	struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
+	struct timeval tv = {ms / 1000, (ms % 1000) * 1000};
 
 	event_add(timer->event, &tv);
 }

@@ -18,7 +18,7 @@ struct loop *loop_free(struct loop *l); /* after its watches */
 void loop_freep(struct loop **l);
 struct event_base *loop_base(struct loop *l); /* for link.c */
 
-int loop_run(struct loop *l);	/* until loop_stop */
+int loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);
 
 /* Each: NULL when out of memory. A timer sleeps until loop_timer_set. */

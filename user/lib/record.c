@@ -59,7 +59,7 @@ static unsigned align_of(const ProtobufCFieldDescriptor *f, size_t size)
 static int record_layout_depth(const ProtobufCMessageDescriptor *desc, unsigned depth,
 			       struct record_layout *ret)
 {
-	static const unsigned aligns[] = { 8, 4, 1 };
+	static const unsigned aligns[] = {8, 4, 1};
 	size_t off = 0;
 
 	if (depth > NESTED_DEPTH_MAX || desc->n_fields > RECORD_FIELDS_MAX)
@@ -112,7 +112,7 @@ static int decode_slice(struct decoder *d, const ProtobufCFieldDescriptor *f, co
 	if (f->type == PROTOBUF_C_TYPE_STRING)
 		memcpy(to, &copy, sizeof(copy));
 	else
-		*(ProtobufCBinaryData *)to = (ProtobufCBinaryData){ s.len, (uint8_t *)copy };
+		*(ProtobufCBinaryData *)to = (ProtobufCBinaryData){s.len, (uint8_t *)copy};
 	return 0;
 }
 
@@ -154,7 +154,7 @@ static int decode_message(struct decoder *d, const ProtobufCMessageDescriptor *d
 int record_decode(struct arena *a, const void *data, size_t size, Rollcall__Event **ret,
 		  unsigned *ret_truncated)
 {
-	struct decoder d = { .arena = a, .data = data, .size = size };
+	struct decoder d = {.arena = a, .data = data, .size = size};
 	const ProtobufCFieldDescriptor *f;
 	struct record_header h;
 	ProtobufCMessage *kind;

@@ -14,7 +14,7 @@
 struct arena;
 
 /* Members of Event.kind below this number are kernel records. */
-#define RECORD_KIND_MAX 100
+#define RECORD_KIND_MAX	  100
 #define RECORD_FIELDS_MAX 40
 
 /* In front of each record. */
@@ -29,7 +29,7 @@ struct record_header {
 
 /* A string or bytes field: a piece of the record's tail. */
 struct record_slice {
-	uint32_t off;  /* from the start of the record */
+	uint32_t off; /* from the start of the record */
 	uint32_t len;
 	uint32_t orig; /* length before truncation */
 };

@@ -170,11 +170,11 @@ int resolved_add_file(struct resolved_table *t, const struct resolved_file *file
 /* ---- reading ---- */
 
 /* A 64-bit number is kept as JSON integer; one above INT64_MAX cannot occur (inode, rows). */
-#define SERVER_FORM "{s:s, s:s, s:s, s:s, s:s, s:I, s:I !}"
-#define TABLE_FORM "{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o !}"
+#define SERVER_FORM   "{s:s, s:s, s:s, s:s, s:s, s:I, s:I !}"
+#define TABLE_FORM    "{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o !}"
 #define RELATION_FORM "{s:I, s:s, s:s, s:s !}"
-#define COLUMN_FORM "{s:I, s:s !}"
-#define FILE_FORM "{s:s, s:s, s:I, s:I !}"
+#define COLUMN_FORM   "{s:I, s:s !}"
+#define FILE_FORM     "{s:s, s:s, s:I, s:I !}"
 
 static int u32_of(json_int_t v, uint32_t *ret_value)
 {
@@ -284,8 +284,8 @@ static int root_read(struct resolved *r, json_t *root, json_error_t *err)
 	char *time;
 	int e = 0;
 
-	if (json_unpack_ex(root, err, 0, "{s:I, s:s, s:o, s:o !}", "format", &format, "time",
-			   &time, "servers", &servers, "tables", &tables))
+	if (json_unpack_ex(root, err, 0, "{s:I, s:s, s:o, s:o !}", "format", &format, "time", &time,
+			   "servers", &servers, "tables", &tables))
 		return -EBADMSG;
 	if (format != FORMAT || !json_is_array(servers) || !json_is_array(tables))
 		return -EBADMSG;
@@ -358,9 +358,9 @@ static json_t *table_json(const struct resolved_table *t)
 		const struct resolved_relation *rel = &t->relations[i];
 
 		json_array_append_new(relations,
-				      json_pack("{s:I, s:s, s:s, s:s}", "oid",
-						(json_int_t)rel->oid, "kind", rel->kind, "schema",
-						rel->schema, "name", rel->name));
+				      json_pack("{s:I, s:s, s:s, s:s}", "oid", (json_int_t)rel->oid,
+						"kind", rel->kind, "schema", rel->schema, "name",
+						rel->name));
 	}
 	for (size_t i = 0; i < t->n_columns; i++)
 		json_array_append_new(columns, json_pack("{s:I, s:s}", "number",

@@ -10,10 +10,10 @@
 
 #include "lib/watchname.h"
 
-#define RESOLVED_PATH "/var/lib/rollcall/database.json"
+#define RESOLVED_PATH	    "/var/lib/rollcall/database.json"
 #define RESOLVED_TABLES_MAX 64
-#define RESOLVED_ITEMS_MAX 65536 /* relations, columns or files of one table */
-#define RESOLVED_FILE_MAX (16 << 20)
+#define RESOLVED_ITEMS_MAX  65536 /* relations, columns or files of one table */
+#define RESOLVED_FILE_MAX   (16 << 20)
 
 struct resolved_server {
 	Rollcall__System system;

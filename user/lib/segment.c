@@ -9,7 +9,7 @@
 
 static const char magic[8] = "RCSPOOL";
 
-static const char *const classes[SEGMENT_CLASSES] = { "?", "crit", "bulk" };
+static const char *const classes[SEGMENT_CLASSES] = {"?", "crit", "bulk"};
 
 const char *segment_class(uint32_t class)
 {
@@ -30,7 +30,7 @@ bool segment_name_parse(const char *file, struct segment_name *ret_name)
 	if (sscanf(file, "%36[0-9a-f-].%7[a-z].%20" SCNu64 ".seg", n.boot_id, class,
 		   &n.first_seq) != 3)
 		return false;
-	for (n.class = 1; n.class < SEGMENT_CLASSES; n.class++)
+	for (n.class = 1; n.class < SEGMENT_CLASSES; n.class ++)
 		if (strcmp(class, classes[n.class]) == 0)
 			break;
 	if (n.class == SEGMENT_CLASSES)

@@ -10,18 +10,18 @@
 #include "lib/chain.h"
 
 #define SEGMENT_EVENT_MAX (1u << 20) /* bytes of one packed event */
-#define SEGMENT_NAME_MAX 80
-#define SEGMENT_CLASSES 3	     /* Rollcall__Class: 1 crit, 2 bulk */
+#define SEGMENT_NAME_MAX  80
+#define SEGMENT_CLASSES	  3 /* Rollcall__Class: 1 crit, 2 bulk */
 
 struct segment_header {
 	char magic[8];
 	uint32_t version;
 	uint32_t class;
 	uint64_t first_seq;
-	uint64_t created; /* CLOCK_REALTIME, ns: the order of boots */
-	char boot_id[36]; /* no NUL */
+	uint64_t created;	   /* CLOCK_REALTIME, ns: the order of boots */
+	char boot_id[36];	   /* no NUL */
 	uint8_t chain[CHAIN_SIZE]; /* before the first record */
-	uint32_t crc;	  /* CRC-32 of all before */
+	uint32_t crc;		   /* CRC-32 of all before */
 };
 _Static_assert(sizeof(struct segment_header) == 104, "the disk format has no padding");
 

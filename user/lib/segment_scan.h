@@ -8,8 +8,8 @@
 struct segment_scan {
 	struct segment_header header;
 	uint64_t file_bytes;
-	uint64_t good_bytes; /* header and whole records */
-	uint64_t last_seq;   /* first_seq - 1 when there is none */
+	uint64_t good_bytes;	   /* header and whole records */
+	uint64_t last_seq;	   /* first_seq - 1 when there is none */
 	uint8_t chain[CHAIN_SIZE]; /* after last_seq */
 };
 

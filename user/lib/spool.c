@@ -27,9 +27,9 @@ struct lane {
 	int fd; /* -1: the next flush begins a file */
 	uint64_t next_seq;
 	uint64_t file_bytes;
-	uint8_t chain[CHAIN_SIZE]; /* after the last appended */
+	uint8_t chain[CHAIN_SIZE];  /* after the last appended */
 	uint8_t before[CHAIN_SIZE]; /* before the first buffered */
-	uint64_t buffered_seq;	   /* of the first buffered */
+	uint64_t buffered_seq;	    /* of the first buffered */
 	size_t used;
 	uint8_t *buffer;
 	uint64_t trimmed, acked;
@@ -98,7 +98,7 @@ static int by_age(const void *x, const void *y)
 static int inventory_file(struct spool *s, const struct segment_name *name)
 {
 	struct segment_scan scan;
-	struct file f = { .name = *name };
+	struct file f = {.name = *name};
 	char path[SEGMENT_NAME_MAX];
 	int r;
 
@@ -211,11 +211,11 @@ static int write_all(int fd, const void *data, size_t size)
 static int lane_begin(struct spool *s, uint32_t class)
 {
 	struct lane *l = &s->lanes[class];
-	struct segment_header h = { .class = class, .first_seq = l->buffered_seq };
-	struct file f = { .name = { .class = class, .first_seq = l->buffered_seq },
-			  .bytes = sizeof(h),
-			  .last_seq = l->buffered_seq - 1,
-			  .current = true };
+	struct segment_header h = {.class = class, .first_seq = l->buffered_seq};
+	struct file f = {.name = {.class = class, .first_seq = l->buffered_seq},
+			 .bytes = sizeof(h),
+			 .last_seq = l->buffered_seq - 1,
+			 .current = true};
 	char path[SEGMENT_NAME_MAX];
 	int r;
 
@@ -374,7 +374,7 @@ static void lane_lose(struct spool *s, struct lane *l)
 int spool_append(struct spool *s, uint32_t class, const void *event, size_t size)
 {
 	struct lane *l = &s->lanes[class];
-	struct segment_record rec = { .size = (uint32_t)size, .seq = l->next_seq };
+	struct segment_record rec = {.size = (uint32_t)size, .seq = l->next_seq};
 	int r = 0;
 
 	if (size > BUFFER - sizeof(rec))
@@ -441,7 +441,7 @@ static bool file_delivered(const struct file *f, const struct cursor *c)
 /* The oldest file of the least important class that is not being written; SIZE_MAX: none. */
 static size_t file_expendable(const struct spool *s)
 {
-	for (uint32_t class = SEGMENT_CLASSES - 1; class >= 1; class--)
+	for (uint32_t class = SEGMENT_CLASSES - 1; class >= 1; class --)
 		for (size_t i = 0; i < s->n_files; i++)
 			if (s->files[i].name.class == class && !s->files[i].current)
 				return i;
@@ -460,8 +460,8 @@ static int cap_keep(struct spool *s, const struct cursor *cursor, spool_trimmed_
 			return 0;
 		acked = cursor_get(cursor, s->files[i].name.boot_id, s->files[i].name.class);
 		t.class = s->files[i].name.class;
-		t.first_seq = s->files[i].name.first_seq > acked ? s->files[i].name.first_seq :
-								   acked + 1;
+		t.first_seq =
+			s->files[i].name.first_seq > acked ? s->files[i].name.first_seq : acked + 1;
 		t.last_seq = s->files[i].last_seq;
 		r = file_remove(s, i);
 		if (r < 0)
@@ -501,9 +501,8 @@ int spool_trim(struct spool *s, spool_trimmed_fn fn, void *ctx)
 
 void spool_status(const struct spool *s, struct spool_status *ret_status)
 {
-	*ret_status = (struct spool_status){ .bytes = s->bytes,
-					     .max_bytes = s->max_bytes,
-					     .errors = s->errors };
+	*ret_status = (struct spool_status){
+		.bytes = s->bytes, .max_bytes = s->max_bytes, .errors = s->errors};
 	for (uint32_t c = 1; c < SEGMENT_CLASSES; c++)
 		ret_status->lanes[c] = (struct spool_lane_status){
 			.last_seq = s->lanes[c].next_seq - 1,

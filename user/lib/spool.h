@@ -14,7 +14,7 @@ struct spool_opts {
 	const char *directory; /* see spool_prepare */
 	const char *boot_id;
 	uint64_t max_bytes;
-	uint64_t boottime;     /* ns since boot: where numbers begin in an empty spool */
+	uint64_t boottime; /* ns since boot: where numbers begin in an empty spool */
 };
 
 /* Removed before the aggregator had it: a proven gap. */

@@ -111,7 +111,7 @@ static int by_boot(const void *x, const void *y)
 
 int spool_lanes(int directory, struct spool_lane_name *ret_names, unsigned max)
 {
-	struct lanes_walk w = { ret_names, 0, max };
+	struct lanes_walk w = {ret_names, 0, max};
 	int r = segments_each(directory, lanes_add, &w);
 
 	if (r < 0)
@@ -190,7 +190,7 @@ static int file_consider(void *ctx, int dir, const struct segment_name *name)
 /* 0: *ret_name follows; -EAGAIN: nothing does. */
 static int file_choose(const struct spool_lane *l, struct segment_name *ret_name)
 {
-	struct file_choice c = { .lane = l };
+	struct file_choice c = {.lane = l};
 	int r = segments_each(l->dir, file_consider, &c);
 
 	if (r < 0)
@@ -281,7 +281,7 @@ int spool_lane_next(struct spool_lane *l, struct spool_record *ret_record)
 			return r;
 	} while (rec.seq <= l->after);
 	l->after = rec.seq;
-	*ret_record = (struct spool_record){ rec.seq, l->event, rec.size, l->before, l->chain };
+	*ret_record = (struct spool_record){rec.seq, l->event, rec.size, l->before, l->chain};
 	return 0;
 }
 

@@ -19,12 +19,12 @@ struct store_read {
 	struct arena *arena; /* of the innermost walk */
 };
 
-#define EVENT_COLUMNS                                                             \
-	"e.id, h.name, s.boot_id, s.class, e.kind, e.seq, e.time, e.body FROM events e " \
+#define EVENT_COLUMNS                                                                              \
+	"e.id, h.name, s.boot_id, s.class, e.kind, e.seq, e.time, e.body FROM events e "           \
 	"JOIN streams s ON s.id = e.stream JOIN hosts h ON h.id = s.host "
-#define FINDING_COLUMNS                                                                      \
-	"SELECT h.name, f.id, f.status, f.rule, f.title, f.level, f.principal, f.window, "     \
-	"f.tables, f.time, f.rows, f.rows_min, f.rows_max, f.gap, f.stored, e.body "           \
+#define FINDING_COLUMNS                                                                            \
+	"SELECT h.name, f.id, f.status, f.rule, f.title, f.level, f.principal, f.window, "         \
+	"f.tables, f.time, f.rows, f.rows_min, f.rows_max, f.gap, f.stored, e.body "               \
 	"FROM findings f JOIN hosts h ON h.id = f.host JOIN events e ON e.id = f.event "
 
 /* ---- open ---- */
@@ -241,7 +241,7 @@ int store_read_finding(struct store_read *s, const char *id, store_read_finding_
 		FINDING_COLUMNS "WHERE f.id = ?1 ORDER BY h.name",
 		FINDING_COLUMNS "WHERE substr(f.id, 1, length(?1)) = ?1 ORDER BY h.name, f.time",
 	};
-	struct counted c = { fn, ctx, 0 };
+	struct counted c = {fn, ctx, 0};
 	const store_read_finding_fn count = finding_count;
 	sqlite3_stmt *st;
 	int r = 0;
@@ -262,7 +262,8 @@ static int id_parse(const char *id, char boot[16], uint32_t *ret_class, uint64_t
 	char class[8];
 	int end = 0;
 
-	if (sscanf(id, "%8[0-9a-f]-%7[a-z]-%" SCNu64 "%n", boot, class, ret_seq, &end) != 3 || id[end])
+	if (sscanf(id, "%8[0-9a-f]-%7[a-z]-%" SCNu64 "%n", boot, class, ret_seq, &end) != 3 ||
+	    id[end])
 		return -EINVAL;
 	strcat(boot, "%");
 	for (*ret_class = 1; *ret_class < SEGMENT_CLASSES; ++*ret_class)
@@ -285,11 +286,11 @@ static int event_count(void *ctx, const struct store_read_event *ev)
 	return c->fn(c->ctx, ev);
 }
 
-int store_read_event(struct store_read *s, const char *host, const char *id,
-		     store_read_event_fn fn, void *ctx)
+int store_read_event(struct store_read *s, const char *host, const char *id, store_read_event_fn fn,
+		     void *ctx)
 {
 	const store_read_event_fn count = event_count;
-	struct counted_events c = { fn, ctx, 0 };
+	struct counted_events c = {fn, ctx, 0};
 	char boot[16];
 	uint32_t class;
 	uint64_t seq;
@@ -297,8 +298,10 @@ int store_read_event(struct store_read *s, const char *host, const char *id,
 	int r = id_parse(id, boot, &class, &seq);
 
 	if (r == 0)
-		r = prepare(s, "SELECT " EVENT_COLUMNS "WHERE h.name = ?1 AND s.boot_id LIKE ?2 AND "
-			       "s.class = ?3 AND e.seq = ?4", &st);
+		r = prepare(s,
+			    "SELECT " EVENT_COLUMNS "WHERE h.name = ?1 AND s.boot_id LIKE ?2 AND "
+			    "s.class = ?3 AND e.seq = ?4",
+			    &st);
 	if (r < 0)
 		return r;
 	bind_text(st, 1, host);
@@ -315,13 +318,15 @@ int store_read_events(struct store_read *s, uint64_t since, const struct store_r
 	static const struct store_read_filter all;
 	const struct store_read_filter *f = filter ? filter : &all;
 	sqlite3_stmt *st;
-	int r = prepare(s, f->newest ?
-		"SELECT * FROM (SELECT " EVENT_COLUMNS
-		"WHERE e.id > ?1 AND e.time >= ?2 AND (?3 IS NULL OR h.name = ?3) AND "
-		"(?4 IS NULL OR e.kind = ?4) ORDER BY e.id DESC LIMIT ?5) ORDER BY 1" :
-		"SELECT " EVENT_COLUMNS
-		"WHERE e.id > ?1 AND e.time >= ?2 AND (?3 IS NULL OR h.name = ?3) AND "
-		"(?4 IS NULL OR e.kind = ?4) ORDER BY e.id LIMIT ?5", &st);
+	int r = prepare(
+		s,
+		f->newest ? "SELECT * FROM (SELECT " EVENT_COLUMNS
+			    "WHERE e.id > ?1 AND e.time >= ?2 AND (?3 IS NULL OR h.name = ?3) AND "
+			    "(?4 IS NULL OR e.kind = ?4) ORDER BY e.id DESC LIMIT ?5) ORDER BY 1"
+			  : "SELECT " EVENT_COLUMNS
+			    "WHERE e.id > ?1 AND e.time >= ?2 AND (?3 IS NULL OR h.name = ?3) AND "
+			    "(?4 IS NULL OR e.kind = ?4) ORDER BY e.id LIMIT ?5",
+		&st);
 
 	if (r < 0)
 		return r;
@@ -336,9 +341,12 @@ int store_read_events(struct store_read *s, uint64_t since, const struct store_r
 int store_read_hosts(struct store_read *s, store_read_host_fn fn, void *ctx)
 {
 	sqlite3_stmt *st;
-	int r = prepare(s, "SELECT h.name, h.boot_id, h.first_seen, h.last_seen, h.events, h.findings, "
-			   "h.gaps, e.body FROM hosts h LEFT JOIN events e ON e.id = h.coverage "
-			   "ORDER BY h.name", &st);
+	int r = prepare(
+		s,
+		"SELECT h.name, h.boot_id, h.first_seen, h.last_seen, h.events, h.findings, "
+		"h.gaps, e.body FROM hosts h LEFT JOIN events e ON e.id = h.coverage "
+		"ORDER BY h.name",
+		&st);
 
 	return r < 0 ? r : rows_each(s, st, host_row, &fn, ctx);
 }
@@ -346,9 +354,12 @@ int store_read_hosts(struct store_read *s, store_read_host_fn fn, void *ctx)
 int store_read_gaps(struct store_read *s, store_read_gap_fn fn, void *ctx)
 {
 	sqlite3_stmt *st;
-	int r = prepare(s, "SELECT h.name, s.boot_id, s.class, g.first_seq, g.last_seq, g.reason, g.time "
-			   "FROM gaps g JOIN streams s ON s.id = g.stream JOIN hosts h ON h.id = s.host "
-			   "ORDER BY g.id", &st);
+	int r = prepare(
+		s,
+		"SELECT h.name, s.boot_id, s.class, g.first_seq, g.last_seq, g.reason, g.time "
+		"FROM gaps g JOIN streams s ON s.id = g.stream JOIN hosts h ON h.id = s.host "
+		"ORDER BY g.id",
+		&st);
 
 	return r < 0 ? r : rows_each(s, st, gap_row, &fn, ctx);
 }

@@ -27,7 +27,7 @@ struct store_read_finding {
 	const char *tables; /* separated by spaces */
 	uint64_t time, rows, rows_min, rows_max;
 	bool gap;
-	uint64_t stored;              /* when this aggregator first stored it */
+	uint64_t stored;	      /* when this aggregator first stored it */
 	const Rollcall__Event *event; /* the whole, as above; kind finding */
 };
 
@@ -49,7 +49,7 @@ struct store_read_filter {
 	const char *host, *kind;
 	uint64_t after; /* rows above this only */
 	uint64_t limit; /* 0: all */
-	bool newest;    /* newest first, with limit: the last ones */
+	bool newest;	/* newest first, with limit: the last ones */
 };
 
 /* Nonzero ends the walk and becomes its result. */
@@ -68,8 +68,8 @@ int store_read_findings(struct store_read *s, uint64_t since, store_read_finding
 /* Every host's finding of that id (or that begins with it, when none is equal). -ENOENT: none. */
 int store_read_finding(struct store_read *s, const char *id, store_read_finding_fn fn, void *ctx);
 /* The event with this id (<boot8>-<class>-<seq>) of a host. -ENOENT, -EINVAL: no such id. */
-int store_read_event(struct store_read *s, const char *host, const char *id,
-		     store_read_event_fn fn, void *ctx);
+int store_read_event(struct store_read *s, const char *host, const char *id, store_read_event_fn fn,
+		     void *ctx);
 /* `filter` may be NULL. In the order of storing. */
 int store_read_events(struct store_read *s, uint64_t since, const struct store_read_filter *filter,
 		      store_read_event_fn fn, void *ctx);

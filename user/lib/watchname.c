@@ -10,9 +10,9 @@ static const struct {
 	const char *text;
 	Rollcall__System system;
 } systems[] = {
-	{ "postgresql", ROLLCALL__SYSTEM__postgresql },
-	{ "mariadb", ROLLCALL__SYSTEM__mariadb },
-	{ "mysql", ROLLCALL__SYSTEM__mysql },
+	{"postgresql", ROLLCALL__SYSTEM__postgresql},
+	{"mariadb", ROLLCALL__SYSTEM__mariadb},
+	{"mysql", ROLLCALL__SYSTEM__mysql},
 };
 
 Rollcall__System watchname_system(const char *text, size_t len)
@@ -80,8 +80,8 @@ int watchname_parse(const char *text, struct watchname *ret_name, const char **r
 		n++;
 	} while (*s == '.');
 	if (n < 2 || (n == 3 && name.system != ROLLCALL__SYSTEM__postgresql)) {
-		*ret_why = n < 2 ? "the table is missing: SYSTEM:DATABASE.TABLE" :
-				   "only PostgreSQL has schemas: write SYSTEM:DATABASE.TABLE";
+		*ret_why = n < 2 ? "the table is missing: SYSTEM:DATABASE.TABLE"
+				 : "only PostgreSQL has schemas: write SYSTEM:DATABASE.TABLE";
 		return -EINVAL;
 	}
 	strcpy(name.database, part[0]);

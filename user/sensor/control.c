@@ -17,7 +17,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 
-#define GUESTS_MAX 16
+#define GUESTS_MAX  16
 #define PENDING_MAX (4 << 20) /* bytes that may wait for one slow reader */
 
 struct guest {
@@ -83,7 +83,7 @@ static void on_accept(void *ctx, int fd, const char *peer)
 {
 	struct control *c = ctx;
 	struct guest *g = calloc(1, sizeof(*g)), **place = c->guests;
-	const struct link_ops ops = { .frame = on_frame, .closed = on_closed, .ctx = g };
+	const struct link_ops ops = {.frame = on_frame, .closed = on_closed, .ctx = g};
 
 	(void)peer;
 	while (place < c->guests + GUESTS_MAX && *place)

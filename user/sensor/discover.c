@@ -16,9 +16,9 @@ static const struct {
 	const char *name;
 	enum probe_system system;
 } servers[] = {
-	{ "postgres", PROBE_POSTGRESQL },
-	{ "mariadbd", PROBE_MARIADB },
-	{ "mysqld", PROBE_MARIADB },
+	{"postgres", PROBE_POSTGRESQL},
+	{"mariadbd", PROBE_MARIADB},
+	{"mysqld", PROBE_MARIADB},
 };
 
 static void closedirp(DIR **d)

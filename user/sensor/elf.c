@@ -52,7 +52,8 @@ int elf_symbol_value(const char *path, const char *name, uint64_t *ret_value)
 	while ((scn = elf_nextscn(e, scn))) {
 		GElf_Shdr sh;
 
-		if (gelf_getshdr(scn, &sh) && (sh.sh_type == SHT_DYNSYM || sh.sh_type == SHT_SYMTAB) &&
+		if (gelf_getshdr(scn, &sh) &&
+		    (sh.sh_type == SHT_DYNSYM || sh.sh_type == SHT_SYMTAB) &&
 		    symbol_in(e, scn, &sh, name, ret_value) == 0)
 			return 0;
 	}

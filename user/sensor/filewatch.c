@@ -27,7 +27,7 @@ struct file {
 	uint64_t mask;
 	struct filewatch_key key;
 	bool segmented; /* PostgreSQL: PATH.1, PATH.2 ... belong to it */
-	bool set;       /* the key is in the kernel's map */
+	bool set;	/* the key is in the kernel's map */
 	bool gone;
 };
 
@@ -96,7 +96,7 @@ static int key_read(const char *path, struct filewatch_key *ret)
 
 	if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_TYPE | STATX_MNT_ID, &st))
 		return -errno;
-	*ret = (struct filewatch_key){ .ino = st.stx_ino, .dev = mount_dev(&st) };
+	*ret = (struct filewatch_key){.ino = st.stx_ino, .dev = mount_dev(&st)};
 	return 0;
 }
 
@@ -127,7 +127,7 @@ static int file_add(struct filewatch *f, const char *path, uint64_t mask, struct
 			return -ENOMEM;
 		f->files = grown;
 		file = &grown[f->n];
-		*file = (struct file){ .path = strdup(path), .gone = true };
+		*file = (struct file){.path = strdup(path), .gone = true};
 		if (!file->path)
 			return -ENOMEM;
 		f->n++;
@@ -153,8 +153,8 @@ static uint64_t table_mask(const struct watch *w, const struct watchname *name)
 		const struct watchname *t = watch_table(w, i);
 
 		if (resolved_same_system(t->system, name->system) &&
-		    !strcmp(t->database, name->database) &&
-		    schema_same(t->schema, name->schema) && !strcmp(t->table, name->table))
+		    !strcmp(t->database, name->database) && schema_same(t->schema, name->schema) &&
+		    !strcmp(t->table, name->table))
 			mask |= 1ull << i;
 	}
 	return mask;
@@ -173,8 +173,7 @@ static int table_resolve(struct filewatch *f, const struct resolved_table *t, ui
 			return r;
 		file->segmented = pg && base && !strchr(base, '.');
 		/* Until a sync, and for ever where the sensor may not look into the directory. */
-		file->key = (struct filewatch_key){ .ino = t->files[i].ino,
-						    .dev = t->files[i].dev };
+		file->key = (struct filewatch_key){.ino = t->files[i].ino, .dev = t->files[i].dev};
 		file->gone = false;
 	}
 	return 0;
@@ -194,7 +193,7 @@ static int server_add(struct filewatch *f, const struct filewatch_key *exe, cons
 	if (f->n_servers == SERVERS_MAX)
 		return -ENOSPC;
 	s = &f->servers[f->n_servers];
-	*s = (struct server){ .exe = *exe };
+	*s = (struct server){.exe = *exe};
 	if (datadir && !(s->datadir = strdup(datadir)))
 		return -ENOMEM;
 	f->n_servers++;
@@ -278,9 +277,9 @@ static int directories_scan(struct filewatch *f)
 	for (size_t i = 0; i < f->n_servers; i++)
 		for (unsigned k = 0; f->servers[i].datadir && k < watch_count(f->watch); k++) {
 			const struct watchname *t = watch_table(f->watch, k);
-			int r = t->system == ROLLCALL__SYSTEM__postgresql ?
-					0 :
-					directory_scan(f, f->servers[i].datadir, t, 1ull << k);
+			int r = t->system == ROLLCALL__SYSTEM__postgresql
+					? 0
+					: directory_scan(f, f->servers[i].datadir, t, 1ull << k);
 
 			if (r)
 				return r;

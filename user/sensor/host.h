@@ -6,8 +6,8 @@
 
 struct host {
 	char name[256];
-	char boot_id[37];      /* /proc/sys/kernel/random/boot_id */
-	int64_t wall_offset;   /* CLOCK_REALTIME minus CLOCK_BOOTTIME, nanoseconds */
+	char boot_id[37];    /* /proc/sys/kernel/random/boot_id */
+	int64_t wall_offset; /* CLOCK_REALTIME minus CLOCK_BOOTTIME, nanoseconds */
 };
 
 /* `name`: NULL or empty for gethostname(). 0 or negative errno. */

@@ -45,8 +45,8 @@ static int stream_role(void *ctx)
 static int run(struct roles *r)
 {
 	const struct supervise_role roles[] = {
-		{ "sensor", sensor_role, r },
-		{ "sensor-stream", stream_role, r },
+		{"sensor", sensor_role, r},
+		{"sensor-stream", stream_role, r},
 	};
 	const struct options *o = r->options;
 	int e;
@@ -55,8 +55,10 @@ static int run(struct roles *r)
 		return sensor_role(r);
 	r->user = getpwnam(o->stream_user);
 	if (!r->user)
-		return log_error(-ENOENT, "user '%s' of the stream process (systemd-sysusers makes it; "
-					  "aggregator.user names another)", o->stream_user);
+		return log_error(-ENOENT,
+				 "user '%s' of the stream process (systemd-sysusers makes it; "
+				 "aggregator.user names another)",
+				 o->stream_user);
 	e = spool_prepare(o->spool, r->user->pw_gid);
 	if (e < 0)
 		return log_error(e, "spool '%s'", o->spool);
@@ -78,5 +80,5 @@ int main(int argc, char **argv)
 	r = host_init(&host, options.host);
 	if (r < 0)
 		return log_error(r, "cannot read this host's name and boot id"), 1;
-	return run(&(struct roles){ &options, &host, NULL }) != 0;
+	return run(&(struct roles){&options, &host, NULL}) != 0;
 }

@@ -8,15 +8,15 @@
 
 #include "sensor/elf.h"
 
-#define CODE 48
+#define CODE	   48
 #define OFFSET_MAX (1u << 20)
 
 /* REX.W and opcode and ModRM of the instructions looked for; a displacement follows. */
-static const unsigned char mov_rdi_rax[] = { 0x48, 0x8b, 0x87 }; /* mov d32(%rdi),%rax */
-static const unsigned char mov_rdi_rdx[] = { 0x48, 0x8b, 0x97 }; /* mov d32(%rdi),%rdx */
-static const unsigned char lea_rdi_rax[] = { 0x48, 0x8d, 0x87 }; /* lea d32(%rdi),%rax */
-static const unsigned char mov_rax8[] = { 0x48, 0x8b, 0x40 };    /* mov d8(%rax),%rax */
-static const unsigned char mov_rax0[] = { 0x48, 0x8b, 0x00 };    /* mov (%rax),%rax */
+static const unsigned char mov_rdi_rax[] = {0x48, 0x8b, 0x87}; /* mov d32(%rdi),%rax */
+static const unsigned char mov_rdi_rdx[] = {0x48, 0x8b, 0x97}; /* mov d32(%rdi),%rdx */
+static const unsigned char lea_rdi_rax[] = {0x48, 0x8d, 0x87}; /* lea d32(%rdi),%rax */
+static const unsigned char mov_rax8[] = {0x48, 0x8b, 0x40};    /* mov d8(%rax),%rax */
+static const unsigned char mov_rax0[] = {0x48, 0x8b, 0x00};    /* mov (%rax),%rax */
 
 static const unsigned char *find(const unsigned char *code, size_t from, const unsigned char *op)
 {

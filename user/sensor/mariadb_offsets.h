@@ -7,10 +7,10 @@
 
 /* As in struct db_binary of bpf/db.h. */
 struct mariadb_offsets {
-	uint32_t thd_vio;           /* of THD::net, whose first field is the Vio pointer */
+	uint32_t thd_vio;	    /* of THD::net, whose first field is the Vio pointer */
 	uint32_t thd_security_ctx;  /* of the pointer THD::security_ctx */
 	uint32_t security_ctx_user; /* of the pointer Security_context::user */
-	uint32_t thd_db;            /* of THD::db: pointer and length */
+	uint32_t thd_db;	    /* of THD::db: pointer and length */
 };
 
 /* 0; -ENOENT: no such symbols, or code of another shape; -ENOTSUP: not x86-64. */

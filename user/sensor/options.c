@@ -16,7 +16,7 @@
 #include "lib/watchname.h"
 #include "sensor/watch.h"
 
-#define CONFIG "/etc/rollcall/sensor.yaml"
+#define CONFIG	"/etc/rollcall/sensor.yaml"
 #define CONTROL "/run/rollcall/control"
 
 static int parse_watch(const struct conf_key *key, void *field, const char *text, char *why)
@@ -39,52 +39,55 @@ static int parse_watch(const struct conf_key *key, void *field, const char *text
 #define FIELD(f) offsetof(struct options, f)
 
 static const struct conf_key keys[] = {
-	{ "host", conf_text, FIELD(host), "", "Name of this host in events; \"\": the system's.", false, 0, 0 },
-	{ "watch", parse_watch, FIELD(watch), NULL,
-	  "Tables to watch, for example [postgresql:hr.public.staff, mariadb:mdm.staff].", true, 0, 0 },
-	{ "resolved", conf_text, FIELD(resolved), "",
-	  "What `rollcall setup database` wrote; \"\": " RESOLVED_PATH ", when it is there.", false, 0, 0 },
-	{ "control", conf_text, FIELD(control), "",
-	  "Control socket; \"\": " CONTROL ", when there is an aggregator.", false, 0, 0 },
-	{ "thresholds.result_rows", conf_u64, FIELD(thresholds.result_rows), "200",
-	  "Rows of one result that are a finding (0: off)", false, 0, 0 },
-	{ "thresholds.result_fraction", conf_fraction, FIELD(thresholds.result_fraction), "0.1",
-	  "... if they are this part of the table, when its size is known.", false, 0, 0 },
-	{ "thresholds.rows_10m", conf_u64, FIELD(thresholds.window_rows[WINDOW_10M]), "500",
-	  "Rows that one principal reads in 10 minutes (0: off)", false, 0, 0 },
-	{ "thresholds.rows_1h", conf_u64, FIELD(thresholds.window_rows[WINDOW_1H]), "1000",
-	  "... in one hour", false, 0, 0 },
-	{ "thresholds.rows_24h", conf_u64, FIELD(thresholds.window_rows[WINDOW_24H]), "5000",
-	  "... in one day", false, 0, 0 },
-	{ "thresholds.rows_7d", conf_u64, FIELD(thresholds.window_rows[WINDOW_7D]), "20000",
-	  "... in one week.", false, 0, 0 },
-	{ "thresholds.row_bytes", conf_size, FIELD(thresholds.row_bytes), "64KiB",
-	  "A single row this large may hold the whole table (0B: off).", false, 0, 0 },
-	{ "thresholds.side_channel_bytes", conf_size, FIELD(thresholds.side_channel_bytes), "64KiB",
-	  "Bytes in notices, errors and notifications of a session (0B: off).", false, 0, 0 },
-	{ "thresholds.first_seen_rows", conf_u64, FIELD(thresholds.first_seen_rows), "20",
-	  "More rows than this in the first read of a principal (0: off).", false, 0, 0 },
-	{ "thresholds.server_copy", conf_bool, FIELD(thresholds.server_copy), "true",
-	  "Is a copy of a watched table inside the server a finding?", false, 0, 0 },
-	{ "thresholds.point_reads", conf_bool, FIELD(thresholds.point_reads), "false",
-	  "Do look-ups of a single row count towards the sums?", false, 0, 0 },
-	{ "limits.sessions", conf_u32, FIELD(sessions), "16384", "Database sessions known at a time.",
-	  false, 64, 1 << 20 },
-	{ "limits.principals", conf_u32, FIELD(principals), "2048", "Principals with sums of their own.",
-	  false, 16, 1 << 20 },
-	{ "limits.processes", conf_u32, FIELD(processes), "32768", "Processes known at a time.",
-	  false, 1024, 1 << 22 },
-	{ "spool.directory", conf_text, FIELD(spool), "/var/lib/rollcall/spool",
-	  "Where events wait for the aggregator.", false, 0, 0 },
-	{ "spool.max_bytes", conf_size, FIELD(spool_bytes), "1GiB",
-	  "Most that the spool may take.", false, 1 << 20, 1ull << 40 },
-	{ "aggregator.address", conf_text, FIELD(aggregator), "",
-	  "HOST:PORT; \"\": nothing is spooled or sent.", false, 0, 0 },
-	{ "aggregator.bundle", conf_text, FIELD(bundle), "/etc/rollcall/bundle",
-	  "What `rollcall-aggregator enroll` made for this host.", false, 0, 0 },
-	{ "aggregator.user", conf_text, FIELD(stream_user), "rollcall",
-	  "Who the process that has the network runs as.", false, 0, 0 },
-	{ 0 },
+	{"host", conf_text, FIELD(host), "", "Name of this host in events; \"\": the system's.",
+	 false, 0, 0},
+	{"watch", parse_watch, FIELD(watch), NULL,
+	 "Tables to watch, for example [postgresql:hr.public.staff, mariadb:mdm.staff].", true, 0,
+	 0},
+	{"resolved", conf_text, FIELD(resolved), "",
+	 "What `rollcall setup database` wrote; \"\": " RESOLVED_PATH ", when it is there.", false,
+	 0, 0},
+	{"control", conf_text, FIELD(control), "",
+	 "Control socket; \"\": " CONTROL ", when there is an aggregator.", false, 0, 0},
+	{"thresholds.result_rows", conf_u64, FIELD(thresholds.result_rows), "200",
+	 "Rows of one result that are a finding (0: off)", false, 0, 0},
+	{"thresholds.result_fraction", conf_fraction, FIELD(thresholds.result_fraction), "0.1",
+	 "... if they are this part of the table, when its size is known.", false, 0, 0},
+	{"thresholds.rows_10m", conf_u64, FIELD(thresholds.window_rows[WINDOW_10M]), "500",
+	 "Rows that one principal reads in 10 minutes (0: off)", false, 0, 0},
+	{"thresholds.rows_1h", conf_u64, FIELD(thresholds.window_rows[WINDOW_1H]), "1000",
+	 "... in one hour", false, 0, 0},
+	{"thresholds.rows_24h", conf_u64, FIELD(thresholds.window_rows[WINDOW_24H]), "5000",
+	 "... in one day", false, 0, 0},
+	{"thresholds.rows_7d", conf_u64, FIELD(thresholds.window_rows[WINDOW_7D]), "20000",
+	 "... in one week.", false, 0, 0},
+	{"thresholds.row_bytes", conf_size, FIELD(thresholds.row_bytes), "64KiB",
+	 "A single row this large may hold the whole table (0B: off).", false, 0, 0},
+	{"thresholds.side_channel_bytes", conf_size, FIELD(thresholds.side_channel_bytes), "64KiB",
+	 "Bytes in notices, errors and notifications of a session (0B: off).", false, 0, 0},
+	{"thresholds.first_seen_rows", conf_u64, FIELD(thresholds.first_seen_rows), "20",
+	 "More rows than this in the first read of a principal (0: off).", false, 0, 0},
+	{"thresholds.server_copy", conf_bool, FIELD(thresholds.server_copy), "true",
+	 "Is a copy of a watched table inside the server a finding?", false, 0, 0},
+	{"thresholds.point_reads", conf_bool, FIELD(thresholds.point_reads), "false",
+	 "Do look-ups of a single row count towards the sums?", false, 0, 0},
+	{"limits.sessions", conf_u32, FIELD(sessions), "16384",
+	 "Database sessions known at a time.", false, 64, 1 << 20},
+	{"limits.principals", conf_u32, FIELD(principals), "2048",
+	 "Principals with sums of their own.", false, 16, 1 << 20},
+	{"limits.processes", conf_u32, FIELD(processes), "32768", "Processes known at a time.",
+	 false, 1024, 1 << 22},
+	{"spool.directory", conf_text, FIELD(spool), "/var/lib/rollcall/spool",
+	 "Where events wait for the aggregator.", false, 0, 0},
+	{"spool.max_bytes", conf_size, FIELD(spool_bytes), "1GiB", "Most that the spool may take.",
+	 false, 1 << 20, 1ull << 40},
+	{"aggregator.address", conf_text, FIELD(aggregator), "",
+	 "HOST:PORT; \"\": nothing is spooled or sent.", false, 0, 0},
+	{"aggregator.bundle", conf_text, FIELD(bundle), "/etc/rollcall/bundle",
+	 "What `rollcall-aggregator enroll` made for this host.", false, 0, 0},
+	{"aggregator.user", conf_text, FIELD(stream_user), "rollcall",
+	 "Who the process that has the network runs as.", false, 0, 0},
+	{0},
 };
 
 static const char help[] =
@@ -116,9 +119,14 @@ static const struct {
 	int letter;
 	const char *key;
 } settings[] = {
-	{ 'w', "watch" },	     { 'a', "aggregator.address" }, { 'b', "aggregator.bundle" },
-	{ 'S', "spool.directory" },  { 'u', "aggregator.user" },    { 'c', "control" },
-	{ 'r', "resolved" },	     { 'n', "host" },
+	{'w', "watch"},
+	{'a', "aggregator.address"},
+	{'b', "aggregator.bundle"},
+	{'S', "spool.directory"},
+	{'u', "aggregator.user"},
+	{'c', "control"},
+	{'r', "resolved"},
+	{'n', "host"},
 };
 
 enum task { RUN, CHECK, DUMP };
@@ -129,14 +137,22 @@ struct line {
 };
 
 static const struct option options[] = {
-	{ "stdout", no_argument, NULL, 's' },	       { "watch", required_argument, NULL, 'w' },
-	{ "config", required_argument, NULL, 'C' },    { "check-config", no_argument, NULL, 'k' },
-	{ "dump-config", no_argument, NULL, 'D' },     { "aggregator", required_argument, NULL, 'a' },
-	{ "bundle", required_argument, NULL, 'b' },    { "spool", required_argument, NULL, 'S' },
-	{ "stream-user", required_argument, NULL, 'u' }, { "control", required_argument, NULL, 'c' },
-	{ "resolved", required_argument, NULL, 'r' },  { "host", required_argument, NULL, 'n' },
-	{ "debug", no_argument, NULL, 'd' },	       { "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'v' },	       { NULL, 0, NULL, 0 },
+	{"stdout", no_argument, NULL, 's'},
+	{"watch", required_argument, NULL, 'w'},
+	{"config", required_argument, NULL, 'C'},
+	{"check-config", no_argument, NULL, 'k'},
+	{"dump-config", no_argument, NULL, 'D'},
+	{"aggregator", required_argument, NULL, 'a'},
+	{"bundle", required_argument, NULL, 'b'},
+	{"spool", required_argument, NULL, 'S'},
+	{"stream-user", required_argument, NULL, 'u'},
+	{"control", required_argument, NULL, 'c'},
+	{"resolved", required_argument, NULL, 'r'},
+	{"host", required_argument, NULL, 'n'},
+	{"debug", no_argument, NULL, 'd'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'v'},
+	{NULL, 0, NULL, 0},
 };
 
 /* First pass: everything but the settings, which come after the file. 1: done. */
@@ -147,7 +163,9 @@ static int line_read(struct options *o, int argc, char **argv, struct line *l)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'h' || c == 'v')
 			return fputs(c == 'h' ? help : "rollcall-sensor " ROLLCALL_VERSION "\n",
-				     stdout) < 0 ? -EIO : 1;
+				     stdout) < 0
+				       ? -EIO
+				       : 1;
 		if (c == '?')
 			return -EINVAL;
 		if (c == 'C')
@@ -230,7 +248,8 @@ int options_init(struct options *o, int argc, char **argv)
 	if (l.task == CHECK)
 		return puts("no mistake was found") < 0 ? -EIO : 1;
 	if (!o->print && !*o->aggregator)
-		return log_error(0, "nothing to do without --stdout or an aggregator (see --help)"), -EINVAL;
+		return log_error(0, "nothing to do without --stdout or an aggregator (see --help)"),
+		       -EINVAL;
 	if (*o->aggregator && !*o->control)
 		o->control = CONTROL;
 	return 0;

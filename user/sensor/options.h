@@ -23,7 +23,7 @@ struct options {
 	const char *aggregator; /* not set: nothing is spooled or sent */
 	const char *bundle;
 	const char *stream_user;
-	const char *control;	/* not set: no control socket */
+	const char *control; /* not set: no control socket */
 	struct conf *conf;
 };
 

@@ -24,28 +24,28 @@
 #include "sensor/watch.h"
 #include "transport.pb-c.h"
 
-#define MINUTE (60 * 1000000000ull)
+#define MINUTE	      (60 * 1000000000ull)
 #define LINEAGE_DEPTH 16
 
 struct pipeline {
 	struct pipeline_opts opts;
-	struct arena *arena;   /* of the record being handled */
+	struct arena *arena; /* of the record being handled */
 	struct sessions *sessions;
 	struct findings *findings;
 	struct summary *summary;
 	struct probe *probe;
-	uint64_t seq;           /* ids when there is no spool */
-	uint64_t dropped[2];    /* as last reported */
+	uint64_t seq;	     /* ids when there is no spool */
+	uint64_t dropped[2]; /* as last reported */
 	uint64_t misses[3];
 	uint64_t refused;
 	uint64_t evicted;
 	uint64_t undecoded, undecoded_told;
-	uint64_t unkept, unkept_told;   /* events that the spool could not take */
+	uint64_t unkept, unkept_told; /* events that the spool could not take */
 	uint64_t trimmed_told[SEGMENT_CLASSES], errors_told;
 	int spool_failing;
 	struct pipeline_counts counts;
 	uint64_t summary_time;
-	uint64_t files_time;    /* of the last look at the watched files; 0: look at once */
+	uint64_t files_time; /* of the last look at the watched files; 0: look at once */
 };
 
 /* ---- keep and show ---- */
@@ -59,7 +59,9 @@ static uint32_t event_class(const struct pipeline *p, const Rollcall__Event *ev)
 	case ROLLCALL__EVENT__KIND_DB_RESULT:
 		db = ev->db_result->db;
 		return db->rows >= p->opts.thresholds.result_rows || db->server_side ||
-				       *db->replication ? ROLLCALL__CLASS__crit : ROLLCALL__CLASS__bulk;
+				       *db->replication
+			       ? ROLLCALL__CLASS__crit
+			       : ROLLCALL__CLASS__bulk;
 	case ROLLCALL__EVENT__KIND_DB_SESSION:
 	case ROLLCALL__EVENT__KIND_DB_SUMMARY:
 		return ROLLCALL__CLASS__bulk;
@@ -77,7 +79,8 @@ static void event_keep(struct pipeline *p, Rollcall__Event *ev)
 	size_t size;
 
 	if (!p->opts.spool) {
-		ev->id = arena_printf(p->arena, "%.8s-local-%llu", boot, (unsigned long long)++p->seq);
+		ev->id = arena_printf(p->arena, "%.8s-local-%llu", boot,
+				      (unsigned long long)++p->seq);
 		return;
 	}
 	ev->id = arena_printf(p->arena, "%.8s-%s-%llu", boot, segment_class(class),
@@ -158,8 +161,8 @@ static Rollcall__Process *process_of(void *ctx, struct arena *a, uint32_t tgid, 
 {
 	struct pipeline *p = ctx;
 	const struct proc *proc = proctab_find(p->opts.processes, tgid, time);
-	Rollcall__Process *m = proc ? proctab_fill(p->opts.processes, proc, a, LINEAGE_DEPTH)
-				    : NULL;
+	Rollcall__Process *m =
+		proc ? proctab_fill(p->opts.processes, proc, a, LINEAGE_DEPTH) : NULL;
 
 	if (m) {
 		snprintf(who->exe, sizeof(who->exe), "%s", m->exe);
@@ -186,8 +189,8 @@ static int file_set(void *ctx, const char *map, const void *key, const void *val
 {
 	struct pipeline *p = ctx;
 
-	return value ? probe_map_update(p->probe, map, key, value) :
-		       probe_map_delete(p->probe, map, key);
+	return value ? probe_map_update(p->probe, map, key, value)
+		     : probe_map_delete(p->probe, map, key);
 }
 
 /* Files change under a watched table: after DDL, when a server starts, as a table grows. */
@@ -210,8 +213,8 @@ static void server_attach(void *ctx, enum probe_system system, int pid)
 
 	if (p->opts.files) {
 		filewatch_server(p->opts.files,
-				 system == PROBE_POSTGRESQL ? ROLLCALL__SYSTEM__postgresql :
-							      ROLLCALL__SYSTEM__mariadb,
+				 system == PROBE_POSTGRESQL ? ROLLCALL__SYSTEM__postgresql
+							    : ROLLCALL__SYSTEM__mariadb,
 				 pid);
 		files_sync(p, host_boottime());
 	}
@@ -233,8 +236,8 @@ static void on_exec(struct pipeline *p, Rollcall__Event *ev)
 static void on_file_read(struct pipeline *p, Rollcall__Event *ev)
 {
 	const Rollcall__Inode *inode = ev->file_read->inode;
-	uint64_t mask = p->opts.files && inode ?
-				filewatch_match(p->opts.files, inode->dev, inode->ino) : 0;
+	uint64_t mask =
+		p->opts.files && inode ? filewatch_match(p->opts.files, inode->dev, inode->ino) : 0;
 	char *tables = ev->file_read->tables;
 
 	for (unsigned i = 0; i < watch_count(p->opts.watch) && tables; i++)
@@ -352,8 +355,8 @@ static void gap(struct pipeline *p, const char *lane, const char *reason, uint64
 /* Every loss is told as a Gap event, once. */
 static void losses(struct pipeline *p, struct probe *probe)
 {
-	static const char *const reasons[] = { "no scratch memory", "too many sessions",
-					       "page not readable" };
+	static const char *const reasons[] = {"no scratch memory", "too many sessions",
+					      "page not readable"};
 	struct proctab_counts processes;
 	struct sessions_counts counts;
 	Rollcall__Coverage *c;
@@ -379,8 +382,9 @@ static void spool_losses(struct pipeline *p)
 
 	spool_status(p->opts.spool, &st);
 	for (uint32_t c = 1; c < SEGMENT_CLASSES; c++)
-		gap(p, "spool", arena_printf(p->arena, "full: %s events removed before delivery",
-					     segment_class(c)),
+		gap(p, "spool",
+		    arena_printf(p->arena, "full: %s events removed before delivery",
+				 segment_class(c)),
 		    st.lanes[c].trimmed, &p->trimmed_told[c]);
 	gap(p, "spool", "cannot be written", st.errors, &p->errors_told);
 	gap(p, "spool", "event too large", p->unkept, &p->unkept_told);

@@ -23,9 +23,9 @@ struct pipeline_opts {
 	struct watch *watch;
 	struct filewatch *files; /* NULL: physical reads are not watched */
 	struct proctab *processes;
-	FILE *json;              /* NULL: not printed */
-	struct spool *spool;     /* NULL: not kept */
-	pipeline_tap_fn tap;     /* NULL: nobody looks on */
+	FILE *json;	     /* NULL: not printed */
+	struct spool *spool; /* NULL: not kept */
+	pipeline_tap_fn tap; /* NULL: nobody looks on */
 	void *tap_ctx;
 	struct finding_thresholds thresholds;
 	uint32_t sessions_max;

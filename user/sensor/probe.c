@@ -22,8 +22,8 @@
 #include "sensor/sandbox.h"
 
 #define BINARIES_MAX 64
-#define EVENTS_MAX 64
-#define LINKS_MAX 1024
+#define EVENTS_MAX   64
+#define LINKS_MAX    1024
 
 /* As bpf/db.h declares it. */
 struct db_binary {
@@ -37,18 +37,18 @@ struct lane_count {
 };
 
 /* Best first. Programs of other hooks (uprobe, iter) have no alternatives. */
-static const char *const hooks[] = { "lsm", "fentry", "fexit", "tp_btf", "tracepoint" };
+static const char *const hooks[] = {"lsm", "fentry", "fexit", "tp_btf", "tracepoint"};
 #define HOOKS (sizeof(hooks) / sizeof(hooks[0]))
 
-static const char *const lanes[] = { "crit", "bulk" };
+static const char *const lanes[] = {"crit", "bulk"};
 
 /* Programs of a database server's binary begin so. */
-static const char *const prefixes[] = { [PROBE_POSTGRESQL] = "pg_", [PROBE_MARIADB] = "mysql_" };
+static const char *const prefixes[] = {[PROBE_POSTGRESQL] = "pg_", [PROBE_MARIADB] = "mysql_"};
 
 struct event {
 	char name[48];
 	const char *program; /* in use; NULL: none could be attached */
-	int error;           /* of the last one tried */
+	int error;	     /* of the last one tried */
 };
 
 struct probe {
@@ -223,12 +223,12 @@ static int ring_sample(void *ctx, void *data, size_t size)
 
 static int rings_open(struct probe *p)
 {
-	const struct bpf_map *maps[] = { p->skel->maps.ring_crit, p->skel->maps.ring_bulk };
+	const struct bpf_map *maps[] = {p->skel->maps.ring_crit, p->skel->maps.ring_bulk};
 
 	for (unsigned i = 0; i < 2; i++) {
 		int fd = bpf_map__fd(maps[i]);
 
-		p->ring_ctx[i] = (struct probe_ring){ p, i };
+		p->ring_ctx[i] = (struct probe_ring){p, i};
 		if (!p->rings)
 			p->rings = ring_buffer__new(fd, ring_sample, &p->ring_ctx[i], NULL);
 		else if (ring_buffer__add(p->rings, fd, ring_sample, &p->ring_ctx[i]) < 0)
@@ -309,8 +309,10 @@ static int binary_describe(struct probe *p, enum probe_system system, const char
 	if (system == PROBE_MARIADB) {
 		r = mariadb_offsets_read(path, &b.mariadb);
 		if (r < 0)
-			return log_warn(r, "probe: %s: this build's THD cannot be read; "
-					   "its sessions are not seen", path);
+			return log_warn(r,
+					"probe: %s: this build's THD cannot be read; "
+					"its sessions are not seen",
+					path);
 	}
 	return bpf_map__update_elem(p->skel->maps.db_binaries, &cookie, sizeof(cookie), &b,
 				    sizeof(b), BPF_ANY);

@@ -27,28 +27,116 @@ static void filter_release(scmp_filter_ctx *ctx)
 
 /* What a single-threaded program needs that reads files and talks over TLS and to a resolver. */
 static const char *const stream_calls[] = {
-	"read", "write", "pread64", "pwrite64", "readv", "writev", "close", "openat", "lseek",
-	"fstat", "newfstatat", "statx", "stat", "lstat", "access", "faccessat", "faccessat2",
-	"readlink", "getdents64", "renameat", "renameat2", "unlinkat", "ftruncate", "fsync",
-	"fdatasync", "fcntl", "ioctl", "mmap", "munmap", "mprotect", "mremap", "brk", "madvise",
-	"epoll_wait", "epoll_pwait", "epoll_ctl", "epoll_create1", "poll", "ppoll", "select",
-	"pselect6", "socket", "socketpair", "connect", "bind", "getsockopt", "setsockopt",
-	"getsockname", "getpeername", "sendto", "recvfrom", "sendmsg", "sendmmsg", "recvmsg",
-	"recvmmsg", "shutdown", "pipe2", "eventfd2", "timerfd_create", "timerfd_settime",
-	"futex", "getrandom", "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep",
-	"gettimeofday", "time", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
-	"getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "uname", "sysinfo",
-	"prlimit64", "getrlimit", "restart_syscall", "sched_yield", "rseq", "membarrier",
-	"set_robust_list", "tgkill", "exit", "exit_group",
+	"read",
+	"write",
+	"pread64",
+	"pwrite64",
+	"readv",
+	"writev",
+	"close",
+	"openat",
+	"lseek",
+	"fstat",
+	"newfstatat",
+	"statx",
+	"stat",
+	"lstat",
+	"access",
+	"faccessat",
+	"faccessat2",
+	"readlink",
+	"getdents64",
+	"renameat",
+	"renameat2",
+	"unlinkat",
+	"ftruncate",
+	"fsync",
+	"fdatasync",
+	"fcntl",
+	"ioctl",
+	"mmap",
+	"munmap",
+	"mprotect",
+	"mremap",
+	"brk",
+	"madvise",
+	"epoll_wait",
+	"epoll_pwait",
+	"epoll_ctl",
+	"epoll_create1",
+	"poll",
+	"ppoll",
+	"select",
+	"pselect6",
+	"socket",
+	"socketpair",
+	"connect",
+	"bind",
+	"getsockopt",
+	"setsockopt",
+	"getsockname",
+	"getpeername",
+	"sendto",
+	"recvfrom",
+	"sendmsg",
+	"sendmmsg",
+	"recvmsg",
+	"recvmmsg",
+	"shutdown",
+	"pipe2",
+	"eventfd2",
+	"timerfd_create",
+	"timerfd_settime",
+	"futex",
+	"getrandom",
+	"clock_gettime",
+	"clock_getres",
+	"clock_nanosleep",
+	"nanosleep",
+	"gettimeofday",
+	"time",
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"sigaltstack",
+	"getpid",
+	"gettid",
+	"getuid",
+	"geteuid",
+	"getgid",
+	"getegid",
+	"uname",
+	"sysinfo",
+	"prlimit64",
+	"getrlimit",
+	"restart_syscall",
+	"sched_yield",
+	"rseq",
+	"membarrier",
+	"set_robust_list",
+	"tgkill",
+	"exit",
+	"exit_group",
 };
 
 /* Calls that an observer never makes, and that an attacker inside it would want. */
 static const char *const sensor_denied[] = {
-	"execve", "execveat", "ptrace", "process_vm_writev", "kexec_load", "kexec_file_load",
-	"init_module", "finit_module", "delete_module", "mount", "umount2", "move_mount",
-	"open_tree", "fsopen", "pivot_root", "chroot", "setns", "unshare", "reboot", "swapon",
-	"swapoff", "settimeofday", "clock_settime", "adjtimex", "add_key", "keyctl",
-	"request_key", "userfaultfd", "io_uring_setup", "acct", "quotactl",
+	"execve",	  "execveat",
+	"ptrace",	  "process_vm_writev",
+	"kexec_load",	  "kexec_file_load",
+	"init_module",	  "finit_module",
+	"delete_module",  "mount",
+	"umount2",	  "move_mount",
+	"open_tree",	  "fsopen",
+	"pivot_root",	  "chroot",
+	"setns",	  "unshare",
+	"reboot",	  "swapon",
+	"swapoff",	  "settimeofday",
+	"clock_settime",  "adjtimex",
+	"add_key",	  "keyctl",
+	"request_key",	  "userfaultfd",
+	"io_uring_setup", "acct",
+	"quotactl",
 };
 
 static int filter_add(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t n)
@@ -90,18 +178,18 @@ static int calls_sensor(void)
 /* ---- files (Landlock has no library wrapper) ---- */
 
 #define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define FS_WRITE                                                       \
-	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | \
+#define FS_WRITE                                                                                   \
+	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |                             \
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE)
-#define FS_ALL                                                                           \
-	(FS_READ | FS_WRITE | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_REMOVE_DIR | \
-	 LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |                      \
-	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                     \
+#define FS_ALL                                                                                     \
+	(FS_READ | FS_WRITE | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_REMOVE_DIR |         \
+	 LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |                              \
+	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                             \
 	 LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
 
 static void files_allow(int rules, int fd, uint64_t access)
 {
-	struct landlock_path_beneath_attr attr = { .allowed_access = access, .parent_fd = fd };
+	struct landlock_path_beneath_attr attr = {.allowed_access = access, .parent_fd = fd};
 
 	syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &attr, 0);
 }
@@ -109,8 +197,9 @@ static void files_allow(int rules, int fd, uint64_t access)
 static int files_stream(const struct sandbox_stream_opts *opts)
 {
 	/* The resolver's configuration and its plug-ins. */
-	static const char *const system[] = { "/etc", "/usr", "/lib", "/lib64", "/run/systemd/resolve" };
-	struct landlock_ruleset_attr attr = { .handled_access_fs = FS_ALL };
+	static const char *const system[] = {"/etc", "/usr", "/lib", "/lib64",
+					     "/run/systemd/resolve"};
+	struct landlock_ruleset_attr attr = {.handled_access_fs = FS_ALL};
 	_cleanup_(closep) int rules =
 		(int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	_cleanup_(closep) int spool = open(opts->spool, O_PATH | O_CLOEXEC);

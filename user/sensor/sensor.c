@@ -216,12 +216,12 @@ static int sensor_init(struct sensor *s)
 	if (*s->opts->aggregator)
 		r = spool_begin(s);
 	if (r == 0 && *s->opts->control)
-		r = control_new(&(struct control_opts){ s->loop, s->opts->control, status_fill, s },
+		r = control_new(&(struct control_opts){s->loop, s->opts->control, status_fill, s},
 				&s->control);
 	if (r == 0)
 		r = stages_new(s);
 	if (r == 0)
-		r = probe_new(&(struct probe_opts){ pipeline_record, s->pipeline, 0, 0 }, &s->probe);
+		r = probe_new(&(struct probe_opts){pipeline_record, s->pipeline, 0, 0}, &s->probe);
 	if (r == 0)
 		r = loop_begin(s);
 	if (r == 0) {
@@ -336,7 +336,7 @@ static void sensor_fini(struct sensor *s)
 
 int sensor_run(const struct options *o, struct host *host)
 {
-	struct sensor s = { .opts = o, .host = host };
+	struct sensor s = {.opts = o, .host = host};
 	int r = sensor_init(&s);
 
 	if (r == 0)

@@ -29,12 +29,12 @@
 #include "lib/version.h"
 #include "sensor/sandbox.h"
 
-#define LANES 64
+#define LANES		 64
 #define PROTOCOL_VERSION 1
-#define PING_MS 10000
-#define RETRY_MIN_MS 250
-#define RETRY_MAX_MS 30000
-#define SILENCE_S 60 /* nothing from the aggregator, not even the Ack of a ping */
+#define PING_MS		 10000
+#define RETRY_MIN_MS	 250
+#define RETRY_MAX_MS	 30000
+#define SILENCE_S	 60 /* nothing from the aggregator, not even the Ack of a ping */
 
 struct lane {
 	struct spool_lane_name name;
@@ -88,7 +88,8 @@ static void status_set(struct stream *s, const char *state)
 	if (size > sizeof(packed))
 		return;
 	rollcall__stream_status__pack(&s->status, packed);
-	fd = openat(s->own, "status.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	fd = openat(s->own, "status.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		    0640);
 	if (fd < 0)
 		return;
 	if (write(fd, packed, size) == (ssize_t)size)
@@ -126,7 +127,7 @@ static int lanes_scan(struct stream *s)
 
 		if (lane_find(s, names[i].boot_id, names[i].class))
 			continue;
-		*l = (struct lane){ .name = names[i] };
+		*l = (struct lane){.name = names[i]};
 		r = spool_lane_open(s->spool, &names[i],
 				    cursor_get(&s->cursor, names[i].boot_id, names[i].class),
 				    &l->reader);
@@ -158,7 +159,8 @@ static int lane_peek(struct lane *l)
 static size_t batch_take(struct stream *s, struct lane *l, ProtobufCBinaryData *events,
 			 Rollcall__Batch *b)
 {
-	size_t n = 0, raw = 0, max = l->name.class == ROLLCALL__CLASS__bulk ? s->raw_max / 8 : s->raw_max;
+	size_t n = 0, raw = 0,
+	       max = l->name.class == ROLLCALL__CLASS__bulk ? s->raw_max / 8 : s->raw_max;
 
 	/* One event fits in any batch. */
 	while (n < BATCH_EVENTS_MAX && lane_peek(l) == 0) {
@@ -227,7 +229,7 @@ static int pump(struct stream *s)
 		return 0;
 	if (s->rescan)
 		r = lanes_scan(s);
-	for (uint32_t class = 1; class < SEGMENT_CLASSES && r >= 0; class++) {
+	for (uint32_t class = 1; class < SEGMENT_CLASSES && r >= 0; class ++) {
 		for (unsigned i = 0; i < s->n_lanes && r >= 0; i++) {
 			if (s->lanes[i].name.class != class)
 				continue;
@@ -348,7 +350,7 @@ static void on_ready(void *ctx)
 	h.version_min = h.version_max = PROTOCOL_VERSION;
 	h.host = (char *)(uintptr_t)s->opts->host;
 	h.boot_id = (char *)(uintptr_t)s->opts->boot_id;
-	h.program = (char *)(uintptr_t)"rollcall-sensor " ROLLCALL_VERSION;
+	h.program = (char *)(uintptr_t) "rollcall-sensor " ROLLCALL_VERSION;
 	link_timeout(s->link, SILENCE_S);
 	if (link_send(s->link, FRAME_HELLO, &h.base) == 0)
 		loop_timer_set(s->ping, PING_MS);
@@ -358,8 +360,7 @@ static void on_retry(void *ctx)
 {
 	struct stream *s = ctx;
 	const struct link_ops ops = {
-		.ready = on_ready, .frame = on_frame, .closed = on_closed, .ctx = s
-	};
+		.ready = on_ready, .frame = on_frame, .closed = on_closed, .ctx = s};
 	int r;
 
 	if (s->link)
@@ -436,7 +437,7 @@ static int files_open(struct stream *s)
 	snprintf(ca, sizeof(ca), "%s/ca.pem", b);
 	snprintf(cert, sizeof(cert), "%s/cert.pem", b);
 	snprintf(key, sizeof(key), "%s/key.pem", b);
-	r = tls_new(false, &(struct tls_files){ ca, cert, key }, &s->tls, why, sizeof(why));
+	r = tls_new(false, &(struct tls_files){ca, cert, key}, &s->tls, why, sizeof(why));
 	if (r < 0)
 		return log_error(r, "aggregator bundle: %s (rollcall-aggregator enroll makes one)",
 				 why);
@@ -464,8 +465,8 @@ static int stream_init(struct stream *s)
 	r = files_open(s);
 	if (r < 0)
 		return r;
-	r = sandbox_stream(&(struct sandbox_stream_opts){
-		s->opts->uid, s->opts->gid, s->opts->spool, s->own });
+	r = sandbox_stream(
+		&(struct sandbox_stream_opts){s->opts->uid, s->opts->gid, s->opts->spool, s->own});
 	if (r < 0)
 		return log_error(r, "cannot give up privileges");
 	if (cursor_read(s->own, &s->cursor) == -EBADMSG)
@@ -506,7 +507,7 @@ static void stream_fini(struct stream *s)
 
 int stream_run(const struct stream_opts *opts)
 {
-	struct stream s = { .opts = opts, .spool = -1, .own = -1, .inotify = -1 };
+	struct stream s = {.opts = opts, .spool = -1, .own = -1, .inotify = -1};
 	int r;
 
 	srand((unsigned)(realtime() ^ (uint64_t)getpid()));

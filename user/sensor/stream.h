@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 struct stream_opts {
-	const char *host;	/* this host's name: the certificate's */
+	const char *host; /* this host's name: the certificate's */
 	const char *boot_id;
 	const char *aggregator; /* HOST:PORT, [ADDRESS]:PORT */
 	const char *bundle;	/* directory of ca.pem, cert.pem, key.pem */

@@ -13,7 +13,7 @@
 
 #include "lib/log.h"
 
-#define ROLES_MAX 4
+#define ROLES_MAX   4
 #define WAIT_MIN_MS 100
 #define WAIT_MAX_MS 10000
 
@@ -51,7 +51,7 @@ static int child_start(struct child *c, const sigset_t *old)
 
 static void sleep_ms(unsigned ms)
 {
-	struct timespec ts = { ms / 1000, (long)(ms % 1000) * 1000000 };
+	struct timespec ts = {ms / 1000, (long)(ms % 1000) * 1000000};
 
 	nanosleep(&ts, NULL);
 }
@@ -104,7 +104,7 @@ int supervise(const struct supervise_role *roles, unsigned n)
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	for (unsigned i = 0; i < n && i < ROLES_MAX && result < 0; i++) {
-		children[i] = (struct child){ &roles[i], 0, WAIT_MIN_MS };
+		children[i] = (struct child){&roles[i], 0, WAIT_MIN_MS};
 		result = child_start(&children[i], &old) < 0 ? 1 : -1;
 	}
 	while (result < 0) {

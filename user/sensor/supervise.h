@@ -4,8 +4,8 @@
 #pragma once
 
 struct supervise_role {
-	const char *name;	/* also the process's name in ps */
-	int (*run)(void *ctx);	/* in a process of its own; its result is the exit status */
+	const char *name;      /* also the process's name in ps */
+	int (*run)(void *ctx); /* in a process of its own; its result is the exit status */
 	void *ctx;
 };
 

@@ -42,7 +42,7 @@ static bool is_literal(const struct sql_token *t)
 
 uint64_t sql_fold(enum sql_dialect dialect, const char *text, size_t len, char *buf, size_t size)
 {
-	struct folder f = { .buf = buf, .size = size, .hash = 14695981039346656037ull };
+	struct folder f = {.buf = buf, .size = size, .hash = 14695981039346656037ull};
 	struct sql_lexer l;
 	struct sql_token t;
 	unsigned literals = 0; /* "?" "," "?" ... seen in a row, written as one */

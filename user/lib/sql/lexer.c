@@ -9,7 +9,7 @@
 
 void sql_lexer_init(struct sql_lexer *l, enum sql_dialect dialect, const char *text, size_t len)
 {
-	*l = (struct sql_lexer){ .at = text, .end = text + len, .dialect = dialect };
+	*l = (struct sql_lexer){.at = text, .end = text + len, .dialect = dialect};
 }
 
 static bool word_start(unsigned char c)
@@ -76,8 +76,8 @@ static bool skip_one(struct sql_lexer *l)
 {
 	if (isspace((unsigned char)*l->at) || *l->at == '\0') {
 		l->at++;
-	} else if (starts(l, "--") &&
-		   (l->dialect == SQL_POSTGRESQL || !peek(l, 2) || isspace((unsigned char)peek(l, 2)))) {
+	} else if (starts(l, "--") && (l->dialect == SQL_POSTGRESQL || !peek(l, 2) ||
+				       isspace((unsigned char)peek(l, 2)))) {
 		skip_line(l);
 	} else if (*l->at == '#' && l->dialect == SQL_MYSQL) {
 		skip_line(l);
@@ -98,7 +98,7 @@ static struct sql_token quoted(struct sql_lexer *l, const char *from, enum sql_k
 			       bool backslash)
 {
 	char quote = *l->at++;
-	struct sql_token t = { .kind = kind, .at = from, .body = l->at };
+	struct sql_token t = {.kind = kind, .at = from, .body = l->at};
 
 	while (l->at < l->end) {
 		if (*l->at == '\\' && backslash) {
@@ -130,7 +130,7 @@ static bool dollar_quoted(struct sql_lexer *l, struct sql_token *t)
 	if (peek(l, n) != '$' || isdigit((unsigned char)peek(l, 1)))
 		return false;
 	n++;
-	*t = (struct sql_token){ .kind = SQL_STRING, .at = l->at, .body = l->at + n };
+	*t = (struct sql_token){.kind = SQL_STRING, .at = l->at, .body = l->at + n};
 	p = memmem(t->body, (size_t)(l->end - t->body), t->at, n);
 	t->body_len = (size_t)((p ? p : l->end) - t->body);
 	l->cut |= !p;
@@ -141,10 +141,11 @@ static bool dollar_quoted(struct sql_lexer *l, struct sql_token *t)
 
 static struct sql_token number(struct sql_lexer *l)
 {
-	struct sql_token t = { .kind = SQL_NUMBER, .at = l->at };
+	struct sql_token t = {.kind = SQL_NUMBER, .at = l->at};
 
 	while (l->at < l->end) {
-		unsigned char c = (unsigned char)*l->at, before = (unsigned char)l->at[-(l->at > t.at)];
+		unsigned char c = (unsigned char)*l->at,
+			      before = (unsigned char)l->at[-(l->at > t.at)];
 
 		if (!isalnum(c) && c != '.' && c != '_' &&
 		    !((c == '+' || c == '-') && (before == 'e' || before == 'E') && t.at[0] != '0'))
@@ -157,7 +158,7 @@ static struct sql_token number(struct sql_lexer *l)
 
 static struct sql_token word(struct sql_lexer *l)
 {
-	struct sql_token t = { .kind = SQL_WORD, .at = l->at };
+	struct sql_token t = {.kind = SQL_WORD, .at = l->at};
 	char c = (char)tolower((unsigned char)*l->at);
 	bool pg = l->dialect == SQL_POSTGRESQL;
 	bool prefix = c == 'b' || c == 'x' || c == 'n' || (c == 'e' && pg);
@@ -179,7 +180,7 @@ static struct sql_token word(struct sql_lexer *l)
 
 static struct sql_token param(struct sql_lexer *l)
 {
-	struct sql_token t = { .kind = SQL_PARAM, .at = l->at++ };
+	struct sql_token t = {.kind = SQL_PARAM, .at = l->at++};
 
 	while (l->at < l->end && (word_part((unsigned char)*l->at) || *l->at == '@'))
 		l->at++;
@@ -196,7 +197,7 @@ struct sql_token sql_next(struct sql_lexer *l)
 	while (l->at < l->end && skip_one(l))
 		;
 	if (l->at >= l->end)
-		return (struct sql_token){ .kind = SQL_END, .at = l->end };
+		return (struct sql_token){.kind = SQL_END, .at = l->end};
 	c = *l->at;
 	if (c == '\'')
 		return quoted(l, l->at, SQL_STRING, my);
@@ -207,13 +208,14 @@ struct sql_token sql_next(struct sql_lexer *l)
 		return quoted(l, l->at, SQL_QUOTED, false);
 	if (c == '$' && !my && dollar_quoted(l, &t))
 		return t;
-	if ((c == '$' && isdigit((unsigned char)peek(l, 1))) || (c == '@' && my) || (c == '?' && my))
+	if ((c == '$' && isdigit((unsigned char)peek(l, 1))) || (c == '@' && my) ||
+	    (c == '?' && my))
 		return param(l);
 	if (isdigit((unsigned char)c) || (c == '.' && isdigit((unsigned char)peek(l, 1))))
 		return number(l);
 	if (word_start((unsigned char)c))
 		return word(l);
-	return (struct sql_token){ .kind = SQL_PUNCT, .at = l->at++, .len = 1 };
+	return (struct sql_token){.kind = SQL_PUNCT, .at = l->at++, .len = 1};
 }
 
 bool sql_is(const struct sql_token *t, const char *keyword)

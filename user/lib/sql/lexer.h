@@ -14,8 +14,8 @@ enum sql_kind {
 	SQL_QUOTED, /* quoted identifier, quotes included in the span */
 	SQL_STRING, /* any string literal */
 	SQL_NUMBER,
-	SQL_PARAM,  /* $1, ?, @var */
-	SQL_PUNCT,  /* one byte of punctuation or operator */
+	SQL_PARAM, /* $1, ?, @var */
+	SQL_PUNCT, /* one byte of punctuation or operator */
 };
 
 struct sql_token {
@@ -30,7 +30,7 @@ struct sql_lexer {
 	const char *at, *end;
 	enum sql_dialect dialect;
 	bool live_comment; /* inside MySQL's versioned comment: its text is SQL */
-	bool cut;          /* a string or comment had no end */
+	bool cut;	   /* a string or comment had no end */
 };
 
 void sql_lexer_init(struct sql_lexer *l, enum sql_dialect dialect, const char *text, size_t len);

@@ -12,10 +12,10 @@ struct scan {
 	struct sql_statement *s;
 	enum sql_dialect dialect;
 	unsigned depth;
-	struct sql_token t;      /* the present token */
+	struct sql_token t;	 /* the present token */
 	struct sql_token before; /* and the one before */
-	bool expect;             /* a relation may stand here */
-	bool in_list;            /* in a FROM list: a comma brings another */
+	bool expect;		 /* a relation may stand here */
+	bool in_list;		 /* in a FROM list: a comma brings another */
 	int paren, list_paren;
 	bool selects;
 	unsigned words;
@@ -30,24 +30,23 @@ static bool one_of(const struct sql_token *t, const char *const *list)
 }
 
 /* After these a relation's name stands. */
-static const char *const introducers[] = { "from",  "join",    "update", "into",    "table",
-					   "using", "handler", "copy",   "only",    "truncate",
-					   "lateral", NULL };
+static const char *const introducers[] = {"from",  "join",     "update",  "into",
+					  "table", "using",    "handler", "copy",
+					  "only",  "truncate", "lateral", NULL};
 /* These end a FROM list. */
-static const char *const clauses[] = { "where", "group",  "order",    "having", "limit",  "union",
-				       "set",   "values", "on",       "offset", "fetch",  "window",
-				       "for",   "except", "intersect", "returning", "select", NULL };
+static const char *const clauses[] = {
+	"where",  "group", "order",  "having", "limit",	 "union",     "set",	   "values", "on",
+	"offset", "fetch", "window", "for",    "except", "intersect", "returning", "select", NULL};
 /* Never a relation, though they may stand after an introducer. */
-static const char *const modifiers[] = { "if",     "not",     "exists", "only",   "lateral",
-					 "select", "outfile", "dumpfile", "ignore", "low_priority",
-					 "temp", "temporary", "unlogged", "stdin", "stdout",
-					 "program", "concurrently", "delayed", "high_priority",
-					 NULL };
+static const char *const modifiers[] = {
+	"if",	    "not",     "exists",       "only",	  "lateral",	   "select",   "outfile",
+	"dumpfile", "ignore",  "low_priority", "temp",	  "temporary",	   "unlogged", "stdin",
+	"stdout",   "program", "concurrently", "delayed", "high_priority", NULL};
 /* FROM inside these calls is no FROM clause: extract(year from x). */
-static const char *const from_functions[] = { "extract", "substring", "trim", "overlay",
-					      "position", NULL };
-static const char *const ddl_verbs[] = { "create", "alter",  "drop",    "truncate", "rename",
-					 "vacuum", "cluster", "reindex", "optimize", NULL };
+static const char *const from_functions[] = {"extract", "substring", "trim",
+					     "overlay", "position",  NULL};
+static const char *const ddl_verbs[] = {"create", "alter",   "drop",	"truncate", "rename",
+					"vacuum", "cluster", "reindex", "optimize", NULL};
 
 static void relation_add(struct scan *c, const char *schema, const char *name)
 {
@@ -81,7 +80,7 @@ static struct sql_token ahead(const struct sql_lexer *l)
 /* The present token begins a name: a, a.b or a.b.c. A call is no relation. */
 static void relation(struct scan *c, struct sql_lexer *l)
 {
-	char parts[3][SQL_NAME_MAX] = { "" };
+	char parts[3][SQL_NAME_MAX] = {""};
 	struct sql_token next;
 	unsigned n = 0;
 
@@ -94,8 +93,8 @@ static void relation(struct scan *c, struct sql_lexer *l)
 		c->t = sql_next(l);
 		sql_identifier(&c->t, c->dialect, parts[n++], SQL_NAME_MAX);
 	}
-	if (sql_is_punct(&next, '(') && !sql_is(&c->before, "into") && !sql_is(&c->before, "copy") &&
-	    !sql_is(&c->before, "table"))
+	if (sql_is_punct(&next, '(') && !sql_is(&c->before, "into") &&
+	    !sql_is(&c->before, "copy") && !sql_is(&c->before, "table"))
 		return;
 	relation_add(c, n > 1 ? parts[n - 2] : "", parts[n - 1]);
 }
@@ -105,7 +104,7 @@ static void scan_text(struct scan *c, const char *text, size_t len);
 /* A string may hold SQL: dblink(..., 'select'), EXECUTE IMMEDIATE, DO $$...$$, query_to_xml(). */
 static void scan_string(struct scan *c)
 {
-	struct scan inner = { .s = c->s, .dialect = c->dialect, .depth = c->depth + 1 };
+	struct scan inner = {.s = c->s, .dialect = c->dialect, .depth = c->depth + 1};
 
 	/* A call that takes a relation by name: pg_relation_filepath('staff'). */
 	inner.expect = sql_is_punct(&c->before, '(');
@@ -157,8 +156,8 @@ static void destinations(struct scan *c, struct sql_lexer *l)
 		s->to_server |= next.kind == SQL_STRING || sql_is(&next, "program");
 	if (copy && sql_is(&c->t, "from"))
 		s->copy_from = true;
-	if (sql_is(&c->t, "into") &&
-	    (sql_is(&next, "outfile") || sql_is(&next, "dumpfile") || strcmp(s->verb, "select") == 0))
+	if (sql_is(&c->t, "into") && (sql_is(&next, "outfile") || sql_is(&next, "dumpfile") ||
+				      strcmp(s->verb, "select") == 0))
 		s->to_server = true;
 	if (sql_is(&c->t, "select")) {
 		if (strcmp(s->verb, "create") == 0 || strcmp(s->verb, "insert") == 0 ||
@@ -271,6 +270,6 @@ bool sql_statement_next(enum sql_dialect dialect, const char **text, size_t *len
 	}
 	if (empty)
 		return false;
-	scan_text(&(struct scan){ .s = ret, .dialect = dialect }, ret->text, ret->len);
+	scan_text(&(struct scan){.s = ret, .dialect = dialect}, ret->text, ret->len);
 	return true;
 }

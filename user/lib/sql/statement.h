@@ -9,7 +9,7 @@
 
 #include "lib/sql/lexer.h"
 
-#define SQL_NAME_MAX 64       /* NAMEDATALEN; MySQL: 64 characters */
+#define SQL_NAME_MAX	  64 /* NAMEDATALEN; MySQL: 64 characters */
 #define SQL_RELATIONS_MAX 48
 
 struct sql_relation {
@@ -26,16 +26,16 @@ struct sql_statement {
 	struct sql_relation relations[SQL_RELATIONS_MAX];
 	bool more_relations; /* there were more than fit */
 	bool where, offset;
-	bool copy_from;      /* COPY ... FROM: rows come in */
-	bool to_server;      /* COPY TO file or program, INTO OUTFILE or DUMPFILE, CREATE TABLE AS,
-			      * SELECT INTO, INSERT ... SELECT */
+	bool copy_from; /* COPY ... FROM: rows come in */
+	bool to_server; /* COPY TO file or program, INTO OUTFILE or DUMPFILE, CREATE TABLE AS,
+			 * SELECT INTO, INSERT ... SELECT */
 	bool ddl;
 	char declares[SQL_NAME_MAX];
 	char prepares[SQL_NAME_MAX];
 	char uses_portal[SQL_NAME_MAX];
 	char uses_prepared[SQL_NAME_MAX];
 	char database[SQL_NAME_MAX]; /* USE */
-	char replication[16];        /* physical, logical, base_backup */
+	char replication[16];	     /* physical, logical, base_backup */
 };
 
 /*

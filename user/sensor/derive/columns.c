@@ -72,8 +72,10 @@ static uint64_t mysql_tables(const struct watch *w, Rollcall__System system, con
 		q = lenenc(q, end, schema, sizeof(schema));
 		q = lenenc(q, end, alias, sizeof(alias));
 		if (lenenc(q, end, table, sizeof(table))) {
-			mask |= watch_match_name(w, system, *schema ? schema : database, schema, table);
-			mask |= watch_match_name(w, system, *schema ? schema : database, schema, alias);
+			mask |= watch_match_name(w, system, *schema ? schema : database, schema,
+						 table);
+			mask |= watch_match_name(w, system, *schema ? schema : database, schema,
+						 alias);
 		}
 		if ((size_t)(end - p) < size + 4)
 			break;

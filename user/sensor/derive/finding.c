@@ -11,10 +11,10 @@
 #include "lib/arena.h"
 #include "sensor/derive/sum.h"
 
-#define BUCKETS 1024
+#define BUCKETS	     1024
 #define EVIDENCE_MAX 32
-#define TABLES_MAX 8 /* named in one finding */
-#define MINUTE (60 * 1000000000ull)
+#define TABLES_MAX   8 /* named in one finding */
+#define MINUTE	     (60 * 1000000000ull)
 
 enum rule {
 	RULE_RESULT,
@@ -36,52 +36,79 @@ enum rule {
 static const struct {
 	const char *id, *title, *level, *attack[3], *window;
 } rules[RULES] = {
-	[RULE_RESULT] = { "rollcall-db-bulk-read", "Bulk read of a watched table in one result",
-			  "high", { "T1213.006", "T1119" }, "result" },
-	[RULE_10M] = { "rollcall-db-bulk-read-10m", "Many rows of a watched table in 10 minutes",
-		       "high", { "T1213.006", "T1119" }, "10m" },
-	[RULE_1H] = { "rollcall-db-bulk-read-1h", "Many rows of a watched table in one hour",
-		      "high", { "T1213.006", "T1119" }, "1h" },
-	[RULE_24H] = { "rollcall-db-bulk-read-24h", "Many rows of a watched table in one day",
-		       "medium", { "T1213.006" }, "24h" },
-	[RULE_7D] = { "rollcall-db-bulk-read-7d", "Many rows of a watched table in one week",
-		      "medium", { "T1213.006" }, "7d" },
-	[RULE_FIRST_SEEN] = { "rollcall-db-first-seen-principal",
-			      "First read of a watched table by this principal", "medium",
-			      { "T1213.006" }, "result" },
-	[RULE_SERVER_COPY] = { "rollcall-db-server-side-copy",
-			       "A watched table was copied inside the server", "high",
-			       { "T1213.006", "T1074.001" }, "result" },
-	[RULE_LARGE_ROW] = { "rollcall-db-large-row",
-			     "One row of a watched table is as large as many", "high",
-			     { "T1213.006" }, "result" },
-	[RULE_SIDE_CHANNEL] = { "rollcall-db-side-channel",
-				"Data left in notices, errors or notifications", "high",
-				{ "T1213.006" }, "result" },
-	[RULE_REPLICATION] = { "rollcall-db-replication",
-			       "The database was copied by its replication protocol", "high",
-			       { "T1213.006", "T1020" }, "result" },
-	[RULE_PHYSICAL] = { "rollcall-db-physical-read",
-			    "A program other than the server opened a watched table's file", "high",
-			    { "T1005", "T1213.006" }, "result" },
+	[RULE_RESULT] = {"rollcall-db-bulk-read",
+			 "Bulk read of a watched table in one result",
+			 "high",
+			 {"T1213.006", "T1119"},
+			 "result"},
+	[RULE_10M] = {"rollcall-db-bulk-read-10m",
+		      "Many rows of a watched table in 10 minutes",
+		      "high",
+		      {"T1213.006", "T1119"},
+		      "10m"},
+	[RULE_1H] = {"rollcall-db-bulk-read-1h",
+		     "Many rows of a watched table in one hour",
+		     "high",
+		     {"T1213.006", "T1119"},
+		     "1h"},
+	[RULE_24H] = {"rollcall-db-bulk-read-24h",
+		      "Many rows of a watched table in one day",
+		      "medium",
+		      {"T1213.006"},
+		      "24h"},
+	[RULE_7D] = {"rollcall-db-bulk-read-7d",
+		     "Many rows of a watched table in one week",
+		     "medium",
+		     {"T1213.006"},
+		     "7d"},
+	[RULE_FIRST_SEEN] = {"rollcall-db-first-seen-principal",
+			     "First read of a watched table by this principal",
+			     "medium",
+			     {"T1213.006"},
+			     "result"},
+	[RULE_SERVER_COPY] = {"rollcall-db-server-side-copy",
+			      "A watched table was copied inside the server",
+			      "high",
+			      {"T1213.006", "T1074.001"},
+			      "result"},
+	[RULE_LARGE_ROW] = {"rollcall-db-large-row",
+			    "One row of a watched table is as large as many",
+			    "high",
+			    {"T1213.006"},
+			    "result"},
+	[RULE_SIDE_CHANNEL] = {"rollcall-db-side-channel",
+			       "Data left in notices, errors or notifications",
+			       "high",
+			       {"T1213.006"},
+			       "result"},
+	[RULE_REPLICATION] = {"rollcall-db-replication",
+			      "The database was copied by its replication protocol",
+			      "high",
+			      {"T1213.006", "T1020"},
+			      "result"},
+	[RULE_PHYSICAL] = {"rollcall-db-physical-read",
+			   "A program other than the server opened a watched table's file",
+			   "high",
+			   {"T1005", "T1213.006"},
+			   "result"},
 };
 
 static const struct {
 	enum rule rule;
 	uint64_t span;
 } windows[WINDOWS] = {
-	[WINDOW_10M] = { RULE_10M, 10 * MINUTE },
-	[WINDOW_1H] = { RULE_1H, 60 * MINUTE },
-	[WINDOW_24H] = { RULE_24H, 1440 * MINUTE },
-	[WINDOW_7D] = { RULE_7D, 10080 * MINUTE },
+	[WINDOW_10M] = {RULE_10M, 10 * MINUTE},
+	[WINDOW_1H] = {RULE_1H, 60 * MINUTE},
+	[WINDOW_24H] = {RULE_24H, 1440 * MINUTE},
+	[WINDOW_7D] = {RULE_7D, 10080 * MINUTE},
 };
 
 /* A finding that may still grow. */
 struct open {
 	uint64_t number; /* 0: none */
 	uint64_t rows, bytes;
-	uint64_t told;              /* rows when it was last emitted */
-	uint64_t base, base_bytes;  /* of results that are complete */
+	uint64_t told;		   /* rows when it was last emitted */
+	uint64_t base, base_bytes; /* of results that are complete */
 	uint64_t first, last;
 	bool lower_bound;
 	bool streamed; /* told while its result was still streaming */
@@ -206,8 +233,8 @@ static struct principal_state *state_get(struct findings *f, const char *name)
 
 static char *principal_name(struct arena *a, const Rollcall__Db *db)
 {
-	const ProtobufCEnumValue *v =
-		protobuf_c_enum_descriptor_get_value(&rollcall__system__descriptor, (int)db->system);
+	const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(
+		&rollcall__system__descriptor, (int)db->system);
 	const Rollcall__Client *c = db->client;
 	const char *from = c->exe[0] ? c->exe : c->address;
 	size_t len = strlen(from);
@@ -352,7 +379,9 @@ static int result_finding(struct findings *f, struct arena *a, const Rollcall__E
 		return 0;
 	open_evidence(o, ev->id);
 	return finding_emit(f, a, ev, db, p->name, rule, o,
-			    !again ? "new" : completes ? "ended" : "updated");
+			    !again	? "new"
+			    : completes ? "ended"
+					: "updated");
 }
 
 static bool over_result(const struct finding_thresholds *t, const Rollcall__Db *db)
@@ -428,8 +457,8 @@ static bool counts_towards_sums(const struct findings *f, const Rollcall__Db *db
 static int on_result(struct findings *f, struct arena *a, const Rollcall__Event *ev,
 		     Rollcall__Db *db)
 {
-	static const enum rule order[] = { RULE_SERVER_COPY, RULE_RESULT, RULE_LARGE_ROW,
-					   RULE_FIRST_SEEN };
+	static const enum rule order[] = {RULE_SERVER_COPY, RULE_RESULT, RULE_LARGE_ROW,
+					  RULE_FIRST_SEEN};
 	bool streaming = ev->kind_case == ROLLCALL__EVENT__KIND_DB_PROGRESS, found = false;
 	struct principal_state *p = state_get(f, principal_name(a, db));
 

@@ -14,14 +14,14 @@ struct findings;
 enum finding_window { WINDOW_10M, WINDOW_1H, WINDOW_24H, WINDOW_7D, WINDOWS };
 
 struct finding_thresholds {
-	uint64_t result_rows;    /* of one result ... */
-	double result_fraction;  /* ... and, when the table's size is known, this part of it */
+	uint64_t result_rows;	/* of one result ... */
+	double result_fraction; /* ... and, when the table's size is known, this part of it */
 	uint64_t window_rows[WINDOWS]; /* 0: off */
-	uint64_t row_bytes;      /* one row that large may hold the whole table */
+	uint64_t row_bytes;	       /* one row that large may hold the whole table */
 	uint64_t side_channel_bytes;
 	uint64_t first_seen_rows;
 	bool server_copy;
-	bool point_reads;        /* do look-ups of one row count towards the sums? */
+	bool point_reads; /* do look-ups of one row count towards the sums? */
 };
 
 struct findings_opts {

@@ -12,19 +12,19 @@
 struct watch;
 
 struct query {
-	uint64_t strong;      /* watched tables it names, a bit each (index in the watch set) */
-	uint64_t weak;        /* named only inside a string or a procedure body */
+	uint64_t strong; /* watched tables it names, a bit each (index in the watch set) */
+	uint64_t weak;	 /* named only inside a string or a procedure body */
 	char fingerprint[17];
-	char *folded;         /* literals replaced by ?; owned */
+	char *folded;	      /* literals replaced by ?; owned */
 	char declares[64];    /* cursor that this DECLARE makes */
 	char prepares[64];    /* name that this PREPARE makes */
 	char uses_portal[64]; /* FETCH ... FROM name */
 	char uses_prepared[64];
 	char database[64];    /* USE name */
 	char replication[16]; /* replication command */
-	bool copy_from;       /* loads rows: nothing is read */
+	bool copy_from;	      /* loads rows: nothing is read */
 	bool server_copy;     /* rows go to a file, program or table of the server */
-	bool point;           /* WHERE and no OFFSET: a look-up, not a walk */
+	bool point;	      /* WHERE and no OFFSET: a look-up, not a walk */
 	bool ddl;
 };
 
@@ -40,7 +40,7 @@ struct script {
 struct script *script_new(const char *text, size_t len, Rollcall__System system,
 			  const struct watch *watch, const char *database);
 struct script *script_ref(struct script *s); /* accepts NULL */
-void script_unref(struct script *s);         /* accepts NULL */
+void script_unref(struct script *s);	     /* accepts NULL */
 
 /* The nth query; the last one when there are fewer (a CALL makes many results). NULL if none. */
 const struct query *script_query(const struct script *s, unsigned nth);

@@ -14,10 +14,8 @@
 enum evidence { BY_STATEMENT, BY_TEXT_INSIDE, BY_COLUMNS, BY_CURSOR, BY_PREPARED, EVIDENCE_MAX };
 
 static const char *const evidence_names[EVIDENCE_MAX] = {
-	[BY_STATEMENT] = "statement",
-	[BY_TEXT_INSIDE] = "string_in_statement",
-	[BY_COLUMNS] = "column_description",
-	[BY_CURSOR] = "cursor",
+	[BY_STATEMENT] = "statement",	      [BY_TEXT_INSIDE] = "string_in_statement",
+	[BY_COLUMNS] = "column_description",  [BY_CURSOR] = "cursor",
 	[BY_PREPARED] = "prepared_statement",
 };
 
@@ -216,9 +214,8 @@ static void db_numbers(Rollcall__Db *db, struct session *c, const Rollcall__DbEn
 {
 	bool server_side = false;
 
-	db->rows = c->system == ROLLCALL__SYSTEM__postgresql
-			   ? pg_rows(k, q, db->tag, &server_side)
-			   : mysql_rows(k, q, &server_side);
+	db->rows = c->system == ROLLCALL__SYSTEM__postgresql ? pg_rows(k, q, db->tag, &server_side)
+							     : mysql_rows(k, q, &server_side);
 	db->server_side = server_side;
 	db->bytes = k->bytes;
 	db->max_row = k->max_row;
@@ -270,8 +267,8 @@ void result_end(struct sessions *s, struct arena *a, uint64_t time, struct sessi
 	/* DbResult and DbProgress have one shape. */
 	rollcall__db_result__init(m);
 	m->db = db;
-	ev->kind_case = streaming ? ROLLCALL__EVENT__KIND_DB_PROGRESS
-				  : ROLLCALL__EVENT__KIND_DB_RESULT;
+	ev->kind_case =
+		streaming ? ROLLCALL__EVENT__KIND_DB_PROGRESS : ROLLCALL__EVENT__KIND_DB_RESULT;
 	if (streaming) {
 		Rollcall__DbProgress *p = arena_alloc(a, sizeof(*p));
 

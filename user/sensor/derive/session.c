@@ -15,12 +15,28 @@
 #include "sensor/derive/session_internal.h"
 
 /* PostgreSQL message tags of a client; MariaDB command bytes (sql/mysql_com.h). */
-enum { PG_STARTUP = 0, PG_QUERY = 'Q', PG_PARSE = 'P', PG_BIND = 'B', PG_EXECUTE = 'E',
-       PG_CLOSE = 'C', PG_CALL = 'F' };
-enum { COM_INIT_DB = 0x02, COM_QUERY = 0x03, COM_BINLOG_DUMP = 0x12, COM_STMT_PREPARE = 0x16,
-       COM_STMT_EXECUTE = 0x17, COM_STMT_CLOSE = 0x19, COM_STMT_FETCH = 0x1c,
-       COM_BINLOG_DUMP_GTID = 0x1e, COM_CHANGE_USER = 0x11, COM_RESET_CONNECTION = 0x1f,
-       COM_STMT_BULK_EXECUTE = 0xfa };
+enum {
+	PG_STARTUP = 0,
+	PG_QUERY = 'Q',
+	PG_PARSE = 'P',
+	PG_BIND = 'B',
+	PG_EXECUTE = 'E',
+	PG_CLOSE = 'C',
+	PG_CALL = 'F'
+};
+enum {
+	COM_INIT_DB = 0x02,
+	COM_QUERY = 0x03,
+	COM_BINLOG_DUMP = 0x12,
+	COM_STMT_PREPARE = 0x16,
+	COM_STMT_EXECUTE = 0x17,
+	COM_STMT_CLOSE = 0x19,
+	COM_STMT_FETCH = 0x1c,
+	COM_BINLOG_DUMP_GTID = 0x1e,
+	COM_CHANGE_USER = 0x11,
+	COM_RESET_CONNECTION = 0x1f,
+	COM_STMT_BULK_EXECUTE = 0xfa
+};
 
 struct sessions *sessions_new(const struct sessions_opts *opts)
 {
@@ -295,9 +311,9 @@ static void pg_startup(struct sessions *s, struct arena *a, uint64_t time, struc
 		const char *key;
 		size_t off, size;
 	} keys[] = {
-		{ "user", offsetof(struct principal, user), sizeof(c->who.user) },
-		{ "database", offsetof(struct principal, database), sizeof(c->who.database) },
-		{ "application_name", offsetof(struct principal, program), sizeof(c->who.program) },
+		{"user", offsetof(struct principal, user), sizeof(c->who.user)},
+		{"database", offsetof(struct principal, database), sizeof(c->who.database)},
+		{"application_name", offsetof(struct principal, program), sizeof(c->who.program)},
 	};
 	size_t off = 0;
 

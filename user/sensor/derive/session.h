@@ -15,11 +15,11 @@ struct watch;
 
 /* Who a session acts for, as far as this host can tell. */
 struct principal {
-	char user[64];     /* of the database */
+	char user[64]; /* of the database */
 	char database[64];
-	char program[64];  /* the client's own word */
+	char program[64]; /* the client's own word */
 	char address[64];
-	char exe[256];     /* of a local client */
+	char exe[256]; /* of a local client */
 	char os_user[64];
 	uint32_t pid;
 };

@@ -6,9 +6,9 @@
 #include "sensor/derive/session.h"
 
 #define SESSION_BUCKETS 4096
-#define COMMANDS_MAX 8192 /* of one session, not yet answered: JDBC batches are long */
-#define NAMED_MAX 1024
-#define PIECES_MAX 4096   /* as bpf/db.h sends: DB_TEXT_MAX */
+#define COMMANDS_MAX	8192 /* of one session, not yet answered: JDBC batches are long */
+#define NAMED_MAX	1024
+#define PIECES_MAX	4096 /* as bpf/db.h sends: DB_TEXT_MAX */
 
 struct named {
 	struct named *next;

@@ -8,7 +8,7 @@
 #define SUM_BUCKETS 60
 
 struct sum {
-	uint64_t width; /* of a bucket, nanoseconds: the span / SUM_BUCKETS */
+	uint64_t width;		      /* of a bucket, nanoseconds: the span / SUM_BUCKETS */
 	uint64_t number[SUM_BUCKETS]; /* which bucket this slot holds: time / width */
 	uint64_t value[SUM_BUCKETS];
 };

@@ -101,7 +101,7 @@ static int entry_same(const struct entry *a, const struct entry *b)
 
 static unsigned entry_hash(const struct entry *k)
 {
-	const char *const parts[] = { k->user, k->name, k->exe, k->address, k->os_user };
+	const char *const parts[] = {k->user, k->name, k->exe, k->address, k->os_user};
 	uint32_t h = 2166136261u;
 
 	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
@@ -170,8 +170,8 @@ static Rollcall__Event *summary_event(struct arena *a, const struct entry *e, ui
 	db->confidence = e->confidence;
 	m->db = db;
 	m->results = e->results;
-	m->principal = arena_printf(a, "%s@%s via %s", e->user, e->name,
-				    e->exe[0] ? e->exe : e->address);
+	m->principal =
+		arena_printf(a, "%s@%s via %s", e->user, e->name, e->exe[0] ? e->exe : e->address);
 	ev->time = time;
 	ev->kind_case = ROLLCALL__EVENT__KIND_DB_SUMMARY;
 	ev->db_summary = m;
