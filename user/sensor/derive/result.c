@@ -287,13 +287,3 @@ void result_end(struct sessions *s, struct arena *a, uint64_t time, struct sessi
 	}
 	session_emit(s, a, c, ev);
 }
-
-char *principal_text(struct arena *a, Rollcall__System system, const struct principal *p)
-{
-	const ProtobufCEnumValue *v =
-		protobuf_c_enum_descriptor_get_value(&rollcall__system__descriptor, (int)system);
-
-	return arena_printf(a, "%s:%s@%s via %s%s%s", v ? v->name : "", p->user, p->database,
-			    p->exe[0] ? p->exe : p->address, p->os_user[0] ? " as " : "",
-			    p->os_user);
-}

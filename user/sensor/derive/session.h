@@ -52,6 +52,3 @@ void sessions_freep(struct sessions **s);
 int sessions_record(struct sessions *s, struct arena *a, const Rollcall__Event *ev);
 
 void sessions_counts(const struct sessions *s, struct sessions_counts *ret);
-
-/* Text that names the principal: the key of sums and baselines. Static limits as above. */
-char *principal_text(struct arena *a, Rollcall__System system, const struct principal *p);

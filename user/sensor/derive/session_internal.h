@@ -2,7 +2,7 @@
 // Shared by session.c (state and pairing) and result.c (meaning). Nobody else includes this.
 #pragma once
 
-#include "sensor/derive/query.h"
+#include "sensor/derive/script.h"
 #include "sensor/derive/session.h"
 
 #define SESSION_BUCKETS 4096

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Texts to queries: the SQL scan of the library, matched against the watch set.
-#include "sensor/derive/query.h"
+#include "sensor/derive/script.h"
 
 #include <stdio.h>
 #include <stdlib.h>
