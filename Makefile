@@ -33,7 +33,8 @@ E2E_PROGS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/e2e/*.c tests/be
 FUZZ      := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 MAN       := $(patsubst docs/man/%.scd,$(B)/man/%,$(wildcard docs/man/*.scd))
 # A test names the sources it needs beyond the library in its first line: "// links: a.c b.c".
-links      = $(shell sed -n '1s|^// links: ||p' $(1))
+links      = $(shell eval echo "$$(sed -n '1s|^// links: ||p' $(1))")
+HEADERS   := $(shell find user bpf tests -name '*.h')
 
 .PHONY: all help demo check check-unit check-kernel check-e2e check-style check-kernels check-fresh \
         check-sanitize bench fuzz format install clean build-deps test-deps programs tests
@@ -107,12 +108,13 @@ $(B)/man/%: docs/man/%.scd
 	$(Q)mkdir -p $(@D) && scdoc < $< > $@
 
 # ---- tests ----
-$(B)/tests/%: tests/%.c $(B)/librollcall.a | $(B)/rollcall.skel.h
+.SECONDEXPANSION:
+$(B)/tests/%: tests/%.c $$(call links,tests/$$*.c) $(HEADERS) $(B)/librollcall.a $(B)/rollcall.skel.h
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALLCFLAGS) -I. -Itests -o $@ $< $(call links,$<) \
 	  $(B)/librollcall.a -lcmocka $(if $(findstring e2e/,$@)$(findstring bench/,$@),-lpq -lmariadb -I/usr/include/postgresql -I/usr/include/mariadb) \
 	  -lsqlite3 $(LIBS_sensor) $(LIBS) -lpthread
-$(B)/tests/fuzz/%: tests/fuzz/%.c
+$(B)/tests/fuzz/%: tests/fuzz/%.c $(HEADERS) $(LIB_SRC)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=undefined -I. -Iuser -I$(B) -I$(B)/proto -o $@ $< $(call links,$<) $(LIBS)

@@ -203,13 +203,15 @@ static __always_inline void pg_tag_bytes(struct pg_walk *w, __u32 off, __u32 n)
 	struct db_result *r = &w->s->result;
 
 	for (__u32 i = 0; i < sizeof(r->tag); i++) {
-		__u32 at = r->tag_len;
+		__u32 at = r->tag_len, from = off + i;
 
-		if (i >= n || at >= sizeof(r->tag) || off + i >= DB_WINDOW)
+		/* One register for the comparison and the access, or 6.1's verifier sees no bound. */
+		barrier_var(from);
+		if (i >= n || at >= sizeof(r->tag) || from >= DB_WINDOW)
 			break;
 		r->tag_len = at + 1;
 		barrier_var(at); /* keep the mask: the verifier cannot follow the comparison */
-		r->tag[at & 31] = w->window[off + i];
+		r->tag[at & 31] = w->window[from];
 	}
 }
 

@@ -109,14 +109,34 @@ static struct event *event_get(struct probe *p, const char *name)
 	return &p->events[p->n_events++];
 }
 
+/*
+ * A kernel that was booted without "bpf" among its security modules takes and attaches LSM
+ * programs, and never calls them (seen on 6.12): only this list tells.
+ */
+static bool lsm_calls_bpf(void)
+{
+	_cleanup_(fclosep) FILE *f = fopen("/sys/kernel/security/lsm", "re");
+	char list[256] = "", *module, *rest = list;
+
+	if (!f || !fgets(list, sizeof(list), f))
+		return false;
+	while ((module = strsep(&rest, ",\n")))
+		if (strcmp(module, "bpf") == 0)
+			return true;
+	return false;
+}
+
 /* Loads and attaches this program alone, in an object of its own: does the kernel take it? */
 static int program_try(const char *name)
 {
-	struct rollcall *skel = rollcall__open();
+	struct rollcall *skel;
 	struct bpf_program *prog;
 	struct bpf_link *link;
 	int r;
 
+	if (strstr(name, "__lsm") && !lsm_calls_bpf())
+		return -EOPNOTSUPP;
+	skel = rollcall__open();
 	if (!skel)
 		return -errno;
 	prog = bpf_object__find_program_by_name(skel->obj, name);
