@@ -205,7 +205,8 @@ static __always_inline void pg_tag_bytes(struct pg_walk *w, __u32 off, __u32 n)
 	for (__u32 i = 0; i < sizeof(r->tag); i++) {
 		__u32 at = r->tag_len, from = off + i;
 
-		/* One register for the comparison and the access, or 6.1's verifier sees no bound. */
+		/* One register for the comparison and the access, or 6.1's verifier sees no bound.
+		 */
 		barrier_var(from);
 		if (i >= n || at >= sizeof(r->tag) || from >= DB_WINDOW)
 			break;

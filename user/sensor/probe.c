@@ -24,6 +24,7 @@
 #define BINARIES_MAX 64
 #define EVENTS_MAX   64
 #define LINKS_MAX    1024
+#define REFUSED_MAX  16
 
 /* As bpf/db.h declares it. */
 struct db_binary {
@@ -53,6 +54,9 @@ struct event {
 
 struct probe {
 	struct rollcall *skel;
+	struct rollcall *first; /* the object whose load failed: names point into it */
+	const char *refused[REFUSED_MAX];
+	unsigned n_refused;
 	struct ring_buffer *rings;
 	struct bpf_link *links[LINKS_MAX];
 	unsigned n_links;
@@ -126,8 +130,8 @@ static bool lsm_calls_bpf(void)
 	return false;
 }
 
-/* Loads and attaches this program alone, in an object of its own: does the kernel take it? */
-static int program_try(const char *name)
+/* Loads (and attaches) this program alone, in an object of its own: does the kernel take it? */
+static int program_try(const char *name, bool attach)
 {
 	struct rollcall *skel;
 	struct bpf_program *prog;
@@ -142,7 +146,7 @@ static int program_try(const char *name)
 	prog = bpf_object__find_program_by_name(skel->obj, name);
 	bpf_program__set_autoload(prog, true);
 	r = bpf_object__load(skel->obj);
-	if (r == 0) {
+	if (r == 0 && attach) {
 		link = bpf_program__attach(prog);
 		r = link ? 0 : -errno;
 		bpf_link__destroy(link);
@@ -182,11 +186,19 @@ static void hooks_choose(struct probe *p)
 			if (!ev || ev->program)
 				continue;
 			if (event_has_lower(p, name, rank))
-				ev->error = program_try(program);
+				ev->error = program_try(program, true);
 			if (ev->error == 0 || !event_has_lower(p, name, rank))
 				ev->program = program;
 		}
 	}
+}
+
+static bool program_refused(const struct probe *p, const char *program)
+{
+	for (unsigned i = 0; i < p->n_refused; i++)
+		if (strcmp(p->refused[i], program) == 0)
+			return true;
+	return false;
 }
 
 static bool program_chosen(struct probe *p, const char *program)
@@ -194,6 +206,8 @@ static bool program_chosen(struct probe *p, const char *program)
 	char name[48];
 	struct event *ev;
 
+	if (program_refused(p, program))
+		return false;
 	if (program_rank(program, name, sizeof(name)) < 0)
 		return strstr(program, "__uprobe") || strstr(program, "__uretprobe") ||
 		       strstr(program, "__iter");
@@ -259,10 +273,9 @@ static int rings_open(struct probe *p)
 	return 0;
 }
 
-static int probe_load(struct probe *p)
+static int objects_load(struct probe *p)
 {
 	struct bpf_program *prog;
-	int r;
 
 	if (p->opts.ring_crit)
 		bpf_map__set_max_entries(p->skel->maps.ring_crit, p->opts.ring_crit);
@@ -270,7 +283,44 @@ static int probe_load(struct probe *p)
 		bpf_map__set_max_entries(p->skel->maps.ring_bulk, p->opts.ring_bulk);
 	bpf_object__for_each_program(prog, p->skel->obj)
 		bpf_program__set_autoload(prog, program_chosen(p, bpf_program__name(prog)));
-	r = bpf_object__load(p->skel->obj);
+	return bpf_object__load(p->skel->obj);
+}
+
+/* A program that this kernel refuses must not blind the others: finds it, goes on without it. */
+static int refused_drop(struct probe *p)
+{
+	struct bpf_program *prog;
+	struct rollcall *fresh = rollcall__open();
+
+	if (!fresh)
+		return -errno;
+	bpf_object__for_each_program(prog, fresh->obj) {
+		const char *name = bpf_program__name(prog);
+		struct event *ev;
+		char event[48];
+		int r = program_chosen(p, name) ? program_try(name, false) : 0;
+
+		if (r == 0 || p->n_refused == REFUSED_MAX)
+			continue;
+		log_warn(r, "probe: this kernel refuses %s; what it sees is not seen", name);
+		p->refused[p->n_refused++] = name;
+		ev = event_get(p, program_rank(name, event, sizeof(event)) < 0 ? name : event);
+		if (ev) {
+			ev->program = NULL;
+			ev->error = r;
+		}
+	}
+	p->first = p->skel;
+	p->skel = fresh;
+	return p->n_refused ? objects_load(p) : -ENOENT;
+}
+
+static int probe_load(struct probe *p)
+{
+	int r = objects_load(p);
+
+	if (r < 0 && refused_drop(p) == 0)
+		r = 0;
 	if (r < 0)
 		return log_error(r, "probe: the kernel refused the BPF programs "
 				    "(run as root; --debug shows the verifier's reason)");
@@ -306,6 +356,7 @@ struct probe *probe_free(struct probe *p)
 		bpf_link__destroy(p->links[i]);
 	ring_buffer__free(p->rings);
 	rollcall__destroy(p->skel);
+	rollcall__destroy(p->first);
 	free(p);
 	return NULL;
 }
@@ -381,7 +432,8 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 		int r;
 
 		if (strncmp(name, prefixes[system], strlen(prefixes[system])) != 0 ||
-		    !(strstr(name, "__uprobe") || strstr(name, "__uretprobe")))
+		    !(strstr(name, "__uprobe") || strstr(name, "__uretprobe")) ||
+		    program_refused(p, name))
 			continue;
 		r = uprobe_attach(p, prog, path, cookie);
 		if (r < 0)

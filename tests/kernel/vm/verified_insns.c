@@ -17,7 +17,8 @@ static unsigned walked(const char *path, const char *name)
 	bpf_object__for_each_program(p, o)
 		bpf_program__set_autoload(p, strcmp(bpf_program__name(p), name) == 0);
 	p = bpf_object__find_program_by_name(o, name);
-	if (bpf_object__load(o) == 0 && bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size) == 0)
+	if (bpf_object__load(o) == 0 &&
+	    bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size) == 0)
 		n = info.verified_insns;
 	bpf_object__close(o);
 	return n;
