@@ -20,6 +20,7 @@
 #include "sensor/elf.h"
 #include "sensor/mariadb_offsets.h"
 #include "sensor/sandbox.h"
+#include "sensor/trial.h"
 
 #define BINARIES_MAX 64
 #define EVENTS_MAX   64
@@ -113,48 +114,6 @@ static struct event *event_get(struct probe *p, const char *name)
 	return &p->events[p->n_events++];
 }
 
-/*
- * A kernel that was booted without "bpf" among its security modules takes and attaches LSM
- * programs, and never calls them (seen on 6.12): only this list tells.
- */
-static bool lsm_calls_bpf(void)
-{
-	_cleanup_(fclosep) FILE *f = fopen("/sys/kernel/security/lsm", "re");
-	char list[256] = "", *module, *rest = list;
-
-	if (!f || !fgets(list, sizeof(list), f))
-		return false;
-	while ((module = strsep(&rest, ",\n")))
-		if (strcmp(module, "bpf") == 0)
-			return true;
-	return false;
-}
-
-/* Loads (and attaches) this program alone, in an object of its own: does the kernel take it? */
-static int program_try(const char *name, bool attach)
-{
-	struct rollcall *skel;
-	struct bpf_program *prog;
-	struct bpf_link *link;
-	int r;
-
-	if (strstr(name, "__lsm") && !lsm_calls_bpf())
-		return -EOPNOTSUPP;
-	skel = rollcall__open();
-	if (!skel)
-		return -errno;
-	prog = bpf_object__find_program_by_name(skel->obj, name);
-	bpf_program__set_autoload(prog, true);
-	r = bpf_object__load(skel->obj);
-	if (r == 0 && attach) {
-		link = bpf_program__attach(prog);
-		r = link ? 0 : -errno;
-		bpf_link__destroy(link);
-	}
-	rollcall__destroy(skel);
-	return r;
-}
-
 /* Only an event with alternatives needs a trial: the last of a ladder is simply taken. */
 static bool event_has_lower(struct probe *p, const char *event, int rank)
 {
@@ -186,7 +145,7 @@ static void hooks_choose(struct probe *p)
 			if (!ev || ev->program)
 				continue;
 			if (event_has_lower(p, name, rank))
-				ev->error = program_try(program, true);
+				ev->error = trial_program(program, true);
 			if (ev->error == 0 || !event_has_lower(p, name, rank))
 				ev->program = program;
 		}
@@ -298,7 +257,7 @@ static int refused_drop(struct probe *p)
 		const char *name = bpf_program__name(prog);
 		struct event *ev;
 		char event[48];
-		int r = program_chosen(p, name) ? program_try(name, false) : 0;
+		int r = program_chosen(p, name) ? trial_program(name, false) : 0;
 
 		if (r == 0 || p->n_refused == REFUSED_MAX)
 			continue;
