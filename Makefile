@@ -39,7 +39,7 @@ HEADERS   := $(shell find user bpf tests -name '*.h')
 .PHONY: all help demo check check-unit check-kernel check-e2e check-style check-kernels check-fresh \
         check-sanitize bench fuzz format install clean build-deps test-deps programs tests
 .DELETE_ON_ERROR:
-.SECONDARY: $(PROTO_C)
+.SECONDARY: $(PROTO_C) $(PROTO_C:%.c=%.h)
 
 all: build-deps
 	$(Q)$(MAKE) --no-print-directory programs
