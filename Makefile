@@ -132,6 +132,7 @@ check-fresh:
 	$(Q)packaging/install-packages test
 	$(Q)tests/fresh/run
 check-sanitize: test-deps
+	$(Q)$(MAKE) --no-print-directory programs tests
 	$(Q)tests/run sanitize
 demo: test-deps
 	$(Q)$(MAKE) --no-print-directory programs
