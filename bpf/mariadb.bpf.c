@@ -112,14 +112,17 @@ static __always_inline __u32 my_string(__u8 *dst, __u64 at)
 	return n > 1 && n <= 64 ? n - 1 : 0;
 }
 
-static __always_inline void my_introduce(struct my_session *s, struct db_scratch *scratch,
-					 __u64 thd, const struct db_binary *b)
+static __noinline int my_introduce(struct my_session *s, struct db_scratch *scratch, __u64 thd)
 {
-	struct rec_db_conn *c = (void *)scratch->record;
+	__u32 size = sizeof(struct rec_db_conn), binary = s ? s->binary : 0, n;
+	struct db_binary *b = bpf_map_lookup_elem(&db_binaries, &binary);
+	struct rec_db_conn *c;
 	__u64 vio = 0, ctx = 0;
-	__u32 size = sizeof(*c), n;
 	int fd = -1;
 
+	if (!s || !scratch || !b)
+		return 0;
+	c = (void *)scratch->record;
 	__builtin_memset(c, 0, sizeof(*c));
 	task_fill(&c->task, (struct task_struct *)bpf_get_current_task());
 	c->conn = s->conn;
@@ -136,6 +139,7 @@ static __always_inline void my_introduce(struct my_session *s, struct db_scratch
 	n = my_string(scratch->record + sizeof(*c) + 64, thd + b->thd_db);
 	db_slice(&c->database, size + 64, n, n);
 	emit(LANE_CRIT, c, sizeof(*c) + 128, KIND_db_conn, false);
+	return 0;
 }
 
 static __always_inline struct my_session *my_session_new(__u64 thd, __u32 binary)
@@ -156,7 +160,7 @@ static __always_inline struct my_session *my_session_new(__u64 thd, __u32 binary
 		db_miss(DB_MISS_SESSION);
 		return NULL;
 	}
-	my_introduce(s, scratch, thd, b);
+	my_introduce(s, scratch, thd);
 	db_scratch_release(scratch);
 	return s;
 }
@@ -204,11 +208,12 @@ static __always_inline __u8 my_answer(__u32 command)
 		return MY_PREPARE;
 	case COM_STMT_FETCH:
 		return MY_ROWS;
-	case COM_STATISTICS:
 	case COM_BINLOG_DUMP:
 	case COM_BINLOG_DUMP_GTID:
 		return MY_RAW;
 	case COM_QUIT:
+	case COM_FIELD_LIST: /* definitions only, or one text: no rows */
+	case COM_STATISTICS:
 	case COM_STMT_CLOSE:
 	case COM_STMT_SEND_LONG_DATA:
 		return MY_DONE;
@@ -235,6 +240,10 @@ int BPF_KPROBE(mysql_command__uprobe, __u32 command, __u64 thd, const void *pack
 		my_emit_end(s, scratch, End_aborted);
 		my_result_close(s);
 	}
+	/* The command before may have made it another user's. */
+	if (s->command == COM_CHANGE_USER)
+		my_introduce(s, scratch, thd);
+	s->command = command;
 	s->group++;
 	s->index = 0;
 	s->have = 0;

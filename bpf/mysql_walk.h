@@ -19,6 +19,7 @@ enum my_command {
 	COM_QUIT = 0x01,
 	COM_INIT_DB = 0x02,
 	COM_QUERY = 0x03,
+	COM_FIELD_LIST = 0x04,
 	COM_STATISTICS = 0x09,
 	COM_CHANGE_USER = 0x11,
 	COM_BINLOG_DUMP = 0x12,
@@ -39,7 +40,7 @@ enum my_phase {
 	MY_COLUMNS,
 	MY_AFTER_COLUMNS, /* an EOF packet, unless the client has DEPRECATE_EOF */
 	MY_ROWS,
-	MY_RAW,	    /* bytes only: binlog, statistics */
+	MY_RAW,	    /* bytes only: binlog */
 	MY_PREPARE, /* the answer to COM_STMT_PREPARE */
 };
 
@@ -56,6 +57,7 @@ struct my_session {
 	__u8 have;	/* bytes held in head */
 	__u8 continued; /* the present packet goes on in the next one (0xffffff rule) */
 	__u8 adopted;
+	__u8 command; /* of this group: enum my_command */
 	__u8 head[MY_HEADER + MY_HEAD_MAX + 4];
 	struct db_result result;
 	struct db_totals totals;
@@ -123,6 +125,9 @@ static __always_inline void my_first(struct my_walk *w, __u32 length)
 		/* Error 0xffff is a progress report (MARIADB_CLIENT_PROGRESS). */
 		if (s->head[MY_HEADER + 1] != 0xff || s->head[MY_HEADER + 2] != 0xff)
 			my_end(w, End_failed, 0);
+	} else if (first == 0xfe && s->command != COM_CHANGE_USER) {
+		/* EOF is the whole answer to COM_SET_OPTION and others. */
+		my_end(w, End_complete, my_status(s, length));
 	} else if (first != 0xfb && first != 0xfe) { /* LOCAL INFILE, authentication switch */
 		columns = my_lenenc(s, &at);
 		/* One byte more says whether definitions follow (CACHE_METADATA). */

@@ -52,6 +52,24 @@ static bool columns_fit(const struct session *c, const Rollcall__DbEnd *k)
 	return c->columns.len && c->columns_group == k->group && c->columns_index == k->index;
 }
 
+/*
+ * The statement of its text that a result is of. A CALL makes one for each SELECT of the procedure
+ * and a last one without columns.
+ */
+static const struct query *query_of(struct session *c, const Rollcall__DbEnd *k,
+				    const struct command *cmd)
+{
+	const struct query *q;
+
+	if (c->calls_group != k->group)
+		c->calls_extra = 0;
+	c->calls_group = k->group;
+	q = script_query(cmd->script, cmd->nth + k->index - cmd->index - c->calls_extra);
+	if (q && q->call && columns_fit(c, k) && k->end != ROLLCALL__END__streaming)
+		c->calls_extra++;
+	return q;
+}
+
 static char *db_session_id(struct arena *a, const struct session *c)
 {
 	return arena_printf(a, "%llx", (unsigned long long)c->conn);
@@ -245,8 +263,7 @@ static int db_text(struct arena *a, Rollcall__Db *db, const struct query *q,
 void result_end(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
 		const Rollcall__DbEnd *k, const struct command *cmd, struct script *script)
 {
-	const struct query *q = cmd ? script_query(cmd->script, cmd->nth + k->index - cmd->index)
-				    : script_query(script, 0);
+	const struct query *q = cmd ? query_of(c, k, cmd) : script_query(script, 0);
 	bool streaming = k->end == ROLLCALL__END__streaming;
 	Rollcall__DbResult *m = arena_alloc(a, sizeof(*m));
 	Rollcall__Event *ev = event_new(a, time);

@@ -46,6 +46,7 @@ static void query_fill(struct query *q, const struct sql_statement *st, Rollcall
 	q->server_copy = st->to_server;
 	q->point = st->where && !st->offset;
 	q->ddl = st->ddl;
+	q->call = dialect == SQL_MYSQL && strcmp(st->verb, "call") == 0;
 	query_tables(q, st, system, watch, database);
 }
 

@@ -26,6 +26,7 @@ struct query {
 	bool server_copy;     /* rows go to a file, program or table of the server */
 	bool point;	      /* WHERE and no OFFSET: a look-up, not a walk */
 	bool ddl;
+	bool call; /* MariaDB: makes any number of results */
 };
 
 struct script {

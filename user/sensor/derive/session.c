@@ -38,6 +38,9 @@ enum {
 	COM_STMT_BULK_EXECUTE = 0xfa
 };
 
+/* "The statement prepared last": lets a client prepare and execute in one go (sql_prepare.cc). */
+#define STMT_LAST UINT32_MAX
+
 struct sessions *sessions_new(const struct sessions_opts *opts)
 {
 	struct sessions *s = calloc(1, sizeof(*s));
@@ -187,13 +190,25 @@ static void socket_address(const Rollcall__Socket *k, struct principal *p)
 	}
 }
 
+/* Whose session it is, in the server's own words. */
+static void session_principal(struct session *c, const Rollcall__DbConn *k)
+{
+	if (k->user)
+		snprintf(c->who.user, sizeof(c->who.user), "%s", k->user);
+	if (k->database)
+		snprintf(c->who.database, sizeof(c->who.database), "%s", k->database);
+}
+
 static struct session *session_open(struct sessions *s, struct arena *a, uint64_t time,
 				    const Rollcall__DbConn *k)
 {
 	struct session **slot = session_slot(s, k->conn), *c;
 
-	if (*slot)
+	if (*slot) {
+		/* Told again after COM_CHANGE_USER. */
+		session_principal(*slot, k);
 		return *slot;
+	}
 	if (s->counts.open >= s->opts.max) {
 		s->counts.refused++;
 		return NULL;
@@ -205,10 +220,7 @@ static struct session *session_open(struct sessions *s, struct arena *a, uint64_
 	c->system = k->system;
 	c->adopted = k->adopted;
 	c->server_pid = k->task ? k->task->tgid : 0;
-	if (k->user)
-		snprintf(c->who.user, sizeof(c->who.user), "%s", k->user);
-	if (k->database)
-		snprintf(c->who.database, sizeof(c->who.database), "%s", k->database);
+	session_principal(c, k);
 	socket_address(k->socket, &c->who);
 	if (k->socket && k->socket->peer_tgid)
 		c->who.pid = k->socket->peer_tgid;
@@ -392,7 +404,7 @@ static void mysql_command(struct sessions *s, struct session *c, const Rollcall_
 	struct named *n;
 	char name[32];
 
-	stmt_name(name, sizeof(name), k->stmt_id);
+	stmt_name(name, sizeof(name), k->stmt_id == STMT_LAST ? c->last_stmt : k->stmt_id);
 	switch (k->code) {
 	case COM_INIT_DB:
 		snprintf(c->who.database, sizeof(c->who.database), "%s", c->text.data);
@@ -480,6 +492,7 @@ static void on_columns(struct sessions *s, const Rollcall__DbColumns *k)
 	cmd = command_of(c, k->group, 0);
 	stmt_name(name, sizeof(name), k->stmt_id);
 	named_set(&c->prepared, name, cmd ? cmd->script : NULL, 0);
+	c->last_stmt = k->stmt_id;
 }
 
 /*

@@ -43,7 +43,9 @@ struct session {
 	struct named *prepared, *portals;
 	struct pieces text, columns;
 	uint32_t columns_group, columns_index;
-	struct script *running; /* of a result whose command was not seen */
+	uint32_t last_stmt;		   /* prepared last; MariaDB */
+	uint32_t calls_group, calls_extra; /* results that CALLs of this group made beyond one */
+	struct script *running;		   /* of a result whose command was not seen */
 	uint32_t running_group, running_index;
 	uint64_t rows;
 	uint64_t side_seen; /* side-channel bytes already reported */
