@@ -24,7 +24,11 @@ class Session:
         pairs = ["user", "app", "database", "hr", "application_name", self.name]
         body = struct.pack(">I", 196608) + b"".join(p.encode() + b"\0" for p in pairs) + b"\0"
         self.raw(struct.pack(">I", len(body) + 4) + body)
-        self.until(b"Z")
+        kind, key = self.message()
+        while kind != b"Z":
+            if kind == b"K":
+                self.pid, self.secret = struct.unpack(">II", key)
+            kind, key = self.message()
         return self
 
     def ask(self, code):
@@ -185,6 +189,42 @@ def abandoned(path, name):
     s.send((b"Q", b"select s.name from staff s, generate_series(1, 200)\0"))
     rows = sum(s.message()[0] == b"D" for _ in range(1000))
     return rows
+
+
+def stopped(path, name):
+    """A large result, of which 1000 rows were read."""
+    s = Session(path, name, receive_buffer=4096).startup()
+    s.send((b"Q", b"select s.name from staff s, generate_series(1, 200)\0"))
+    for _ in range(1000):
+        s.message()
+    return s
+
+
+def cancel_request(path, name):
+    """Cancelled by a connection that has nothing but the key."""
+    s = stopped(path, name)
+    Session(path, name).raw(struct.pack(">IIII", 16, 80877102, s.pid, s.secret))
+    return 999 + s.until(b"Z")
+
+
+def killed_hard(path, name):
+    """The backend gets SIGKILL: rows at that time, and at the end."""
+    s = stopped(path, name)
+    os.kill(s.pid, 9)
+    rows = 999
+    try:
+        while True:
+            rows += s.message()[0] == b"D"
+    except EOFError:
+        return "999 %d" % rows
+
+
+def crowd(path, name):
+    """Five hundred sessions, all asked before any is read."""
+    all_of_them = [Session(path, name).startup() for _ in range(500)]
+    for s in all_of_them:
+        s.send((b"Q", b"select name, mobile from staff limit 100\0"))
+    return sum(s.until(b"Z") for s in all_of_them)
 
 
 def by_key(path, name):
