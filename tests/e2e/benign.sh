@@ -11,6 +11,10 @@ servers_fill
 # A user of this run's own: the sensor sees every PostgreSQL of the host.
 user=app$$
 pg -c "create role $user login; grant select on staff, device to $user"
+# In memory: a million events are a gigabyte, and a disk that stalls would stall the sensor.
+events=$(mktemp /dev/shm/rollcall.XXXXXX)
+trap 'cleanup; rm -f "$events"' EXIT
+ln -s "$events" "$dir/events"
 sensor_start
 cat >"$dir/watched.sql" <<-EOF2
 	\\set i random(1, $people)
