@@ -45,11 +45,16 @@ struct db_totals {
 
 /* Tells one server binary from another: set by user space, chosen by the uprobe's cookie. */
 struct db_binary {
-	__s64 debug_query_string; /* PostgreSQL: address minus that of secure_write; 0 unknown */
-	__u32 thd_vio;		  /* MariaDB: offset of THD::net, whose first field is the Vio */
-	__u32 thd_security_ctx;	  /* offset of the pointer THD::security_ctx */
-	__u32 security_ctx_user;  /* offset of the pointer Security_context::user */
-	__u32 thd_db;		  /* offset of THD::db, a LEX_CSTRING */
+	/* PostgreSQL: addresses minus that of secure_write; 0 unknown */
+	__s64 debug_query_string;
+	__s64 my_beentry;
+	__u32 activity; /* offset of the pointer PgBackendStatus::st_activity_raw */
+	__u32 pad;
+	/* MariaDB */
+	__u32 thd_vio;		 /* offset of THD::net, whose first field is the Vio */
+	__u32 thd_security_ctx;	 /* offset of the pointer THD::security_ctx */
+	__u32 security_ctx_user; /* offset of the pointer Security_context::user */
+	__u32 thd_db;		 /* offset of THD::db, a LEX_CSTRING */
 };
 
 struct {

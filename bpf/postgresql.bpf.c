@@ -70,17 +70,26 @@ static __noinline void pg_on_columns(struct pg_walk *w, __u32 off, __u32 n)
 	db_emit_text(scratch, sizeof(*c), &c->body, scratch->window + off, n, KIND_db_columns);
 }
 
-/* debug_query_string of the backend: the text of the statement that runs now. */
+/*
+ * The text of the statement that runs now or, when the backend has forgotten it, as it does
+ * before it sends what fits into one buffer: that it shows in pg_stat_activity.
+ */
 static __always_inline __u32 pg_statement(const struct pg_session *s, __u8 *dst)
 {
 	__u32 key = s->binary;
 	struct db_binary *b = bpf_map_lookup_elem(&db_binaries, &key);
-	__u64 text = 0;
+	__u64 text = 0, entry = 0;
 	long n;
 
-	if (!b || !b->debug_query_string || !s->text_base)
+	if (!b || !s->text_base)
 		return 0;
-	bpf_probe_read_user(&text, sizeof(text), (void *)(s->text_base + b->debug_query_string));
+	if (b->debug_query_string)
+		bpf_probe_read_user(&text, sizeof(text),
+				    (void *)(s->text_base + b->debug_query_string));
+	if (!text && b->my_beentry) {
+		bpf_probe_read_user(&entry, sizeof(entry), (void *)(s->text_base + b->my_beentry));
+		bpf_probe_read_user(&text, sizeof(text), (void *)(entry + b->activity));
+	}
 	if (!text)
 		return 0;
 	n = bpf_probe_read_user_str(dst, DB_TEXT_MAX, (void *)text);

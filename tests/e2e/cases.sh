@@ -128,8 +128,9 @@ adopted='.db.system == "postgresql" and (.db.client | has("program") | not) and 
 check "10 a result joined midway" "$(results "$adopted and .db.confidence == \"bytes_only\"" | jq -s -c 'map([.db.end, .db.user, .db.name])')" \
 	'[["complete","app","hr"]]'
 check "10 the next one" "$(results "$adopted and .db.rows == 5000 and .db.confidence == \"exact\"" | jq -s 'length >= 1')" true
-check "11 prepared before: client" "$prepared_rows" 10000
+check "11 prepared before: client" "$prepared_rows" 10150
 check "11 prepared before, both ways" "$(results "$adopted and .db.rows == 5000" | jq -s -c 'length')" 3
+check "11 prepared before, few rows and no Describe" "$(results "$adopted and .db.rows == 150" | jq -s -c 'map([.db.tables, .db.confidence])')" '[[["hr.public.staff"],"exact"]]'
 check "11 MariaDB, prepared before: client" "$my_prepared_rows" 5000
 check "11 MariaDB, prepared before: rows" "$(results '.db.system == "mariadb" and .db.rows == 5000 and (.db.client.exe | endswith("mysql_client"))' | jq -s 'map(.db.confidence) | index("exact") != null')" true
 check "20 handed to other processes: client" "$handed_over" "0 5000 "

@@ -158,7 +158,7 @@ def handed_over(path, name):
 def prepared(path, name):
     """Prepares by the protocol and by SQL, waits for a line, then runs both."""
     s = Session(path, name).startup()
-    s.send(parse(STAFF, b"st"), SYNC)
+    s.send(parse(STAFF, b"st"), parse(STAFF + b" where id <= 150", b"few"), SYNC)
     s.until(b"Z")
     s.send((b"Q", b"prepare q as " + STAFF + b"\0"))
     s.until(b"Z")
@@ -166,6 +166,8 @@ def prepared(path, name):
     sys.stdin.readline()
     s.send(bind(b"st"), execute(), SYNC)
     rows = s.until(b"Z")
+    s.send(bind(b"few"), execute(), SYNC)
+    rows += s.until(b"Z")
     s.send((b"Q", b"execute q\0"))
     return rows + s.until(b"Z")
 

@@ -19,6 +19,7 @@
 #include "rollcall.skel.h"
 #include "sensor/elf.h"
 #include "sensor/mariadb_offsets.h"
+#include "sensor/postgresql_offsets.h"
 #include "sensor/sandbox.h"
 #include "sensor/trial.h"
 
@@ -29,7 +30,7 @@
 
 /* As bpf/db.h declares it. */
 struct db_binary {
-	int64_t debug_query_string;
+	struct postgresql_offsets postgresql;
 	struct mariadb_offsets mariadb;
 };
 
@@ -330,12 +331,10 @@ static int binary_describe(struct probe *p, enum probe_system system, const char
 			   uint32_t cookie)
 {
 	struct db_binary b = {};
-	uint64_t text, data;
 	int r;
 
-	if (system == PROBE_POSTGRESQL && elf_symbol_value(path, "secure_write", &text) == 0 &&
-	    elf_symbol_value(path, "debug_query_string", &data) == 0)
-		b.debug_query_string = (int64_t)(data - text);
+	if (system == PROBE_POSTGRESQL)
+		postgresql_offsets_read(path, &b.postgresql);
 	if (system == PROBE_MARIADB) {
 		r = mariadb_offsets_read(path, &b.mariadb);
 		if (r < 0)

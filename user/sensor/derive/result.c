@@ -263,7 +263,7 @@ static int db_text(struct arena *a, Rollcall__Db *db, const struct query *q,
 void result_end(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
 		const Rollcall__DbEnd *k, const struct command *cmd, struct script *script)
 {
-	const struct query *q = cmd ? query_of(c, k, cmd) : script_query(script, 0);
+	const struct query *q = script ? script_query(script, 0) : cmd ? query_of(c, k, cmd) : NULL;
 	bool streaming = k->end == ROLLCALL__END__streaming;
 	Rollcall__DbResult *m = arena_alloc(a, sizeof(*m));
 	Rollcall__Event *ev = event_new(a, time);

@@ -520,9 +520,10 @@ static void on_end(struct sessions *s, struct arena *a, uint64_t time, const Rol
 	if (!c)
 		return;
 	cmd = command_of(c, k->group, k->index);
-	if (!cmd)
+	/* Unseen, or run under a name that was given before the sensor came. */
+	if (!cmd || !cmd->script)
 		session_running(s, c, k);
-	result_end(s, a, time, c, k, cmd, cmd ? NULL : c->running);
+	result_end(s, a, time, c, k, cmd, cmd && cmd->script ? NULL : c->running);
 }
 
 static void on_close(struct sessions *s, struct arena *a, uint64_t time, const Rollcall__DbClose *k)

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Symbols, and one displacement decoded from pgstat_report_appname() (backend_status.c): it writes
+// st_appname, and st_activity_raw is the pointer after that one in struct PgBackendStatus of all
+// supported versions. Strict: code of another shape is "not known".
+#include "sensor/postgresql_offsets.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "sensor/elf.h"
+
+#define CODE	  128
+#define ENTRY_MAX 4096
+
+/* mov d32(%rbx),%rdi and mov d32(%rbx),%rax: the target of memcpy(), and of the NUL after it. */
+static const unsigned char mov_rbx_rdi[] = {0x48, 0x8b, 0xbb};
+static const unsigned char mov_rbx_rax[] = {0x48, 0x8b, 0x83};
+
+static uint32_t displacement(const unsigned char *code, const unsigned char *op)
+{
+	uint32_t d = 0;
+
+	for (size_t i = 0; i + 7 <= CODE; i++) {
+		if (memcmp(code + i, op, 3) == 0) {
+			memcpy(&d, code + i + 3, sizeof(d));
+			break;
+		}
+	}
+	return d < ENTRY_MAX ? d : 0;
+}
+
+static uint32_t activity_offset(const char *path)
+{
+	unsigned char code[CODE];
+	uint32_t appname;
+
+#ifndef __x86_64__
+	return 0;
+#endif
+	if (elf_symbol_code(path, "pgstat_report_appname", code, sizeof(code)) < 0)
+		return 0;
+	appname = displacement(code, mov_rbx_rdi);
+	if (!appname || displacement(code, mov_rbx_rax) != appname)
+		return 0;
+	return appname + sizeof(uint64_t);
+}
+
+int postgresql_offsets_read(const char *path, struct postgresql_offsets *ret)
+{
+	struct postgresql_offsets found = {};
+	uint64_t base, at;
+
+	if (elf_symbol_value(path, "secure_write", &base) < 0)
+		return -ENOENT;
+	if (elf_symbol_value(path, "debug_query_string", &at) == 0)
+		found.debug_query_string = (int64_t)(at - base);
+	found.activity = activity_offset(path);
+	if (found.activity && elf_symbol_value(path, "MyBEEntry", &at) == 0)
+		found.my_beentry = (int64_t)(at - base);
+	*ret = found;
+	return 0;
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where this build of PostgreSQL keeps the text of the statement a backend runs or ran last. Used
+// when a server's binary is first seen.
+#pragma once
+
+#include <stdint.h>
+
+/* As in struct db_binary of bpf/db.h. Addresses are relative to secure_write; 0: not known. */
+struct postgresql_offsets {
+	int64_t debug_query_string; /* of the pointer: what runs now */
+	int64_t my_beentry;	    /* of the pointer: the backend's entry in pg_stat_activity */
+	uint32_t activity;	    /* in that entry, of the pointer st_activity_raw */
+	uint32_t pad;
+};
+
+/* 0, or -ENOENT: no such server. What cannot be found stays 0. */
+int postgresql_offsets_read(const char *path, struct postgresql_offsets *ret);
