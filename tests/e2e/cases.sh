@@ -48,6 +48,7 @@ PGAPPNAME=drip pg <<<"begin; declare c cursor for select * from staff;
 PGAPPNAME=rows_json pg -c 'select row_to_json(s) from staff s' >/dev/null
 PGAPPNAME=heap pg -c "select pg_read_binary_file(pg_relation_filepath('staff'))" >/dev/null
 PGAPPNAME=union pg -c 'select name from staff union all select mobile from staff' >/dev/null
+PGAPPNAME=a_view pg -c 'select v.mobile from v_staff as v' >/dev/null
 PGAPPNAME=function pg -c 'select * from f_staff()' >/dev/null
 PGAPPNAME=count pg -c 'select count(*) from staff' >/dev/null
 PGAPPNAME=killed pg -c 'select s.name, pg_sleep(case when id = 4500 then 30 else 0 end) from staff s' >/dev/null 2>&1 &
@@ -64,6 +65,8 @@ slot=$!
 sleep 1
 pg -c "update staff set dept = dept" >/dev/null
 wait "$slot"
+mkdir "$dir/run/wal" && chown postgres: "$dir/run/wal"
+as_postgres timeout 2 "$pg_bin/pg_receivewal" -h "$dir/run" -p "$port" -U app -D "$dir/run/wal" --no-loop >/dev/null 2>&1
 
 # ---- through a pooler ----
 cat >"$dir/run/bouncer.ini" <<-EOF2
@@ -144,9 +147,11 @@ check "2 fills each window once" "$(jq -s -c '[.[] | select(.event == "finding" 
 	'[["rollcall-db-bulk-read-10m",5000],["rollcall-db-bulk-read-1h",5000],["rollcall-db-bulk-read-24h",5000]]'
 check "6 row_to_json" "$(by rows_json "$rows")" 5000
 check "7 union all" "$(by union "$rows")" 10000
+check "7 a view under another name" "$(by a_view 'map([.db.rows, .db.tables])')" '[[5000,["hr.public.staff"]]]'
 check "7 a function hides the table, not the rows" "$(jq -s -c '[.[] | select(.event == "db_summary" and (.principal | test("psql")))] | map(.db.rows) | add >= 5000' "$dir/events")" true
 check "17 the heap as one value is large" "$(jq -s -c '[.[] | select(.event == "finding" and .rule.id == "rollcall-db-large-row" and .db.client.program == "heap")] | length' "$dir/events")" 1
 check "18 base backup" "$(jq -s -c '[.[] | select(.event == "finding" and .rule.id == "rollcall-db-replication") | .db.replication] | unique | index("base_backup") != null' "$dir/events")" true
+check "18 pg_receivewal" "$(jq -s -c '[.[] | select(.event == "finding" and .rule.id == "rollcall-db-replication" and .db.client.program == "pg_receivewal") | .db.replication] | unique' "$dir/events")" '["physical"]'
 check "18 logical slot, streamed" "$(jq -s -c '[.[] | select(.event == "finding" and .rule.id == "rollcall-db-replication") | .db.replication] | unique | index("logical") != null' "$dir/events")" true
 check "18 binlog dump" "$(jq -s -c '[.[] | select(.event == "finding" and .rule.id == "rollcall-db-replication") | .db.replication] | unique | index("binlog") != null' "$dir/events")" true
 check "22 through pgbouncer" "$(results '.db.client.exe | test("pgbouncer")' | jq -s -c 'map(.db.rows) | max')" 5000
