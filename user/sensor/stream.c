@@ -324,9 +324,10 @@ static void link_drop(struct stream *s)
 
 static void failed(struct stream *s, const char *reason)
 {
-	link_drop(s);
+	/* The reason may be the link's own. */
 	if (strncmp(s->reason, "refused", 7) != 0)
 		snprintf(s->reason, sizeof(s->reason), "%s", reason);
+	link_drop(s);
 	/* Once for each outage, not for each attempt. */
 	if (strcmp(s->status.state, "failed") != 0)
 		log_warn(0, "no connection to %s: %s; events are kept in the spool",
