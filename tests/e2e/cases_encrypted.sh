@@ -55,6 +55,11 @@ encrypted=$(PGAPPNAME=gss psql -X -q -A -t "$tcp gssencmode=require" -c 'select 
 PGAPPNAME=tls12 psql -X -q -A -t "$tcp gssencmode=disable sslmode=require ssl_max_protocol_version=TLSv1.2" \
 	-c 'select name, mobile from staff' >/dev/null
 updated=$(build/tests/e2e/key_update "$tcp gssencmode=disable sslmode=require application_name=key_update")
+# A client has its last byte before its backend returns from sending it: let the backend end.
+for _ in $(seq 100); do
+	[ "$(pg -c "select count(*) from pg_stat_activity where application_name = 'key_update'")" = 0 ] && break
+	sleep 0.1
+done
 sensor_stop
 
 by() { # NAME FILTER: over the results of watched tables with this application name
