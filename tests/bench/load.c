@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// One client that does one thing as fast as it can for a while, for tests/bench/run. Prints
+// operations a second after a short warm-up, then all operations and all seconds.
+// Usage: load WORKLOAD SECONDS TARGET ROWS; TARGET is a libpq connection string or MariaDB's
+// socket.
+#include <libpq-fe.h>
+#include <mysql.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WARM_UP	      0.05
+#define GETPPID_BATCH 1000
+
+struct load {
+	PGconn *pg;
+	MYSQL *my;
+	unsigned rows; /* of the table */
+	unsigned key;
+	char sql[128];
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "load: %s\n", what);
+	exit(1);
+}
+
+static void open_pg(struct load *l, const char *target)
+{
+	l->pg = PQconnectdb(target);
+	if (PQstatus(l->pg) != CONNECTION_OK)
+		die(PQerrorMessage(l->pg));
+}
+
+static void open_my(struct load *l, const char *target)
+{
+	l->my = mysql_init(NULL);
+	if (!l->my || !mysql_real_connect(l->my, NULL, "app", "pw", "mdm", 0, target, 0))
+		die("cannot connect to MariaDB");
+}
+
+static void query_pg(struct load *l, const char *sql, unsigned rows)
+{
+	PGresult *r = PQexec(l->pg, sql);
+
+	if (PQresultStatus(r) != PGRES_TUPLES_OK || (unsigned)PQntuples(r) != rows)
+		die(PQerrorMessage(l->pg));
+	PQclear(r);
+}
+
+static void query_my(struct load *l, const char *sql, unsigned rows)
+{
+	MYSQL_RES *r = mysql_query(l->my, sql) ? NULL : mysql_store_result(l->my);
+
+	if (!r || mysql_num_rows(r) != rows)
+		die(mysql_error(l->my));
+	mysql_free_result(r);
+}
+
+/* As `pgbench -S` asks: another row each time, not prepared. */
+static const char *point(struct load *l)
+{
+	l->key = (l->key + 7919) % l->rows;
+	snprintf(l->sql, sizeof(l->sql), "select name, mobile from staff where id = %u",
+		 l->key + 1);
+	return l->sql;
+}
+
+static unsigned do_getppid(struct load *l)
+{
+	(void)l;
+	for (int i = 0; i < GETPPID_BATCH; i++)
+		syscall(SYS_getppid);
+	return GETPPID_BATCH;
+}
+
+static unsigned pg_point(struct load *l)
+{
+	query_pg(l, point(l), 1);
+	return 1;
+}
+
+static unsigned pg_rows(struct load *l)
+{
+	query_pg(l, "select id, name, mobile, dept from staff", l->rows);
+	return 1;
+}
+
+static unsigned my_point(struct load *l)
+{
+	query_my(l, point(l), 1);
+	return 1;
+}
+
+static unsigned my_rows(struct load *l)
+{
+	query_my(l, "select id, name, mobile, dept from staff", l->rows);
+	return 1;
+}
+
+static const struct workload {
+	const char *name;
+	void (*open)(struct load *l, const char *target);
+	unsigned (*once)(struct load *l); /* returns how many operations that was */
+} workloads[] = {
+	{"getppid", NULL, do_getppid}, {"pg_point", open_pg, pg_point},
+	{"pg_rows", open_pg, pg_rows}, {"my_point", open_my, my_point},
+	{"my_rows", open_my, my_rows},
+};
+
+static void measure(const struct workload *w, struct load *l, double seconds)
+{
+	double begun = now(), warm = 0, end = begun + WARM_UP, t = begun;
+	unsigned long before = 0, done = 0;
+
+	while (t < end) {
+		done += w->once(l);
+		t = now();
+		if (!before && t >= end) {
+			before = done;
+			warm = t;
+			end = t + seconds;
+		}
+	}
+	printf("%.3f %lu %.6f\n", (double)(done - before) / (t - warm), done, t - begun);
+}
+
+int main(int argc, char **argv)
+{
+	struct load l = {0};
+
+	if (argc != 5)
+		return 2;
+	l.rows = (unsigned)strtoul(argv[4], NULL, 10);
+	for (unsigned i = 0; i < sizeof(workloads) / sizeof(workloads[0]); i++) {
+		const struct workload *w = &workloads[i];
+
+		if (strcmp(w->name, argv[1]))
+			continue;
+		if (w->open)
+			w->open(&l, argv[3]);
+		measure(w, &l, strtod(argv[2], NULL));
+		if (l.pg)
+			PQfinish(l.pg);
+		if (l.my)
+			mysql_close(l.my);
+		return 0;
+	}
+	return 2;
+}
