@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # From the samples of tests/bench/run to its report. A round with the sensor is set against the
 # mean of the rounds without it on either side.
-def quantile($q): sort | if length == 0 then null else .[((length - 1) * $q) | round] end;
 def median: sort | if length % 2 == 1 then .[(length - 1) / 2] else (.[length / 2 - 1] + .[length / 2]) / 2 end;
-def spread: {median: median, q1: quantile(0.25), q3: quantile(0.75), n: length};
+def spread: sort | {median: median, q1: .[(length - 1) * 0.25 | floor], q3: .[(length - 1) * 0.75 | ceil], n: length};
 
 def pairs($with; $without):
 	[$with[] | . as $w | ([$without[] | select(.round == $w.round or .round == $w.round - 1) | .rate] | add / length) as $base
@@ -26,8 +25,11 @@ def workload($loads):
 def programs($b): [$b.after[] | . as $a | ($b.before[] | select(.id == $a.id)) as $o
 	| {name, type, calls: (.calls - $o.calls), ns: (.ns - $o.ns)} | select(.calls > 0)];
 
-# Programs of type kprobe are the uprobes: they run in the database servers and nowhere else.
-def bpf($b): (programs($b)) as $p | ([$p[] | select(.type == "kprobe") | .ns] | add // 0) as $tap
+# Programs of type kprobe are the uprobes: they run in database servers and nowhere else. Those of
+# the other kind of server are somebody else's work.
+def server: if startswith("my_") then "mysql_" else "pg_" end;
+def bpf($b): [programs($b)[] | (.name | startswith($b.workload | server)) as $ours | select(.type != "kprobe" or $ours)] as $p
+	| ([$p[] | select(.type == "kprobe") | .ns] | add // 0) as $tap
 	| {
 		workload: $b.workload, statements: $b.done,
 		tap_ns_per_statement: ($tap / $b.done),
@@ -40,7 +42,7 @@ def bpf($b): (programs($b)) as $p | ([$p[] | select(.type == "kprobe") | .ns] | 
 | {
 	loads: [$names[] as $w | workload([$all[] | select(.kind == "load" and .workload == $w)])],
 	bpf: [$all[] | select(.kind == "bpf" and .workload != "getppid") | bpf(.)],
-	getppid_bpf: [$all[] | select(.kind == "bpf" and .workload == "getppid") | bpf(.) | .programs[]],
+	getppid_bpf: [$all[] | select(.kind == "bpf" and .workload == "getppid") | bpf(.).programs[] | select(.type != "kprobe")],
 	coverage: [$all[] | select(.kind == "coverage") | .coverage[]],
 	start_to_attached_s: ([$all[] | select(.kind == "ready") | .seconds] | spread),
 	memory_kb: {peak: ([$all[] | select(.kind == "memory") | .peak_kb] | max),
