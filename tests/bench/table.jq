@@ -11,7 +11,7 @@ def range3: (.median | fixed(2) | lead(5)) + "  (" + (.q1 | fixed(2)) + "-" + (.
 "\("" | pad(10)) \("rate" | pad(20)) \("time" | pad(20)) \("noise" | pad(20)) \("op/s without" | lead(12))  sensor CPU",
 (.loads[] | "\(.workload | pad(10)) \(.rate | range3 | pad(20)) \(.time | range3 | pad(20)) \(.noise | range3 | pad(20)) \(.rate_without | fixed(0) | lead(12))  \(.sensor_cpu_us_per_op | fixed(2)) us/op, \(.sensor_cpu_share * 100 | fixed(1)) %"),
 "",
-"in the kernel, by its own statistics (about 90 ns of each call are theirs)",
+"in the kernel, by its own statistics (which cost some ns of each call themselves)",
 (.getppid_bpf[] | "  \(.name | pad(22)) \(.ns_per_call | fixed(0) | lead(7)) ns a call   (whole machine, while getppid runs)"),
 (.bpf[] | "\(.workload | pad(10)) database probes: \(.tap_ns_per_statement | fixed(0)) ns a statement"
 	+ (if .tap_ns_per_row then ", \(.tap_ns_per_row | fixed(1)) ns a row" else "" end),
