@@ -6,19 +6,16 @@
  *
  * Ladder: the security hook sees every way to open (io_uring and 32-bit calls included) before
  * it succeeds; where the kernel takes neither BPF LSM nor fentry, the exit of the open family of
- * system calls. That rung does not see io_uring's open. One tp_btf program is taken rather than
- * four classic tracepoints although it costs every system call some 80 ns more: classic system
- * call tracepoints skip 32-bit callers, so a static i386 `cat` would walk past them, and they
- * need a mounted tracefs. Nothing but the number is looked at for calls of no interest.
+ * system calls. That rung does not see io_uring's open.
  */
 #include "emit.h"
 #include "path.h"
+#include "syscall.h"
 #include "task.h"
 
 #define O_ACCMODE 03
 #define O_WRONLY  01
 #define O_PATH	  010000000
-#define TS_COMPAT 2
 
 /* As user/sensor/watch.h declares it. */
 struct inode_key {
@@ -153,43 +150,11 @@ int BPF_PROG(file_read__fentry, struct file *file)
 	return 0;
 }
 
-/* Is this the number of a call that opens a file? Constant time, nearly always no. */
-static __always_inline bool syscall_opens(struct pt_regs *regs)
-{
-#if defined(__TARGET_ARCH_x86)
-	unsigned long nr = regs->orig_rax;
-	struct task_struct___x86 *task;
-
-	if (nr == 257 || nr == 2 || nr == 437 || nr == 304) /* openat open openat2 by_handle */
-		return true;
-	if (nr != 295 && nr != 5 && nr != 342)
-		return false;
-	/* i386 openat, open, open_by_handle_at; the same numbers mean other calls on x86-64. */
-	task = (struct task_struct___x86 *)bpf_get_current_task();
-	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
-#else
-	unsigned long nr = ((struct user_pt_regs *)regs)->regs[8];
-
-	return nr == 56 || nr == 437 || nr == 265; /* openat openat2 open_by_handle_at */
-#endif
-}
-
 SEC("?tp_btf/sys_exit")
-int BPF_PROG(file_read__tp_btf, struct pt_regs *regs, long ret)
+int BPF_PROG(file_read__sys_exit, struct pt_regs *regs, long ret)
 {
-	struct task_struct *task;
-	struct file *file = NULL;
-	struct fdtable *fdt;
-	struct file **fds;
+	struct file *file = syscall_file(ret);
 
-	if (ret < 0 || !syscall_opens(regs))
-		return 0;
-	task = (struct task_struct *)bpf_get_current_task();
-	fdt = BPF_CORE_READ(task, files, fdt);
-	fds = BPF_CORE_READ(fdt, fd);
-	if ((__u64)ret >= BPF_CORE_READ(fdt, max_fds))
-		return 0;
-	bpf_probe_read_kernel(&file, sizeof(file), fds + ret);
 	if (file)
 		file_opened(file);
 	return 0;

@@ -213,6 +213,20 @@ const char *event_kind(const Rollcall__Event *ev)
 	return f ? f->name : "";
 }
 
+const Rollcall__Task *event_task(const Rollcall__Event *ev)
+{
+	const ProtobufCFieldDescriptor *kind = ev->kind_case ? kind_field(ev) : NULL, *task;
+	const char *msg;
+
+	if (!kind)
+		return NULL;
+	task = protobuf_c_message_descriptor_get_field_by_name(kind->descriptor, "task");
+	if (!task || task->descriptor != &rollcall__task__descriptor)
+		return NULL;
+	msg = *(const char *const *)((const char *)ev + kind->offset);
+	return *(Rollcall__Task *const *)(msg + task->offset);
+}
+
 const char *event_time(uint64_t ns, char *buf, size_t size)
 {
 	time_t s = (time_t)(ns / 1000000000);

@@ -9,6 +9,9 @@
 /* "db_result", "exec", ...; "" for an event without a kind. */
 const char *event_kind(const Rollcall__Event *ev);
 
+/* Whose record it was: the kind's field `task`, borrowed; NULL when it has none. */
+const Rollcall__Task *event_task(const Rollcall__Event *ev);
+
 /*
  * One JSON object, no newline: time (RFC 3339, nanoseconds, UTC), host, event, id, process, then
  * the fields of the kind's message. Absent strings, empty lists and absent messages are left out;

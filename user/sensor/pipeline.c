@@ -26,6 +26,8 @@
 
 #define MINUTE	      (60 * 1000000000ull)
 #define LINEAGE_DEPTH 16
+#define FIRST_BULK    30 /* kinds of event.proto */
+#define END_BULK      70
 
 struct pipeline {
 	struct pipeline_opts opts;
@@ -66,7 +68,10 @@ static uint32_t event_class(const struct pipeline *p, const Rollcall__Event *ev)
 	case ROLLCALL__EVENT__KIND_DB_SUMMARY:
 		return ROLLCALL__CLASS__bulk;
 	default:
-		return ROLLCALL__CLASS__crit;
+		/* Files and network (event.proto): many, and each of little weight. */
+		return ev->kind_case >= FIRST_BULK && ev->kind_case < END_BULK
+			       ? ROLLCALL__CLASS__bulk
+			       : ROLLCALL__CLASS__crit;
 	}
 }
 
@@ -250,26 +255,14 @@ static void on_file_read(struct pipeline *p, Rollcall__Event *ev)
 	findings_event(p->findings, p->arena, ev);
 }
 
-/* Whose record it is: any may be the first after its process changed its user. */
-static const Rollcall__Task *task_of(const Rollcall__Event *ev)
-{
-	switch (ev->kind_case) {
-	case ROLLCALL__EVENT__KIND_EXIT:
-		return ev->exit->task;
-	case ROLLCALL__EVENT__KIND_FILE_READ:
-		return ev->file_read->task;
-	case ROLLCALL__EVENT__KIND_DB_CONN:
-		return ev->db_conn->task;
-	default:
-		return NULL;
-	}
-}
-
 static void handle(struct pipeline *p, Rollcall__Event *ev)
 {
-	const Rollcall__Task *task = task_of(ev);
+	const Rollcall__Task *task = event_task(ev);
 
-	if (task)
+	/* Any may be the first after its process changed its user; these two bring it themselves.
+	 */
+	if (task && ev->kind_case != ROLLCALL__EVENT__KIND_EXEC &&
+	    ev->kind_case != ROLLCALL__EVENT__KIND_FORK)
 		proctab_seen(p->opts.processes, task);
 	switch (ev->kind_case) {
 	case ROLLCALL__EVENT__KIND_EXEC:
@@ -286,8 +279,16 @@ static void handle(struct pipeline *p, Rollcall__Event *ev)
 	case ROLLCALL__EVENT__KIND_FILE_READ:
 		on_file_read(p, ev);
 		break;
-	default:
+	case ROLLCALL__EVENT__KIND_DB_CONN:
+	case ROLLCALL__EVENT__KIND_DB_COMMAND:
+	case ROLLCALL__EVENT__KIND_DB_COLUMNS:
+	case ROLLCALL__EVENT__KIND_DB_END:
+	case ROLLCALL__EVENT__KIND_DB_CLOSE:
 		sessions_record(p->sessions, p->arena, ev);
+		break;
+	default:
+		if (task)
+			process_event(p, ev, task->tgid);
 	}
 }
 

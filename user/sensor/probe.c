@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loading and attaching. Programs are named <event>__<hook>; alternatives of one event are ranked
-// by hook, and the first that this kernel loads and attaches is used. There is no list of probes
-// here: the object's own program names are the list.
+// Loading and attaching: of each event's ladder the first program that this kernel loads and
+// attaches. There is no list of probes here: the object's own program names are the list.
 #include "sensor/probe.h"
 
 #include <bpf/bpf.h>
@@ -18,15 +17,17 @@
 #include "lib/log.h"
 #include "rollcall.skel.h"
 #include "sensor/elf.h"
+#include "sensor/ladder.h"
 #include "sensor/mariadb_offsets.h"
 #include "sensor/postgresql_offsets.h"
 #include "sensor/sandbox.h"
+#include "sensor/syscall.h"
 #include "sensor/trial.h"
 
 #define BINARIES_MAX 64
-#define EVENTS_MAX   64
 #define LINKS_MAX    1024
 #define REFUSED_MAX  16
+#define PROGRAMS_MAX 256
 
 /* As bpf/db.h declares it. */
 struct db_binary {
@@ -39,20 +40,10 @@ struct lane_count {
 	uint64_t dropped;
 };
 
-/* Best first. Programs of other hooks (uprobe, iter) have no alternatives. */
-static const char *const hooks[] = {"lsm", "fentry", "fexit", "tp_btf", "tracepoint"};
-#define HOOKS (sizeof(hooks) / sizeof(hooks[0]))
-
 static const char *const lanes[] = {"crit", "bulk"};
 
 /* Programs of a database server's binary begin so. */
 static const char *const prefixes[] = {[PROBE_POSTGRESQL] = "pg_", [PROBE_MARIADB] = "mysql_"};
-
-struct event {
-	char name[48];
-	const char *program; /* in use; NULL: none could be attached */
-	int error;	     /* of the last one tried */
-};
 
 struct probe {
 	struct rollcall *skel;
@@ -62,8 +53,8 @@ struct probe {
 	struct ring_buffer *rings;
 	struct bpf_link *links[LINKS_MAX];
 	unsigned n_links;
-	struct event events[EVENTS_MAX];
-	unsigned n_events;
+	bool dispatching; /* of system calls: the dispatcher is attached */
+	struct ladder ladder;
 	struct {
 		dev_t dev;
 		ino_t ino;
@@ -89,68 +80,19 @@ static int probe_print(enum libbpf_print_level level, const char *fmt, va_list a
 	return 0;
 }
 
-/* The rank of a program's hook, or -1 when it is not one of a ladder. Splits off the event. */
-static int program_rank(const char *program, char *event, size_t size)
+static int hooks_choose(struct probe *p)
 {
-	const char *sep = strstr(program, "__");
-
-	if (!sep)
-		return -1;
-	if (event)
-		snprintf(event, size, "%.*s", (int)(sep - program), program);
-	for (unsigned i = 0; i < HOOKS; i++)
-		if (strcmp(sep + 2, hooks[i]) == 0)
-			return (int)i;
-	return -1;
-}
-
-static struct event *event_get(struct probe *p, const char *name)
-{
-	for (unsigned i = 0; i < p->n_events; i++)
-		if (strcmp(p->events[i].name, name) == 0)
-			return &p->events[i];
-	if (p->n_events == EVENTS_MAX)
-		return NULL;
-	snprintf(p->events[p->n_events].name, sizeof(p->events[0].name), "%s", name);
-	return &p->events[p->n_events++];
-}
-
-/* Only an event with alternatives needs a trial: the last of a ladder is simply taken. */
-static bool event_has_lower(struct probe *p, const char *event, int rank)
-{
+	const char *programs[PROGRAMS_MAX];
 	struct bpf_program *prog;
-	char name[48];
+	size_t n = 0;
 
 	bpf_object__for_each_program(prog, p->skel->obj) {
-		int other = program_rank(bpf_program__name(prog), name, sizeof(name));
-
-		if (other > rank && strcmp(name, event) == 0)
-			return true;
+		if (n == PROGRAMS_MAX)
+			return -E2BIG;
+		programs[n++] = bpf_program__name(prog);
 	}
-	return false;
-}
-
-static void hooks_choose(struct probe *p)
-{
-	struct bpf_program *prog;
-	char name[48];
-
-	for (int rank = 0; rank < (int)HOOKS; rank++) {
-		bpf_object__for_each_program(prog, p->skel->obj) {
-			const char *program = bpf_program__name(prog);
-			struct event *ev;
-
-			if (program_rank(program, name, sizeof(name)) != rank)
-				continue;
-			ev = event_get(p, name);
-			if (!ev || ev->program)
-				continue;
-			if (event_has_lower(p, name, rank))
-				ev->error = trial_program(program, true);
-			if (ev->error == 0 || !event_has_lower(p, name, rank))
-				ev->program = program;
-		}
-	}
+	ladder_choose(&p->ladder, programs, n, trial_program);
+	return 0;
 }
 
 static bool program_refused(const struct probe *p, const char *program)
@@ -163,16 +105,14 @@ static bool program_refused(const struct probe *p, const char *program)
 
 static bool program_chosen(struct probe *p, const char *program)
 {
-	char name[48];
-	struct event *ev;
-
 	if (program_refused(p, program))
 		return false;
-	if (program_rank(program, name, sizeof(name)) < 0)
+	if (strstr(program, "__dispatch"))
+		return ladder_uses(&p->ladder, "sys_exit");
+	if (ladder_rank(program, NULL, 0) < 0)
 		return strstr(program, "__uprobe") || strstr(program, "__uretprobe") ||
 		       strstr(program, "__iter");
-	ev = event_get(p, name);
-	return ev && ev->program && strcmp(ev->program, program) == 0;
+	return ladder_chosen(&p->ladder, program);
 }
 
 static int link_add(struct probe *p, struct bpf_link *link)
@@ -187,16 +127,39 @@ static int link_add(struct probe *p, struct bpf_link *link)
 	return 0;
 }
 
+/* Puts a program into the dispatcher's array, and the dispatcher in place for the first of them. */
+static int syscall_attach(struct probe *p, struct bpf_program *prog, const char *event)
+{
+	int fd = bpf_program__fd(prog), array = bpf_map__fd(p->skel->maps.syscall_exits), slot, r;
+
+	for (unsigned i = 0; (slot = syscall_slot(event, i)) != -ENOENT; i++) {
+		r = slot < 0 ? slot : bpf_map_update_elem(array, &slot, &fd, BPF_ANY);
+		if (r < 0 && r != -ENOSYS)
+			return r;
+	}
+	if (p->dispatching)
+		return 0;
+	p->dispatching = true;
+	return link_add(p, bpf_program__attach(p->skel->progs.syscall_exit__dispatch));
+}
+
+static int event_attach(struct probe *p, const struct ladder_event *ev)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(p->skel->obj, ev->program);
+
+	if (strstr(ev->program, "__sys_exit"))
+		return syscall_attach(p, prog, ev->name);
+	return link_add(p, bpf_program__attach(prog));
+}
+
 static int events_attach(struct probe *p)
 {
-	for (unsigned i = 0; i < p->n_events; i++) {
-		struct event *ev = &p->events[i];
-		struct bpf_program *prog;
+	for (unsigned i = 0; i < p->ladder.n; i++) {
+		struct ladder_event *ev = &p->ladder.events[i];
 
 		if (!ev->program)
 			continue;
-		prog = bpf_object__find_program_by_name(p->skel->obj, ev->program);
-		ev->error = link_add(p, bpf_program__attach(prog));
+		ev->error = event_attach(p, ev);
 		if (ev->error < 0) {
 			log_warn(ev->error, "probe: %s cannot be attached; %s events are not seen",
 				 ev->program, ev->name);
@@ -256,7 +219,7 @@ static int refused_drop(struct probe *p)
 		return -errno;
 	bpf_object__for_each_program(prog, fresh->obj) {
 		const char *name = bpf_program__name(prog);
-		struct event *ev;
+		struct ladder_event *ev;
 		char event[48];
 		int r = program_chosen(p, name) ? trial_program(name, false) : 0;
 
@@ -264,7 +227,8 @@ static int refused_drop(struct probe *p)
 			continue;
 		log_warn(r, "probe: this kernel refuses %s; what it sees is not seen", name);
 		p->refused[p->n_refused++] = name;
-		ev = event_get(p, program_rank(name, event, sizeof(event)) < 0 ? name : event);
+		ev = ladder_event(&p->ladder,
+				  ladder_rank(name, event, sizeof(event)) < 0 ? name : event);
 		if (ev) {
 			ev->program = NULL;
 			ev->error = r;
@@ -300,8 +264,9 @@ int probe_new(const struct probe_opts *opts, struct probe **ret)
 	p->skel = rollcall__open();
 	if (!p->skel)
 		return log_error(-errno, "probe: cannot open the BPF object");
-	hooks_choose(p);
-	r = probe_load(p);
+	r = hooks_choose(p);
+	if (r == 0)
+		r = probe_load(p);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(p);
@@ -396,7 +361,7 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 		r = uprobe_attach(p, prog, path, cookie);
 		if (r < 0)
 			worst = r;
-		struct event *ev = event_get(p, name);
+		struct ladder_event *ev = ladder_event(&p->ladder, name);
 
 		if (ev) {
 			ev->program = r < 0 ? NULL : name;
@@ -535,7 +500,7 @@ static int coverage_lanes(const struct probe *p, struct arena *a, Rollcall__Cove
 	return c->lanes ? 0 : -ENOMEM;
 }
 
-static Rollcall__Probe *coverage_probe(const struct event *ev, struct arena *a)
+static Rollcall__Probe *coverage_probe(const struct ladder_event *ev, struct arena *a)
 {
 	Rollcall__Probe *probe = arena_alloc(a, sizeof(*probe));
 
@@ -558,12 +523,12 @@ int probe_coverage(const struct probe *p, struct arena *a, Rollcall__Coverage **
 	if (!c)
 		return -ENOMEM;
 	rollcall__coverage__init(c);
-	c->probes = arena_alloc(a, p->n_events * sizeof(*c->probes));
-	for (unsigned i = 0; c->probes && i < p->n_events; i++) {
-		c->probes[c->n_probes] = coverage_probe(&p->events[i], a);
+	c->probes = arena_alloc(a, p->ladder.n * sizeof(*c->probes));
+	for (unsigned i = 0; c->probes && i < p->ladder.n; i++) {
+		c->probes[c->n_probes] = coverage_probe(&p->ladder.events[i], a);
 		if (!c->probes[c->n_probes++])
 			return -ENOMEM;
-		if (!p->events[i].program)
+		if (!p->ladder.events[i].program)
 			state = "degraded";
 	}
 	c->state = arena_strdup(a, state);

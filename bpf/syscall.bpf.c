@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * The one program on the exit of every system call: enters the program that wants this call, by
+ * number. One tp_btf program is taken rather than classic tracepoints of single calls: those skip
+ * 32-bit callers, so a static i386 program would walk past them, and they need a mounted tracefs.
+ */
+#include "syscall.h"
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(syscall_exit__dispatch, struct pt_regs *regs, long ret)
+{
+	unsigned long nr = syscall_number(regs);
+
+	if (nr >= SYSCALL_MAX)
+		return 0;
+	if (syscall_compat())
+		nr += SYSCALL_MAX;
+	bpf_tail_call(ctx, &syscall_exits, nr);
+	return 0; /* nobody wants it */
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * System calls at their return: the last rung of the ladders, for kernels that take neither BPF
+ * LSM nor fentry. One dispatcher (syscall.bpf.c) is attached for all of them; a program named
+ * <event>__sys_exit is not attached but entered by call number, so that a call of no interest
+ * costs one look into an array, however many events there are. Which calls an event wants is in
+ * user/sensor/syscall.c.
+ *
+ * At the return, kernel objects tell the truth (a descriptor's file, a socket); what is read from
+ * user memory may have been changed by another thread since the kernel read it.
+ */
+#pragma once
+
+#include "kernel.h"
+
+#define SYSCALL_MAX 512 /* 32-bit calls on a 64-bit kernel are at SYSCALL_MAX + number */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 2 * SYSCALL_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} syscall_exits __weak SEC(".maps");
+
+#if defined(__TARGET_ARCH_x86)
+#define TS_COMPAT 2
+
+/* Made by int 0x80 or by a 32-bit process: other numbers, other argument registers. */
+static __always_inline bool syscall_compat(void)
+{
+	struct task_struct___x86 *task = (struct task_struct___x86 *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+}
+
+static __always_inline unsigned long syscall_number(struct pt_regs *regs)
+{
+	return regs->orig_rax;
+}
+
+/* Arguments from 0; entry_64.S and entry_64_compat.S leave them in place for the return. */
+static __always_inline unsigned long syscall_arg(struct pt_regs *regs, int n)
+{
+	bool compat = syscall_compat();
+
+	switch (n) {
+	case 0:
+		return compat ? (__u32)regs->rbx : regs->rdi;
+	case 1:
+		return compat ? (__u32)regs->rcx : regs->rsi;
+	case 2:
+		return compat ? (__u32)regs->rdx : regs->rdx;
+	case 3:
+		return compat ? (__u32)regs->rsi : regs->r10;
+	case 4:
+		return compat ? (__u32)regs->rdi : regs->r8;
+	default:
+		return compat ? (__u32)regs->rbp : regs->r9;
+	}
+}
+#else
+static __always_inline bool syscall_compat(void)
+{
+	return false;
+}
+
+static __always_inline unsigned long syscall_number(struct pt_regs *regs)
+{
+	return ((struct user_pt_regs *)regs)->regs[8];
+}
+
+/* The first argument's register holds the result by now (arm64): it is lost. */
+static __always_inline unsigned long syscall_arg(struct pt_regs *regs, int n)
+{
+	return ((struct user_pt_regs *)regs)->regs[n & 7];
+}
+#endif
+
+/* The file behind a descriptor of the current task, or NULL. */
+static __always_inline struct file *syscall_file(long fd)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file **fds = BPF_CORE_READ(fdt, fd);
+	struct file *file = NULL;
+
+	if (fd < 0 || (__u64)fd >= BPF_CORE_READ(fdt, max_fds))
+		return NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
+	return file;
+}

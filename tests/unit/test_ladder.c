@@ -1,0 +1,125 @@
+// links: user/sensor/{ladder,syscall}.c
+// SPDX-License-Identifier: Apache-2.0
+// Choosing hooks, with names and answers of a kernel that this machine need not be; and the table
+// of system calls: no call may be wanted twice, the second event would silence the first.
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sensor/ladder.h"
+#include "sensor/syscall.h"
+
+static const char *const programs[] = {
+	"open__sys_exit", "open__lsm",	    "open__fentry",	      "exec__tp_btf",
+	"pg__uprobe",	  "exec__iter",	    "syscall_exit__dispatch", "kill__fentry",
+	"kill__sys_exit", "unlink__fentry",
+};
+#define PROGRAMS (sizeof(programs) / sizeof(programs[0]))
+
+static unsigned trials;
+static const char *refused;
+
+static int trial(const char *program, bool attach)
+{
+	trials++;
+	assert_true(attach);
+	return strstr(program, refused) ? -EPERM : 0;
+}
+
+static const char *chosen(struct ladder *l, const char *event)
+{
+	return ladder_event(l, event)->program;
+}
+
+static void choose(struct ladder *l, const char *refuse)
+{
+	memset(l, 0, sizeof(*l));
+	trials = 0;
+	refused = refuse;
+	ladder_choose(l, programs, PROGRAMS, trial);
+}
+
+static void test_best(void **state)
+{
+	struct ladder l;
+
+	(void)state;
+	choose(&l, "none");
+	assert_string_equal(chosen(&l, "open"), "open__lsm");
+	assert_string_equal(chosen(&l, "kill"), "kill__fentry");
+	assert_string_equal(chosen(&l, "exec"), "exec__tp_btf");
+	assert_int_equal(trials, 2); /* what has no lower rung is not tried */
+	assert_int_equal(l.n, 4);
+	assert_false(ladder_uses(&l, "sys_exit"));
+	assert_true(ladder_chosen(&l, "open__lsm"));
+	assert_false(ladder_chosen(&l, "open__fentry"));
+	assert_false(ladder_chosen(&l, "pg__uprobe"));
+}
+
+static void test_next(void **state)
+{
+	struct ladder l;
+
+	(void)state;
+	choose(&l, "__lsm");
+	assert_string_equal(chosen(&l, "open"), "open__fentry");
+	assert_int_equal(ladder_event(&l, "open")->error, 0);
+	assert_false(ladder_uses(&l, "sys_exit"));
+}
+
+static int trial_none(const char *program, bool attach)
+{
+	(void)program;
+	(void)attach;
+	return -EPERM;
+}
+
+static void test_last(void **state)
+{
+	struct ladder l = {};
+
+	(void)state;
+	ladder_choose(&l, programs, PROGRAMS, trial_none);
+	assert_string_equal(chosen(&l, "open"), "open__sys_exit");
+	assert_int_equal(ladder_event(&l, "open")->error, -EPERM);   /* why not the one above */
+	assert_string_equal(chosen(&l, "unlink"), "unlink__fentry"); /* the only one */
+	assert_true(ladder_uses(&l, "sys_exit"));
+}
+
+static void test_slots(void **state)
+{
+	const char *event;
+	char seen[1024] = {};
+
+	(void)state;
+	assert_int_equal(syscall_slot("no such event", 0), -ENOENT);
+	assert_non_null(syscall_event(0));
+	for (unsigned e = 0; (event = syscall_event(e)); e++) {
+		int slot;
+
+		assert_int_not_equal(syscall_slot(event, 0), -ENOENT);
+		for (unsigned i = 0; (slot = syscall_slot(event, i)) != -ENOENT; i++) {
+			if (slot == -ENOSYS)
+				continue;
+			assert_in_range(slot, 0, sizeof(seen) - 1);
+			assert_false(seen[slot]++);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_best),
+		cmocka_unit_test(test_next),
+		cmocka_unit_test(test_last),
+		cmocka_unit_test(test_slots),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

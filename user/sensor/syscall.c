@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which calls each event wants. A call is wanted by one event: what needs the same call is one
+// program. Called by probe.c.
+#include "sensor/syscall.h"
+
+#include <errno.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define SYSCALL_MAX 512 /* as in bpf/syscall.h */
+#define CALLS_MAX   16
+
+static const struct {
+	const char *event;
+	const char *calls[CALLS_MAX];
+} wants[] = {
+	{"file_read", {"open", "openat", "openat2", "open_by_handle_at"}},
+};
+#define WANTS (sizeof(wants) / sizeof(wants[0]))
+
+/* The 32-bit architecture whose programs a kernel of this one runs, or 0. */
+static uint32_t arch_compat(void)
+{
+	return seccomp_arch_native() == SCMP_ARCH_X86_64 ? SCMP_ARCH_X86 : 0;
+}
+
+static int call_slot(const char *call, bool compat)
+{
+	uint32_t arch = compat ? arch_compat() : seccomp_arch_native();
+	int nr = arch ? seccomp_syscall_resolve_name_arch(arch, call) : -1;
+
+	/* libseccomp gives negative numbers to calls that an architecture does not have. */
+	if (nr < 0 || nr >= SYSCALL_MAX)
+		return -ENOSYS;
+	return compat ? SYSCALL_MAX + nr : nr;
+}
+
+const char *syscall_event(unsigned i)
+{
+	return i < WANTS ? wants[i].event : NULL;
+}
+
+int syscall_slot(const char *event, unsigned n)
+{
+	for (unsigned i = 0; i < WANTS; i++) {
+		if (strcmp(wants[i].event, event) != 0)
+			continue;
+		if (n / 2 >= CALLS_MAX || !wants[i].calls[n / 2])
+			return -ENOENT;
+		return call_slot(wants[i].calls[n / 2], n % 2);
+	}
+	return -ENOENT;
+}
