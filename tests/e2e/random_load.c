@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mixed random statements from eight sessions at once, over every transport. Prints for each
-// session: its process id, the rows of the staff table it was sent, and the statements it ran.
+// session: its process id, the rows of the staff table it was sent, the statements it ran, and how
+// many of the rows came by COM_STMT_FETCH.
 // Usage: random_load SEED STATEMENTS PG-DIR PG-PORT MY-SOCKET MY-PORT
 #include <libpq-fe.h>
 #include <mysql.h>
@@ -12,7 +13,7 @@
 
 #define PEOPLE 5000
 
-static unsigned long rows;
+static unsigned long rows, fetched;
 static char pg_path[256], my_path[256];
 static int pg_port, my_port;
 
@@ -259,7 +260,10 @@ static void my_prepared(MYSQL *m)
 
 static void my_cursor(MYSQL *m)
 {
+	unsigned long before = rows;
+
 	my_statement(m, 1 + some(50));
+	fetched += rows - before;
 }
 
 static void my_session(unsigned statements, const char *how)
@@ -317,7 +321,7 @@ int main(int argc, char **argv)
 			continue;
 		srandom((unsigned)atoi(argv[1]) + i);
 		sessions[i].run((unsigned)atoi(argv[2]) / n, sessions[i].how);
-		printf("%d %lu %u\n", getpid(), rows, (unsigned)atoi(argv[2]) / n);
+		printf("%d %lu %u %lu\n", getpid(), rows, (unsigned)atoi(argv[2]) / n, fetched);
 		return 0;
 	}
 	while (wait(&status) > 0)

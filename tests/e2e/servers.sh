@@ -40,7 +40,7 @@ servers_start() {
 	chown mysql: "$dir/my"/server.*
 	chmod 600 "$dir/pg/server.key" "$dir/my/server.key"
 	as_postgres "$pg_bin/pg_ctl" -s -w -D "$dir/pg" -l "$dir/run/log" \
-		-o "-k $dir/run -p $port -c listen_addresses=127.0.0.1 -c fsync=off -c ssl=on -c wal_level=logical" \
+		-o "-k $dir/run -p $port -c listen_addresses=127.0.0.1 -c fsync=off -c ssl=on -c wal_level=logical ${pg_options:-}" \
 		start || exit 1
 	mariadb-install-db --no-defaults --user=mysql --datadir="$dir/my/data" \
 		--auth-root-authentication-method=normal --skip-test-db >/dev/null 2>&1 || exit 1
