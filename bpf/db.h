@@ -9,39 +9,7 @@
 #include "sock.h"
 #include "task.h"
 
-/* A chunk is walked in windows of this size. */
-#define DB_WINDOW 8192
-/* Longest piece of SQL or of column descriptions in one record. */
-#define DB_TEXT_MAX 4096
-/* First progress record of a result; later ones as it grows by an eighth. */
-#define DB_PROGRESS_ROWS  1000
-#define DB_PROGRESS_BYTES (1 << 20)
-
-/* One result set or command, while it streams. */
-struct db_result {
-	__u64 begin_time; /* 0: none open */
-	__u64 rows;
-	__u64 copy_rows;
-	__u64 bytes;
-	__u64 max_row;
-	__u64 safe_rows;
-	__u64 progress_rows; /* rows and bytes at which the next progress record is due */
-	__u64 progress_bytes;
-	__u64 affected;
-	__u32 status;
-	__u32 columns_hash;
-	__u8 doubt; /* 1: joined midway or lost sync: rows unknown; 2: a chunk could not be read */
-	__u8 tag_len;
-	__u8 tag[32];
-};
-
-/* Totals of one session. */
-struct db_totals {
-	__u64 rows;
-	__u64 bytes;
-	__u64 side_bytes;
-	__u32 desync;
-};
+#include "db_walk.h"
 
 /* Tells one server binary from another: set by user space, chosen by the uprobe's cookie. */
 struct db_binary {
@@ -63,21 +31,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct db_binary);
 } db_binaries __weak SEC(".maps");
-
-/*
- * Where a walk is in its chunk. Kept in scratch memory, not on the stack: what is read from a map
- * is unknown to the verifier, so every step of the loop looks alike to it and it checks one; of
- * the stack it follows each value and walks a million instructions.
- */
-struct db_cursor {
-	__u64 user;	    /* next byte of the chunk in user memory */
-	__u64 left;	    /* bytes of the chunk beyond this window */
-	__u32 off, end;	    /* in the window */
-	__u32 columns_from; /* where in the window column definitions began; DB_NOWHERE */
-	enum rec_end ended; /* how this step ended a result; 0: it did not */
-};
-
-#define DB_NOWHERE 0xffffffffu
 
 /*
  * Scratch memory. A uprobe program can be preempted by another task on the same CPU (it holds
@@ -102,8 +55,6 @@ struct {
 } db_scratches __weak SEC(".maps");
 
 /* Chunks that were not walked, by reason; user space makes Gap events of them. */
-enum db_miss { DB_MISS_SCRATCH, DB_MISS_SESSION, DB_MISS_READ, DB_MISS_MAX };
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, DB_MISS_MAX);
@@ -111,7 +62,7 @@ struct {
 	__type(value, __u64);
 } db_misses __weak SEC(".maps");
 
-static __always_inline void db_miss(enum db_miss why)
+static void db_miss(enum db_miss why)
 {
 	__u32 key = why;
 	__u64 *n = bpf_map_lookup_elem(&db_misses, &key);
@@ -133,11 +84,6 @@ static __always_inline struct db_scratch *db_scratch_claim(void)
 	}
 	db_miss(DB_MISS_SCRATCH);
 	return NULL;
-}
-
-static __always_inline void db_cursor_begin(struct db_scratch *s, __u64 user, __u64 left)
-{
-	s->at = (struct db_cursor){.user = user, .left = left, .columns_from = DB_NOWHERE};
 }
 
 static __always_inline void db_scratch_release(struct db_scratch *s)
@@ -188,27 +134,4 @@ static __always_inline void db_end_fill(struct rec_db_end *e, const struct db_re
 	e->end = end;
 	e->tap = tap;
 	e->confidence = db_confidence(r);
-}
-
-static __always_inline bool db_progress_due(const struct db_result *r)
-{
-	return r->rows + r->copy_rows >= r->progress_rows || r->bytes >= r->progress_bytes;
-}
-
-static __always_inline void db_result_begin(struct db_result *r)
-{
-	if (r->begin_time)
-		return;
-	r->begin_time = bpf_ktime_get_boot_ns();
-	r->progress_rows = DB_PROGRESS_ROWS;
-	r->progress_bytes = DB_PROGRESS_BYTES;
-}
-
-/* Called after a progress record went out. */
-static __always_inline void db_progress_next(struct db_result *r)
-{
-	__u64 rows = r->rows + r->copy_rows;
-
-	r->progress_rows = rows + DB_PROGRESS_ROWS + rows / 8;
-	r->progress_bytes = r->bytes + DB_PROGRESS_BYTES + r->bytes / 8;
 }

@@ -81,14 +81,6 @@ static __always_inline void my_emit_end(struct my_session *s, struct db_scratch 
 	emit(LANE_CRIT, e, sizeof(*e), KIND_db_end, false);
 }
 
-static __always_inline void my_result_close(struct my_session *s)
-{
-	s->totals.rows += s->result.rows;
-	s->totals.bytes += s->result.bytes;
-	__builtin_memset(&s->result, 0, sizeof(s->result));
-	s->index++;
-}
-
 static __noinline void my_on_end(struct my_walk *w, enum rec_end end)
 {
 	struct my_session *s = w->s;
@@ -200,28 +192,6 @@ static __always_inline void my_emit_command(struct my_session *s, struct db_scra
 	emit(LANE_CRIT, c, sizeof(*c) + n, KIND_db_command, false);
 }
 
-/* The phase in which a command's answer begins. */
-static __always_inline __u8 my_answer(__u32 command)
-{
-	switch (command) {
-	case COM_STMT_PREPARE:
-		return MY_PREPARE;
-	case COM_STMT_FETCH:
-		return MY_ROWS;
-	case COM_BINLOG_DUMP:
-	case COM_BINLOG_DUMP_GTID:
-		return MY_RAW;
-	case COM_QUIT:
-	case COM_FIELD_LIST: /* definitions only, or one text: no rows */
-	case COM_STATISTICS:
-	case COM_STMT_CLOSE:
-	case COM_STMT_SEND_LONG_DATA:
-		return MY_DONE;
-	default:
-		return MY_FIRST;
-	}
-}
-
 SEC("?uprobe/_Z16dispatch_command19enum_server_commandP3THDPcjb")
 int BPF_KPROBE(mysql_command__uprobe, __u32 command, __u64 thd, const void *packet, __u32 length)
 {
@@ -243,59 +213,9 @@ int BPF_KPROBE(mysql_command__uprobe, __u32 command, __u64 thd, const void *pack
 	/* The command before may have made it another user's. */
 	if (s->command == COM_CHANGE_USER)
 		my_introduce(s, scratch, thd);
-	s->command = command;
-	s->group++;
-	s->index = 0;
-	s->have = 0;
-	s->skip = 0;
-	s->continued = 0;
-	s->phase = my_answer(command & 0xff);
-	if (s->phase == MY_ROWS || s->phase == MY_RAW)
-		db_result_begin(&s->result);
+	my_command_begin(s, command);
 	my_emit_command(s, scratch, command & 0xff, packet, length);
 	db_scratch_release(scratch);
-	return 0;
-}
-
-static long my_cb(__u64 i, struct my_walk *w)
-{
-	return my_step(w);
-}
-
-/* Reads the next window of the chunk. False when the chunk is used up. */
-static __always_inline bool my_window(struct my_walk *w)
-{
-	struct my_session *s = w->s;
-	__u64 n = s->skip < w->at->left ? s->skip : w->at->left;
-
-	/* What is to be skipped need not be read. */
-	if (s->phase != MY_COLUMNS && s->phase != MY_AFTER_COLUMNS) {
-		s->skip -= n;
-		w->at->user += n;
-		w->at->left -= n;
-	}
-	n = w->at->left > DB_WINDOW ? DB_WINDOW : w->at->left;
-	if (!n)
-		return false;
-	w->at->off = 0;
-	w->at->end = n;
-	w->at->columns_from = DB_NOWHERE;
-	if (bpf_probe_read_user(w->scratch->window, n, (void *)w->at->user)) {
-		db_miss(DB_MISS_READ);
-		s->result.doubt = 2;
-		s->totals.desync++;
-		return false;
-	}
-	w->at->user += n;
-	w->at->left -= n;
-	return true;
-}
-
-static long my_window_cb(__u64 i, struct my_walk *w)
-{
-	if (!w->s || !w->scratch || !my_window(w))
-		return 1;
-	bpf_loop(2 * DB_WINDOW, my_cb, w, 0);
 	return 0;
 }
 
@@ -318,9 +238,7 @@ int BPF_KPROBE(mysql_write__uprobe, __u64 net, __u64 packet, __u64 length)
 	}
 	w.window = w.scratch->window;
 	w.at = &w.scratch->at;
-	db_cursor_begin(w.scratch, packet, length);
-	w.s->result.safe_rows = w.s->result.rows;
-	bpf_loop(length / DB_WINDOW + 2, my_window_cb, &w, 0);
+	my_chunk(&w, packet, length);
 	if (w.s->result.begin_time && db_progress_due(&w.s->result)) {
 		my_emit_end(w.s, w.scratch, End_streaming);
 		db_progress_next(&w.s->result);
@@ -341,8 +259,7 @@ int BPF_KPROBE(mysql_close__uprobe, __u64 thd)
 	if (!scratch)
 		return 0;
 	if (s->result.begin_time) {
-		/* Of the last chunk it is not known what was taken. */
-		s->result.rows = s->result.safe_rows;
+		my_result_abort(s);
 		my_emit_end(s, scratch, End_aborted);
 		my_result_close(s);
 	}

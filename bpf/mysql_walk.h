@@ -2,10 +2,12 @@
 /*
  * The server's half of the MySQL protocol, walked by packet headers with constant state.
  * Capabilities are inferred from the stream, so the client's side need not be seen. Compiled into
- * the probe and, for tests and fuzzing, into user space: the includer supplies the my_on_*()
- * functions. Facts: MariaDB manual, "Client/Server Protocol: Result Set Packets".
+ * the probe and, for tests and fuzzing, into user space: the includer supplies db_miss() and the
+ * my_on_*() functions. Facts: MariaDB manual, "Client/Server Protocol: Result Set Packets".
  */
 #pragma once
+
+#include "db_walk.h"
 
 #define MY_HEADER     4
 #define MY_HEAD_MAX   24 /* of a payload: OK is 00, two length-encoded numbers, status, warnings */
@@ -66,7 +68,7 @@ struct my_session {
 struct my_walk {
 	struct my_session *s;
 	struct db_scratch *scratch;
-	const __u8 *window;
+	__u8 *window; /* DB_WINDOW + DB_TEXT_MAX bytes */
 	struct db_cursor *at;
 };
 
@@ -317,4 +319,107 @@ static __always_inline int my_step(struct my_walk *w)
 	if (w->at->ended)
 		my_on_end(w, w->at->ended);
 	return 0;
+}
+
+/* ---- chunks, commands ---- */
+
+static long my_cb(__u64 i, struct my_walk *w)
+{
+	return my_step(w);
+}
+
+/* Reads the next window of the chunk. False when the chunk is used up. */
+static __always_inline bool my_window(struct my_walk *w)
+{
+	struct my_session *s = w->s;
+	__u64 n = s->skip < w->at->left ? s->skip : w->at->left;
+
+	/* What is to be skipped need not be read. */
+	if (s->phase != MY_COLUMNS && s->phase != MY_AFTER_COLUMNS) {
+		s->skip -= n;
+		w->at->user += n;
+		w->at->left -= n;
+	}
+	n = w->at->left > DB_WINDOW ? DB_WINDOW : w->at->left;
+	if (!n)
+		return false;
+	w->at->off = 0;
+	w->at->end = n;
+	w->at->columns_from = DB_NOWHERE;
+	if (bpf_probe_read_user(w->window, n, (void *)w->at->user)) {
+		db_miss(DB_MISS_READ);
+		s->result.doubt = 2;
+		s->totals.desync++;
+		return false;
+	}
+	w->at->user += n;
+	w->at->left -= n;
+	return true;
+}
+
+static long my_window_cb(__u64 i, struct my_walk *w)
+{
+	if (!w->s || !w->window || !my_window(w))
+		return 1;
+	bpf_loop(2 * DB_WINDOW, my_cb, w, 0);
+	return 0;
+}
+
+/* n bytes at ptr in user memory that the server sends. */
+static __always_inline void my_chunk(struct my_walk *w, __u64 ptr, __u64 n)
+{
+	*w->at = db_cursor_at(ptr, n);
+	w->s->result.safe_rows = w->s->result.rows;
+	bpf_loop(n / DB_WINDOW + 2, my_window_cb, w, 0);
+}
+
+/* The phase in which a command's answer begins. */
+static __always_inline __u8 my_answer(__u32 command)
+{
+	switch (command) {
+	case COM_STMT_PREPARE:
+		return MY_PREPARE;
+	case COM_STMT_FETCH:
+		return MY_ROWS;
+	case COM_BINLOG_DUMP:
+	case COM_BINLOG_DUMP_GTID:
+		return MY_RAW;
+	case COM_QUIT:
+	case COM_FIELD_LIST: /* definitions only, or one text: no rows */
+	case COM_STATISTICS:
+	case COM_STMT_CLOSE:
+	case COM_STMT_SEND_LONG_DATA:
+		return MY_DONE;
+	default:
+		return MY_FIRST;
+	}
+}
+
+/* A command came: what was sent until the next is its answer. */
+static __always_inline void my_command_begin(struct my_session *s, __u32 command)
+{
+	s->command = command;
+	s->group++;
+	s->index = 0;
+	s->have = 0;
+	s->skip = 0;
+	s->continued = 0;
+	s->phase = my_answer(command & 0xff);
+	if (s->phase == MY_ROWS || s->phase == MY_RAW)
+		db_result_begin(&s->result);
+}
+
+/* After its end was told. */
+static __always_inline void my_result_close(struct my_session *s)
+{
+	s->totals.rows += s->result.rows;
+	s->totals.bytes += s->result.bytes;
+	__builtin_memset(&s->result, 0, sizeof(s->result));
+	s->index++;
+}
+
+/* The connection ends in the middle: of the last chunk it is not known what was taken. */
+static __always_inline void my_result_abort(struct my_session *s)
+{
+	s->result.rows = s->result.safe_rows;
 }

@@ -2,10 +2,12 @@
 /*
  * The PostgreSQL v3 protocol, walked by its headers with constant state. Chunks may split a
  * message anywhere. Compiled into the probe and, for tests and fuzzing, into user space: the
- * includer supplies the three pg_on_*() functions. Facts: PostgreSQL manual,
+ * includer supplies db_miss() and the three pg_on_*() functions. Facts: PostgreSQL manual,
  * "Frontend/Backend Protocol: Message Formats".
  */
 #pragma once
+
+#include "db_walk.h"
 
 #define PG_LENGTH_MAX	  (1u << 30)
 #define PG_STARTUP_MAX	  10000 /* MAX_STARTUP_PACKET_LENGTH in libpq/pqcomm.h */
@@ -13,6 +15,7 @@
 #define PG_GSSENC_REQUEST 80877104
 #define PG_CANCEL_REQUEST 80877102
 #define PG_PROTOCOL_MAJOR 3
+#define PG_READY_SIZE	  6
 
 enum pg_phase {
 	PG_UNSYNCED, /* joined midway: message boundaries unknown */
@@ -54,7 +57,7 @@ struct pg_session {
 /* A window of a chunk being walked. */
 struct pg_walk {
 	struct pg_session *s;
-	const __u8 *window;
+	__u8 *window; /* DB_WINDOW + DB_TEXT_MAX bytes */
 	struct db_scratch *scratch;
 	struct db_cursor *at;
 };
@@ -77,6 +80,32 @@ static __always_inline void pg_lost(struct pg_session *s, struct pg_stream *d)
 	s->totals.desync++;
 	if (d == &s->server)
 		s->result.doubt = 1;
+}
+
+/* A new backend's first act is to read the startup packet; one that writes first was there before
+ * us, and so was one whose first bytes are no startup packet. */
+static __always_inline void pg_session_begin(struct pg_session *s, bool reading)
+{
+	s->client.phase = reading ? PG_STARTUP : PG_UNSYNCED;
+	s->server.phase = reading ? PG_MESSAGES : PG_UNSYNCED;
+	s->server.tentative = !reading;
+	s->adopted = !reading;
+}
+
+/* After its end was told. */
+static __always_inline void pg_result_close(struct pg_session *s)
+{
+	s->totals.rows += s->result.rows;
+	s->totals.bytes += s->result.bytes;
+	__builtin_memset(&s->result, 0, sizeof(s->result));
+	s->server_index++;
+}
+
+/* The backend ends in the middle: a row whose last byte was not taken did not leave. */
+static __always_inline void pg_result_abort(struct pg_session *s)
+{
+	if (s->server.skip && s->server.tag == 'D' && s->result.rows)
+		s->result.rows--;
 }
 
 /* Collects up to `size` header bytes; true when they are complete. */
@@ -414,4 +443,97 @@ static __always_inline void pg_client_realign(struct pg_session *s)
 		s->client_group = s->server_group;
 		s->client_index = 0;
 	}
+}
+
+/* ---- chunks ---- */
+
+/* Reads the next window of the chunk. False when the chunk is used up. */
+static __always_inline bool pg_window(struct pg_walk *w, struct pg_stream *d)
+{
+	__u64 n;
+
+	/* What is to be skipped need not be read. */
+	n = d->skip < w->at->left ? d->skip : w->at->left;
+	if (d->phase == PG_MESSAGES && n && !d->want && n < d->skip) {
+		d->skip -= n;
+		d->pos += n;
+		w->at->user += n;
+		w->at->left -= n;
+	}
+	n = w->at->left > DB_WINDOW ? DB_WINDOW : w->at->left;
+	if (!n)
+		return false;
+	w->at->off = 0;
+	w->at->end = n;
+	if (bpf_probe_read_user(w->window, n, (void *)w->at->user)) {
+		db_miss(DB_MISS_READ);
+		pg_lost(w->s, d);
+		return false;
+	}
+	w->at->user += n;
+	w->at->left -= n;
+	return true;
+}
+
+static long pg_server_cb(__u64 i, struct pg_walk *w)
+{
+	return pg_server_step(w);
+}
+
+static long pg_client_cb(__u64 i, struct pg_walk *w)
+{
+	return pg_client_step(w);
+}
+
+static long pg_server_window_cb(__u64 i, struct pg_walk *w)
+{
+	if (!w->s || !w->window || !pg_window(w, &w->s->server))
+		return 1;
+	bpf_loop(DB_WINDOW, pg_server_cb, w, 0);
+	return 0;
+}
+
+static long pg_client_window_cb(__u64 i, struct pg_walk *w)
+{
+	if (!w->s || !w->window || !pg_window(w, &w->s->client))
+		return 1;
+	bpf_loop(DB_WINDOW, pg_client_cb, w, 0);
+	return 0;
+}
+
+/* A session joined midway: does this chunk begin an answer? */
+static __always_inline void pg_adopt(struct pg_session *s, __u64 ptr, __u64 n)
+{
+	__u8 head[5] = {};
+
+	if (s->server.phase != PG_UNSYNCED || !s->server.tentative || n < sizeof(head))
+		return;
+	s->server.tentative = 0;
+	if (!bpf_probe_read_user(head, sizeof(head), (void *)ptr) && pg_server_boundary(head))
+		s->server.phase = PG_MESSAGES;
+}
+
+/* n bytes at ptr in user memory that the server has sent. */
+static __always_inline void pg_server_chunk(struct pg_walk *w, __u64 ptr, __u64 n)
+{
+	struct pg_session *s = w->s;
+	__u8 last[PG_READY_SIZE] = {};
+
+	*w->at = db_cursor_at(ptr, n);
+	pg_adopt(s, ptr, n);
+	s->result.safe_rows = s->result.rows;
+	if (s->server.phase != PG_UNSYNCED) {
+		bpf_loop((n / DB_WINDOW) + 2, pg_server_window_cb, w, 0);
+		return;
+	}
+	if (n >= sizeof(last))
+		bpf_probe_read_user(last, sizeof(last), (void *)(ptr + n - sizeof(last)));
+	pg_server_unsynced(w, last, n);
+}
+
+/* n bytes at ptr that it has received. */
+static __always_inline void pg_client_chunk(struct pg_walk *w, __u64 ptr, __u64 n)
+{
+	*w->at = db_cursor_at(ptr, n);
+	bpf_loop((n / DB_WINDOW) + 2, pg_client_window_cb, w, 0);
 }

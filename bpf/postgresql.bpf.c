@@ -21,9 +21,6 @@ struct {
 	__type(value, struct pg_session);
 } pg_sessions SEC(".maps");
 
-/* What secure_write() sent last: the six bytes that end a chunk. */
-#define PG_READY_SIZE 6
-
 static __always_inline struct pg_key pg_key_current(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
@@ -128,95 +125,21 @@ static __noinline void pg_on_end(struct pg_walk *w, enum rec_end end)
 	if (!w->scratch || !s)
 		return;
 	pg_emit_end(s, w->scratch, end);
-	s->totals.rows += s->result.rows;
-	s->totals.bytes += s->result.bytes;
-	__builtin_memset(&s->result, 0, sizeof(s->result));
-	s->server_index++;
+	pg_result_close(s);
 }
 
-static long pg_server_cb(__u64 i, struct pg_walk *w)
+static __always_inline struct pg_walk pg_walk_in(struct pg_session *s, struct db_scratch *scratch)
 {
-	return pg_server_step(w);
-}
-
-static long pg_client_cb(__u64 i, struct pg_walk *w)
-{
-	return pg_client_step(w);
-}
-
-/* Reads the next window of the chunk. False when the chunk is used up. */
-static __always_inline bool pg_window(struct pg_walk *w, struct pg_stream *d)
-{
-	__u64 n;
-
-	/* What is to be skipped need not be read. */
-	n = d->skip < w->at->left ? d->skip : w->at->left;
-	if (d->phase == PG_MESSAGES && n && !d->want && n < d->skip) {
-		d->skip -= n;
-		d->pos += n;
-		w->at->user += n;
-		w->at->left -= n;
-	}
-	n = w->at->left > DB_WINDOW ? DB_WINDOW : w->at->left;
-	if (!n)
-		return false;
-	w->at->off = 0;
-	w->at->end = n;
-	if (bpf_probe_read_user(w->scratch->window, n, (void *)w->at->user)) {
-		db_miss(DB_MISS_READ);
-		pg_lost(w->s, d);
-		return false;
-	}
-	w->at->user += n;
-	w->at->left -= n;
-	return true;
-}
-
-static long pg_server_window_cb(__u64 i, struct pg_walk *w)
-{
-	if (!w->s || !w->scratch || !pg_window(w, &w->s->server))
-		return 1;
-	bpf_loop(DB_WINDOW, pg_server_cb, w, 0);
-	return 0;
-}
-
-static long pg_client_window_cb(__u64 i, struct pg_walk *w)
-{
-	if (!w->s || !w->scratch || !pg_window(w, &w->s->client))
-		return 1;
-	bpf_loop(DB_WINDOW, pg_client_cb, w, 0);
-	return 0;
-}
-
-/* A session joined midway: does this chunk begin an answer? */
-static __always_inline void pg_adopt(struct pg_session *s, __u64 ptr, __u64 n)
-{
-	__u8 head[5] = {};
-
-	if (s->server.phase != PG_UNSYNCED || !s->server.tentative || n < sizeof(head))
-		return;
-	s->server.tentative = 0;
-	if (!bpf_probe_read_user(head, sizeof(head), (void *)ptr) && pg_server_boundary(head))
-		s->server.phase = PG_MESSAGES;
+	return (struct pg_walk){
+		.s = s, .window = scratch->window, .scratch = scratch, .at = &scratch->at};
 }
 
 static __always_inline void pg_server_bytes(struct pg_session *s, struct db_scratch *scratch,
 					    __u64 ptr, __u64 n)
 {
-	struct pg_walk w = {
-		.s = s, .window = scratch->window, .scratch = scratch, .at = &scratch->at};
-	__u8 last[PG_READY_SIZE] = {};
+	struct pg_walk w = pg_walk_in(s, scratch);
 
-	db_cursor_begin(scratch, ptr, n);
-	pg_adopt(s, ptr, n);
-	s->result.safe_rows = s->result.rows;
-	if (s->server.phase == PG_UNSYNCED) {
-		if (n >= sizeof(last))
-			bpf_probe_read_user(last, sizeof(last), (void *)(ptr + n - sizeof(last)));
-		pg_server_unsynced(&w, last, n);
-	} else {
-		bpf_loop((n / DB_WINDOW) + 2, pg_server_window_cb, &w, 0);
-	}
+	pg_server_chunk(&w, ptr, n);
 	if (s->result.begin_time && db_progress_due(&s->result)) {
 		pg_emit_end(s, scratch, End_streaming);
 		db_progress_next(&s->result);
@@ -247,12 +170,7 @@ static __always_inline struct pg_session *pg_session_new(const struct pg_key *ke
 
 	fresh.conn = bpf_ktime_get_boot_ns();
 	fresh.binary = binary;
-	/* A new backend's first act is to read the startup packet; one that writes first was
-	 * there before us, and so was one whose first bytes are no startup packet. */
-	fresh.client.phase = reading ? PG_STARTUP : PG_UNSYNCED;
-	fresh.server.phase = reading ? PG_MESSAGES : PG_UNSYNCED;
-	fresh.server.tentative = !reading;
-	fresh.adopted = !reading;
+	pg_session_begin(&fresh, reading);
 	bpf_map_update_elem(&pg_sessions, key, &fresh, BPF_NOEXIST);
 	s = bpf_map_lookup_elem(&pg_sessions, key);
 	if (!s)
@@ -350,7 +268,8 @@ int BPF_KRETPROBE(pg_read__uretprobe, long n)
 	struct pg_key key = pg_key_current();
 	struct pg_session *s = bpf_map_lookup_elem(&pg_sessions, &key);
 	struct db_scratch *scratch;
-	struct pg_walk w = {};
+	struct pg_walk w;
+	__u64 ptr;
 
 	if (!s || n <= 0 || !s->read_ptr)
 		return 0;
@@ -359,13 +278,10 @@ int BPF_KRETPROBE(pg_read__uretprobe, long n)
 		pg_lost(s, &s->client);
 		return 0;
 	}
-	w.s = s;
-	w.scratch = scratch;
-	w.window = scratch->window;
-	w.at = &scratch->at;
-	db_cursor_begin(scratch, s->read_ptr, n);
+	w = pg_walk_in(s, scratch);
+	ptr = s->read_ptr;
 	s->read_ptr = 0;
-	bpf_loop((n / DB_WINDOW) + 2, pg_client_window_cb, &w, 0);
+	pg_client_chunk(&w, ptr, n);
 	db_scratch_release(scratch);
 	return 0;
 }
@@ -385,12 +301,9 @@ int BPF_PROG(pg_close__tp_btf, struct task_struct *task)
 	if (!scratch)
 		return 0;
 	if (s->result.begin_time) {
-		/* A row whose last byte was not taken did not leave. */
-		if (s->server.skip && s->server.tag == 'D' && s->result.rows)
-			s->result.rows--;
+		pg_result_abort(s);
 		pg_emit_end(s, scratch, End_aborted);
-		s->totals.rows += s->result.rows;
-		s->totals.bytes += s->result.bytes;
+		pg_result_close(s);
 	}
 	c = (void *)scratch->record;
 	__builtin_memset(c, 0, sizeof(*c));

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The PostgreSQL walker of bpf/pg_walk.h as the probe runs it, in user space. One session; what it
+// says is kept. Included by one unit test and one fuzz target.
+#pragma once
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "support/walk.h"
+
+#include "bpf/pg_walk.h"
+
+#define TWIN_ENDS 4096
+
+/* A client's message that was handed out, put together from its pieces. */
+struct twin_command {
+	__u8 tag;
+	__u32 group, index, length, have;
+	__u8 text[DB_TEXT_MAX];
+};
+
+static struct pg_twin {
+	struct pg_session s;
+	struct db_cursor at;
+	__u8 window[DB_WINDOW + DB_TEXT_MAX];
+	struct walk_end ends[TWIN_ENDS];
+	unsigned n_ends; /* the first TWIN_ENDS are kept */
+	struct twin_command command;
+	unsigned n_commands;
+	__u64 column_bytes;
+} twin;
+
+struct db_scratch {
+	int unused;
+};
+static struct db_scratch twin_scratch;
+
+static void db_miss(enum db_miss why)
+{
+	(void)why;
+	abort(); /* memory that is there can be read */
+}
+
+static void pg_on_command(struct pg_walk *w, __u32 off, __u32 n)
+{
+	struct twin_command *c = &twin.command;
+	const struct pg_stream *d = &w->s->client;
+
+	if (!d->pos) {
+		*c = (struct twin_command){.tag = d->tag, .length = d->length};
+		twin.n_commands++;
+	}
+	if (off + n > sizeof(twin.window) || d->pos + n > sizeof(c->text) || d->pos != c->have)
+		abort();
+	c->group = w->s->client_group + 1;
+	c->index = w->s->client_index;
+	memcpy(c->text + c->have, w->window + off, n);
+	c->have += n;
+}
+
+static void pg_on_columns(struct pg_walk *w, __u32 off, __u32 n)
+{
+	if (off + n > sizeof(twin.window) || w->s->server.pos + n > DB_TEXT_MAX)
+		abort();
+	twin.column_bytes += n;
+}
+
+static void pg_on_end(struct pg_walk *w, enum rec_end end)
+{
+	struct pg_session *s = w->s;
+
+	if (twin.n_ends < TWIN_ENDS)
+		twin.ends[twin.n_ends] =
+			walk_end_of(&s->result, end, s->server_group + 1, s->server_index);
+	twin.n_ends++;
+	pg_result_close(s);
+}
+
+static inline void twin_begin(bool reading)
+{
+	memset(&twin, 0, sizeof(twin));
+	pg_session_begin(&twin.s, reading);
+}
+
+static inline struct pg_walk twin_walk(void)
+{
+	return (struct pg_walk){
+		.s = &twin.s, .window = twin.window, .scratch = &twin_scratch, .at = &twin.at};
+}
+
+/* The backend sent n bytes in one call of secure_write(). */
+static inline void twin_server(const void *bytes, size_t n)
+{
+	struct pg_walk w = twin_walk();
+
+	pg_server_chunk(&w, (uintptr_t)bytes, n);
+}
+
+/* It received n bytes in one call of secure_read(). */
+static inline void twin_client(const void *bytes, size_t n)
+{
+	struct pg_walk w = twin_walk();
+
+	pg_client_realign(&twin.s);
+	pg_client_chunk(&w, (uintptr_t)bytes, n);
+}
