@@ -278,6 +278,12 @@ static __always_inline bool my_head(struct my_walk *w, __u32 *ret_length)
 	return s->have >= MY_HEADER + my_need(s, *ret_length);
 }
 
+/* The last definition may have been cut: its head ended the count, its rest is still to come. */
+static __always_inline bool my_in_columns(const struct my_session *s)
+{
+	return s->phase == MY_COLUMNS || (s->phase == MY_AFTER_COLUMNS && s->skip);
+}
+
 /* Hands out the definitions that this window holds, packet headers included. */
 static __always_inline void my_columns_flush(struct my_walk *w)
 {
@@ -301,7 +307,7 @@ static __always_inline int my_step(struct my_walk *w)
 		my_columns_flush(w);
 	if (off >= w->at->end || off >= DB_WINDOW)
 		return 1;
-	if (s->phase == MY_COLUMNS && w->at->columns_from == DB_NOWHERE)
+	if (w->at->columns_from == DB_NOWHERE && my_in_columns(s))
 		w->at->columns_from = off;
 	if (s->skip) {
 		n = w->at->end - off;
