@@ -117,7 +117,7 @@ $(B)/tests/%: tests/%.c $$(call links,tests/$$*.c) $(HEADERS) $(B)/librollcall.a
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(HEADERS) $(LIB_SRC)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
-	  -fno-sanitize-recover=undefined -I. -Iuser -I$(B) -I$(B)/proto -o $@ $< $(call links,$<) $(LIBS)
+	  -fno-sanitize-recover=undefined -I. -Iuser -Itests -I$(B) -I$(B)/proto -o $@ $< $(call links,$<) $(LIBS)
 
 check: test-deps
 	$(Q)$(MAKE) --no-print-directory programs tests

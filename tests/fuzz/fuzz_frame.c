@@ -1,6 +1,6 @@
-// links: user/lib/arena.c user/lib/chain.c build/proto/event.pb-c.c build/proto/transport.pb-c.c
-// build/proto/control.pb-c.c SPDX-License-Identifier: Apache-2.0 Frames of the wire, and the
-// batches in them: bytes from a peer that may be anybody.
+// links: user/lib/arena.c user/lib/chain.c build/proto/{event,transport,control}.pb-c.c
+// SPDX-License-Identifier: Apache-2.0
+// Frames of the wire, and the batches in them: bytes from a peer that may be anybody.
 #include "user/lib/batch.c"
 #include "user/lib/frame.c"
 

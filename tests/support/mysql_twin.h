@@ -19,10 +19,17 @@ static struct my_twin {
 	struct walk_end ends[TWIN_ENDS];
 	unsigned n_ends; /* the first TWIN_ENDS are kept */
 	__u64 column_bytes;
+	__u64 digest; /* of all text that was handed out */
 	__u8 columns[DB_TEXT_MAX + DB_WINDOW];
 	__u32 prepared; /* number of the statement prepared last */
 	unsigned n_prepared;
 } twin;
+
+static void twin_digest(const __u8 *bytes, __u32 n)
+{
+	while (n--)
+		twin.digest = twin.digest * 31 + *bytes++;
+}
 
 struct db_scratch {
 	int unused;
@@ -43,6 +50,8 @@ static void my_on_columns(struct my_walk *w, __u32 off, __u32 n)
 		abort();
 	memcpy(twin.columns + at, w->window + off, n);
 	twin.column_bytes = at + n;
+	/* Of the piece that goes over the limit the probe cuts the end. */
+	twin_digest(w->window + off, at + n > DB_TEXT_MAX ? DB_TEXT_MAX - at : n);
 }
 
 static void my_on_prepared(struct my_walk *w)

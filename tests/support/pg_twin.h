@@ -28,7 +28,14 @@ static struct pg_twin {
 	struct twin_command command;
 	unsigned n_commands;
 	__u64 column_bytes;
+	__u64 digest; /* of all text that was handed out */
 } twin;
+
+static void twin_digest(const __u8 *bytes, __u32 n)
+{
+	while (n--)
+		twin.digest = twin.digest * 31 + *bytes++;
+}
 
 struct db_scratch {
 	int unused;
@@ -49,6 +56,7 @@ static void pg_on_command(struct pg_walk *w, __u32 off, __u32 n)
 	if (!d->pos) {
 		*c = (struct twin_command){.tag = d->tag, .length = d->length};
 		twin.n_commands++;
+		twin.digest = twin.digest * 31 + d->tag;
 	}
 	if (off + n > sizeof(twin.window) || d->pos + n > sizeof(c->text) || d->pos != c->have)
 		abort();
@@ -56,6 +64,7 @@ static void pg_on_command(struct pg_walk *w, __u32 off, __u32 n)
 	c->index = w->s->client_index;
 	memcpy(c->text + c->have, w->window + off, n);
 	c->have += n;
+	twin_digest(w->window + off, n);
 }
 
 static void pg_on_columns(struct pg_walk *w, __u32 off, __u32 n)
@@ -63,12 +72,16 @@ static void pg_on_columns(struct pg_walk *w, __u32 off, __u32 n)
 	if (off + n > sizeof(twin.window) || w->s->server.pos + n > DB_TEXT_MAX)
 		abort();
 	twin.column_bytes += n;
+	twin_digest(w->window + off, n);
 }
 
 static void pg_on_end(struct pg_walk *w, enum rec_end end)
 {
 	struct pg_session *s = w->s;
 
+	/* Who does not know where messages begin cannot know rows. */
+	if (s->server.phase == PG_UNSYNCED && !s->result.doubt)
+		abort();
 	if (twin.n_ends < TWIN_ENDS)
 		twin.ends[twin.n_ends] =
 			walk_end_of(&s->result, end, s->server_group + 1, s->server_index);
