@@ -55,9 +55,12 @@ sensor_stop
 # The stream process is gone; another one delivers the rest.
 sensor_stream
 check "everything is delivered in the end" "$(delivered; echo $?)" 0
+acked=$(ctl status --json | jq -r '.spool.lanes | map(.acked_seq) | join(" ")')
 sensor_stop
 
-python3 tests/e2e/spool_list.py "$dir/spool" | sort >"$dir/spooled"
+# What comes while it stops is the next sensor's to deliver.
+python3 tests/e2e/spool_list.py "$dir/spool" |
+	awk -v acked="$acked" 'BEGIN { split(acked, a) } $3 <= a[$2]' | sort >"$dir/spooled"
 store "select s.boot_id, s.class, e.seq, hex(e.body) from events e join streams s on s.id = e.stream" |
 	python3 -c '
 import hashlib, sys
@@ -139,5 +142,15 @@ raw 0000000003000000
 check "a batch before the hello" "$(await reason_stored 'malformed or unexpected'; echo $?)" 0
 sensor_stream
 check "the good host is still served" "$(delivered; echo $?)" 0
+
+# ---- a spool that the stream process may not read ----
+find "$dir/spool" -maxdepth 1 -name '*.seg' -exec chmod 600 {} +
+PGAPPNAME=unread pg -c 'select * from staff' >/dev/null
+kill -KILL "$(child sensor-stream)"
+told() { grep -c 'spool .* cannot be read: Permission denied' "$dir/sensor.log"; }
+await told
+check "is told, once" "$(told)" 1
+find "$dir/spool" -maxdepth 1 -name '*.seg' -exec chmod 640 {} +
+check "and delivered when it may" "$(delivered; echo $?)" 0
 sensor_stop
 finish

@@ -53,6 +53,14 @@ struct walk_end {
 	char tag[sizeof(((struct db_result *)0)->tag) + 1];
 };
 
+static inline bool walk_end_same(const struct walk_end *a, const struct walk_end *b)
+{
+	return a->end == b->end && a->rows == b->rows && a->copy_rows == b->copy_rows &&
+	       a->bytes == b->bytes && a->max_row == b->max_row && a->affected == b->affected &&
+	       a->group == b->group && a->index == b->index && a->doubt == b->doubt &&
+	       memcmp(a->tag, b->tag, sizeof(a->tag)) == 0;
+}
+
 static inline struct walk_end walk_end_of(const struct db_result *r, enum rec_end end, __u32 group,
 					  __u32 index)
 {

@@ -79,10 +79,13 @@ static int lanes_add(void *ctx, int dir, const struct segment_name *name)
 	struct lanes_walk *w = ctx;
 	struct spool_lane_name *l = w->names;
 	struct segment_header h;
-	int fd;
+	int fd, r = header_read(dir, name, &h, &fd);
 
-	if (header_read(dir, name, &h, &fd) < 0)
-		return 0; /* the writer is at it, or it is damaged: counted when it is read */
+	/* The writer is at it, it is damaged (counted when it is read), it was trimmed. */
+	if (r == -EAGAIN || r == -EBADMSG || r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
 	close(fd);
 	while (l < w->names + w->n &&
 	       (l->class != name->class || strcmp(l->boot_id, name->boot_id) != 0))

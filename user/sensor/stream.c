@@ -55,6 +55,7 @@ struct stream {
 	int spool, own, inotify;
 	struct cursor cursor;
 	int cursor_dirty;
+	int spool_error; /* of the last look for lanes, told once */
 	struct lane lanes[LANES];
 	unsigned n_lanes;
 	int rescan, welcome;
@@ -121,7 +122,10 @@ static int lanes_scan(struct stream *s)
 	struct spool_lane_name names[LANES];
 	int n = spool_lanes(s->spool, names, LANES), r;
 
-	s->rescan = 0;
+	if (n < 0 && n != s->spool_error)
+		log_error(n, "spool '%s' cannot be read", s->opts->spool);
+	s->spool_error = n < 0 ? n : 0;
+	s->rescan = n < 0; /* looked at again when it changes */
 	for (int i = 0; i < n && s->n_lanes < LANES; i++) {
 		struct lane *l = &s->lanes[s->n_lanes];
 
@@ -135,7 +139,7 @@ static int lanes_scan(struct stream *s)
 			return r;
 		s->n_lanes++;
 	}
-	return n < 0 ? n : 0;
+	return 0;
 }
 
 static int lane_peek(struct lane *l)
