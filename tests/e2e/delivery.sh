@@ -74,7 +74,8 @@ check "every number is stored once" "$(store 'select sum(n <> last - first + 1) 
 	(select count(*) n, min(seq) first, max(seq) last from events group by stream)')" 0
 check "nothing is stored twice" "$(sort "$dir/stored" | uniq -d | wc -l)" 0
 check "no number is missing" "$(store 'select count(*) from gaps')" 0
-check "the aggregator's reasons" "$(store 'select count(*) from refusals where name <> ""')" 0
+check "the aggregator refused nobody else" "$(store 'select reason from refusals where name <> "" and
+	reason <> "the host has opened another connection"')" ""
 check "findings are in the store" "$(ctl findings --json | jq -s 'map(select(.rows >= 5000)) | length > 0')" true
 check "a finding's evidence is in the store" \
 	"$(ctl show "$(ctl findings --json | jq -r 'select(.rows >= 5000) | .id' | head -1)" --json |
