@@ -37,7 +37,7 @@ links      = $(shell eval echo "$$(sed -n '1s|^// links: ||p' $(1))")
 HEADERS   := $(shell find user bpf tests -name '*.h')
 
 .PHONY: all help demo check check-unit check-kernel check-e2e check-style check-kernels check-fresh \
-        check-sanitize bench fuzz format install clean build-deps test-deps programs tests
+        check-sanitize bench fuzz format install uninstall clean build-deps test-deps programs tests
 .DELETE_ON_ERROR:
 .SECONDARY: $(PROTO_C) $(PROTO_C:%.c=%.h)
 
@@ -56,7 +56,8 @@ help:
 ## make bench           paired benchmarks, with and without the sensor
 ## make fuzz            every fuzz target for FUZZ_SECONDS (60)
 ## make format          clang-format over the sources
-## make install         into $(DESTDIR)$(PREFIX)
+## make install         into $(DESTDIR)$(PREFIX), starting nothing
+## make uninstall       remove it again; configuration and state stay
 
 build-deps:
 	$(Q)packaging/install-packages build
@@ -146,7 +147,9 @@ fuzz: test-deps
 format:
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
 install: programs
-	$(Q)packaging/install $(DESTDIR) $(PREFIX)
+	$(Q)BUILD=$(B) packaging/install "$(DESTDIR)" "$(PREFIX)"
+uninstall:
+	$(Q)packaging/install --uninstall "$(DESTDIR)" "$(PREFIX)"
 clean:
 	$(Q)rm -rf $(B)
 
