@@ -153,6 +153,16 @@ refused() { # CAPABILITY: does the sensor end by itself without it?
 for cap in BPF PERFMON SYS_PTRACE DAC_READ_SEARCH SYS_ADMIN SETUID SETGID CHOWN; do
 	check "CAP_$cap is needed" "$(refused $cap)" 1
 done
+without() { # CAPABILITY COMMAND...: what the command says of a sensor that runs without it
+	sensor_with "$1"
+	sensor_stream --spool "$dir/spool.$1"
+	"${@:2}"
+	sensor_stop
+}
+stream_bounds() { bits "$(child sensor-stream)" CapBnd; }
+check "CAP_FSETID is needed: the spool is the group's" "$(without FSETID stat -c %a "$dir/spool.FSETID")" 750
+check "CAP_SETPCAP is needed: nothing stays within reach" \
+	"$([ "$(without SETPCAP stream_bounds)" != 0000000000000000 ] && echo yes)" yes
 agg_stop
 
 # ---- uninstall ----
