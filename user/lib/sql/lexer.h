@@ -22,8 +22,9 @@ struct sql_token {
 	enum sql_kind kind;
 	const char *at;
 	size_t len;
-	const char *body; /* SQL_STRING: what is between the quotes */
+	const char *body; /* SQL_STRING, SQL_QUOTED: what is between the quotes */
 	size_t body_len;
+	char escape; /* U&"..": what stands before a code point, else 0 */
 };
 
 struct sql_lexer {
@@ -31,6 +32,13 @@ struct sql_lexer {
 	enum sql_dialect dialect;
 	bool live_comment; /* inside MySQL's versioned comment: its text is SQL */
 	bool cut;	   /* a string or comment had no end */
+	const char *joint; /* MySQL: end of a name or of a dot behind one: no number begins here */
+	/*
+	 * The first string with a backslash before a quote, or versioned comment. Whether the one
+	 * ends there (standard_conforming_strings, NO_BACKSLASH_ESCAPES) and the other is SQL is
+	 * the server's choice.
+	 */
+	const char *doubtful;
 };
 
 void sql_lexer_init(struct sql_lexer *l, enum sql_dialect dialect, const char *text, size_t len);

@@ -3,6 +3,7 @@
 #include "lib/sql/statement.h"
 
 #include <ctype.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,12 +13,14 @@ struct scan {
 	struct sql_statement *s;
 	enum sql_dialect dialect;
 	unsigned depth;
-	struct sql_token t;	 /* the present token */
-	struct sql_token before; /* and the one before */
-	bool expect;		 /* a relation may stand here */
-	bool in_list;		 /* in a FROM list: a comma brings another */
-	int paren, list_paren;
-	bool selects;
+	struct sql_token t;	      /* the present token */
+	struct sql_token before;      /* and the one before */
+	bool expect;		      /* a relation may stand here */
+	const char *const *modifiers; /* what may stand before it */
+	bool callable;		      /* a name and a parenthesis are a call there */
+	unsigned paren;		      /* how many are open */
+	uint64_t lists;		      /* in which of them a comma brings another relation */
+	bool inserts;
 	unsigned words;
 };
 
@@ -30,18 +33,22 @@ static bool one_of(const struct sql_token *t, const char *const *list)
 }
 
 /* After these a relation's name stands. */
-static const char *const introducers[] = {"from",  "join",     "update",  "into",
-					  "table", "using",    "handler", "copy",
-					  "only",  "truncate", "lateral", NULL};
+static const char *const introducers[] = {"from",  "join",    "update", "into",	    "table",
+					  "using", "handler", "copy",	"truncate", NULL};
+/* After these a comma brings another. */
+static const char *const list_openers[] = {"from", "join", "using", "update", "table", NULL};
 /* These end a FROM list. */
-static const char *const clauses[] = {
-	"where",  "group", "order",  "having", "limit",	 "union",     "set",	   "values", "on",
-	"offset", "fetch", "window", "for",    "except", "intersect", "returning", "select", NULL};
-/* Never a relation, though they may stand after an introducer. */
-static const char *const modifiers[] = {
-	"if",	    "not",     "exists",       "only",	  "lateral",	   "select",   "outfile",
-	"dumpfile", "ignore",  "low_priority", "temp",	  "temporary",	   "unlogged", "stdin",
-	"stdout",   "program", "concurrently", "delayed", "high_priority", NULL};
+static const char *const clauses[] = {"where",	   "group", "order",  "having", "limit",
+				      "union",	   "set",   "values", "offset", "fetch",
+				      "window",	   "for",   "except", "select", "intersect",
+				      "returning", NULL};
+/* Never a relation, though they may stand after an introducer: FROM, COPY, the others. */
+static const char *const from_modifiers[] = {"only", "lateral", "select", "values", "with", NULL};
+static const char *const copy_modifiers[] = {"binary", NULL};
+static const char *const modifiers[] = {"if",	    "not",	    "exists",	     "only",
+					"select",   "outfile",	    "dumpfile",	     "ignore",
+					"temp",	    "low_priority", "high_priority", "temporary",
+					"unlogged", "delayed",	    "concurrently",  NULL};
 /* FROM inside these calls is no FROM clause: extract(year from x). */
 static const char *const from_functions[] = {"extract", "substring", "trim",
 					     "overlay", "position",  NULL};
@@ -60,14 +67,20 @@ static void relation_add(struct scan *c, const char *schema, const char *name)
 		s->more_relations = true;
 		return;
 	}
-	snprintf(s->relations[s->n_relations].schema, SQL_NAME_MAX, "%s", schema);
-	snprintf(s->relations[s->n_relations].name, SQL_NAME_MAX, "%s", name);
+	snprintf(s->relations[s->n_relations].schema, SQL_RELATION_MAX, "%s", schema);
+	snprintf(s->relations[s->n_relations].name, SQL_RELATION_MAX, "%s", name);
 	s->relations[s->n_relations++].weak = c->depth > 0;
 }
 
 static bool is_name(const struct sql_token *t)
 {
 	return t->kind == SQL_WORD || t->kind == SQL_QUOTED;
+}
+
+/* Where a relation is expected, MySQL's "..." names one: ANSI_QUOTES is set then. */
+static bool is_relation(const struct scan *c, const struct sql_token *t)
+{
+	return is_name(t) || (c->dialect == SQL_MYSQL && t->kind == SQL_STRING && *t->at == '"');
 }
 
 static struct sql_token ahead(const struct sql_lexer *l)
@@ -80,23 +93,22 @@ static struct sql_token ahead(const struct sql_lexer *l)
 /* The present token begins a name: a, a.b or a.b.c. A call is no relation. */
 static void relation(struct scan *c, struct sql_lexer *l)
 {
-	char parts[3][SQL_NAME_MAX] = {""};
+	size_t max = c->dialect == SQL_POSTGRESQL ? SQL_NAME_MAX : SQL_RELATION_MAX;
+	char parts[3][SQL_RELATION_MAX] = {""};
 	struct sql_token next;
 	unsigned n = 0;
 
-	sql_identifier(&c->t, c->dialect, parts[n++], SQL_NAME_MAX);
+	sql_identifier(&c->t, c->dialect, parts[n++], max);
 	while ((next = ahead(l), sql_is_punct(&next, '.')) && n < 3) {
 		sql_next(l);
 		next = ahead(l);
-		if (!is_name(&next))
+		if (!is_relation(c, &next))
 			break;
 		c->t = sql_next(l);
-		sql_identifier(&c->t, c->dialect, parts[n++], SQL_NAME_MAX);
+		sql_identifier(&c->t, c->dialect, parts[n++], max);
 	}
-	if (sql_is_punct(&next, '(') && !sql_is(&c->before, "into") &&
-	    !sql_is(&c->before, "copy") && !sql_is(&c->before, "table"))
-		return;
-	relation_add(c, n > 1 ? parts[n - 2] : "", parts[n - 1]);
+	if (!c->callable || !sql_is_punct(&next, '('))
+		relation_add(c, n > 1 ? parts[n - 2] : "", parts[n - 1]);
 }
 
 static void scan_text(struct scan *c, const char *text, size_t len);
@@ -104,7 +116,12 @@ static void scan_text(struct scan *c, const char *text, size_t len);
 /* A string may hold SQL: dblink(..., 'select'), EXECUTE IMMEDIATE, DO $$...$$, query_to_xml(). */
 static void scan_string(struct scan *c)
 {
-	struct scan inner = {.s = c->s, .dialect = c->dialect, .depth = c->depth + 1};
+	struct scan inner = {
+		.s = c->s,
+		.dialect = c->dialect,
+		.depth = c->depth + 1,
+		.modifiers = modifiers,
+	};
 
 	/* A call that takes a relation by name: pg_relation_filepath('staff'). */
 	inner.expect = sql_is_punct(&c->before, '(');
@@ -118,12 +135,16 @@ static void first_words(struct scan *c, struct sql_lexer *l)
 	struct sql_token next = ahead(l);
 	bool prepares = sql_is(&c->t, "prepare");
 
+	/* EXECUTE may follow EXPLAIN and CREATE TABLE ... AS. */
+	if (sql_is(&c->t, "execute") && is_name(&next) && !sql_is(&next, "immediate") &&
+	    (c->words == 0 || sql_is(&c->before, "as") || strcmp(s->verb, "explain") == 0))
+		sql_identifier(&next, c->dialect, s->uses_prepared, SQL_NAME_MAX);
+	if (c->words == 0 && sql_is_punct(&c->t, '('))
+		return;
 	if (c->words++ == 0 && c->t.kind == SQL_WORD) {
 		for (size_t i = 0; i < c->t.len && i + 1 < sizeof(s->verb); i++)
 			s->verb[i] = (char)tolower((unsigned char)c->t.at[i]);
 		s->ddl = one_of(&c->t, ddl_verbs);
-		if (sql_is(&c->t, "execute") && is_name(&next) && !sql_is(&next, "immediate"))
-			sql_identifier(&next, c->dialect, s->uses_prepared, SQL_NAME_MAX);
 		if (sql_is(&c->t, "use") && is_name(&next))
 			sql_identifier(&next, c->dialect, s->database, SQL_NAME_MAX);
 		if (prepares && is_name(&next))
@@ -146,62 +167,161 @@ static void fetch_name(struct scan *c)
 		sql_identifier(&c->t, c->dialect, c->s->uses_portal, SQL_NAME_MAX);
 }
 
+static bool verb_is(const struct scan *c, const char *verb)
+{
+	return strcmp(c->s->verb, verb) == 0;
+}
+
+/* A query stands here, as SELECT or as TABLE name. */
+static bool begins_query(const struct scan *c)
+{
+	return sql_is(&c->t, "select") ||
+	       (sql_is(&c->t, "table") &&
+		(c->inserts || sql_is(&c->before, "as") || sql_is_punct(&c->before, '(')));
+}
+
 static void destinations(struct scan *c, struct sql_lexer *l)
 {
 	struct sql_statement *s = c->s;
 	struct sql_token next = ahead(l);
-	bool copy = strcmp(s->verb, "copy") == 0 && c->paren == 0;
+	bool copy = verb_is(c, "copy") && c->paren == 0;
 
 	if (copy && sql_is(&c->t, "to"))
 		s->to_server |= next.kind == SQL_STRING || sql_is(&next, "program");
 	if (copy && sql_is(&c->t, "from"))
 		s->copy_from = true;
-	if (sql_is(&c->t, "into") && (sql_is(&next, "outfile") || sql_is(&next, "dumpfile") ||
-				      strcmp(s->verb, "select") == 0))
+	/* WITH ... INSERT, WITH ... SELECT INTO too. */
+	c->inserts |= verb_is(c, "insert") || verb_is(c, "replace") ||
+		      (sql_is(&c->t, "insert") && sql_is(&next, "into"));
+	if (sql_is(&c->t, "into") &&
+	    (sql_is(&next, "outfile") || sql_is(&next, "dumpfile") ||
+	     (!c->inserts && (verb_is(c, "select") || verb_is(c, "with")))))
 		s->to_server = true;
-	if (sql_is(&c->t, "select")) {
-		if (strcmp(s->verb, "create") == 0 || strcmp(s->verb, "insert") == 0 ||
-		    strcmp(s->verb, "replace") == 0)
-			s->to_server = true;
-		c->selects = true;
-	}
+	if ((c->inserts || verb_is(c, "create")) && begins_query(c))
+		s->to_server = true;
 	s->where |= sql_is(&c->t, "where");
 	s->offset |= sql_is(&c->t, "offset");
 }
 
-static void parenthesis(struct scan *c)
+/* Beyond 63 open parentheses any comma may bring a relation. */
+static uint64_t list_bit(const struct scan *c)
 {
-	c->paren += sql_is_punct(&c->t, '(') ? 1 : sql_is_punct(&c->t, ')') ? -1 : 0;
-	if (c->in_list && c->paren < c->list_paren)
-		c->in_list = false;
+	return 1ull << (c->paren < 63 ? c->paren : 63);
 }
 
-/* Does this FROM open a FROM list? Not in DISTINCT FROM or extract(year FROM x). */
-static bool introduces(const struct scan *c, bool in_function)
+static void parenthesis(struct scan *c)
 {
+	if (sql_is_punct(&c->t, '(')) {
+		c->paren++;
+		/* FROM (a, b), but COPY (query) */
+		if (c->modifiers == copy_modifiers)
+			c->expect = false;
+		c->lists &= ~list_bit(c);
+		if (c->expect || c->paren >= 63)
+			c->lists |= list_bit(c);
+	} else if (sql_is_punct(&c->t, ')') && c->paren) {
+		c->paren--;
+	}
+}
+
+/* Does this word bring a relation? Not FROM in DISTINCT FROM or extract(year FROM x). */
+static bool introduces(const struct scan *c, const struct sql_lexer *l, bool in_function)
+{
+	struct sql_token next;
+
 	if (!one_of(&c->t, introducers))
 		return false;
 	if (sql_is(&c->t, "from"))
-		return !sql_is(&c->before, "distinct") && !in_function;
-	/* JOIN ... USING (column): only DELETE's USING names relations. */
-	if (sql_is(&c->t, "using"))
-		return strcmp(c->s->verb, "delete") == 0;
+		return !sql_is(&c->before, "distinct") && !in_function &&
+		       !(verb_is(c, "copy") && c->paren == 0);
+	/* JOIN ... USING (column): only that of DELETE and MERGE names relations. */
+	if (sql_is(&c->t, "using")) {
+		next = ahead(l);
+		return (verb_is(c, "delete") || verb_is(c, "merge") || verb_is(c, "with")) &&
+		       (!sql_is_punct(&next, '(') || verb_is(c, "merge"));
+	}
+	/* ON DUPLICATE KEY UPDATE, ON CONFLICT DO UPDATE, FOR UPDATE. */
+	if (sql_is(&c->t, "update"))
+		return !sql_is(&c->before, "key") && !sql_is(&c->before, "do") &&
+		       !sql_is(&c->before, "for");
+	if (sql_is(&c->t, "join") && sql_is(&c->before, "for"))
+		return false;
 	/* LOCK TABLE, ALTER TABLE, TABLE staff; not the column or function of that name. */
 	return !sql_is_punct(&c->before, '.');
+}
+
+static void introduce(struct scan *c)
+{
+	bool copy = sql_is(&c->t, "copy");
+
+	c->expect = true;
+	c->callable = sql_is(&c->t, "from") || sql_is(&c->t, "join") || sql_is(&c->t, "using");
+	c->modifiers = c->callable ? from_modifiers : copy ? copy_modifiers : modifiers;
+	if (one_of(&c->t, list_openers))
+		c->lists |= list_bit(c);
+}
+
+/* Does SET begin assignments? In PostgreSQL it may be an alias: FROM a SET, b. */
+static bool assigns(const struct sql_lexer *l)
+{
+	struct sql_lexer copy = *l;
+	struct sql_token name = sql_next(&copy), next = sql_next(&copy);
+
+	return is_name(&name) && next.kind == SQL_PUNCT && strchr("=.[:", *next.at);
+}
+
+/* Does this word end a FROM list? Where a name may stand it is an alias or a hint. */
+static bool ends_list(const struct scan *c, const struct sql_lexer *l)
+{
+	struct sql_token next;
+
+	if (!one_of(&c->t, clauses))
+		return false;
+	/* MariaDB: USE INDEX FOR JOIN (i), FOR ORDER BY (i) */
+	if (sql_is(&c->before, "for") ||
+	    (sql_is(&c->t, "for") && (sql_is(&c->before, "index") || sql_is(&c->before, "key"))))
+		return false;
+	if (sql_is(&c->t, "values"))
+		return sql_is_punct(&c->before, '(');
+	if (sql_is(&c->t, "set"))
+		return assigns(l);
+	next = ahead(l);
+	return !sql_is_punct(&next, ',');
+}
+
+static void scan_relations(struct scan *c, struct sql_lexer *l, bool in_function)
+{
+	if (introduces(c, l, in_function)) {
+		introduce(c);
+	} else if (c->expect && is_relation(c, &c->t) && !one_of(&c->t, c->modifiers)) {
+		/* MySQL: FROM { OJ a LEFT JOIN b } */
+		if (sql_is(&c->t, "oj") && sql_is_punct(&c->before, '{'))
+			return;
+		relation(c, l);
+		c->expect = false;
+	} else if (ends_list(c, l)) {
+		c->expect = false;
+		if (c->paren < 63)
+			c->lists &= ~list_bit(c);
+	} else if (sql_is_punct(&c->t, ',') && c->lists & list_bit(c)) {
+		c->expect = c->callable = true;
+		c->modifiers = from_modifiers;
+	} else if (c->t.kind == SQL_PUNCT && !strchr("({.", *c->t.at)) {
+		c->expect = false;
+	}
 }
 
 static void scan_text(struct scan *c, const char *text, size_t len)
 {
 	struct sql_lexer l;
-	bool in_function = false;
-	int function_paren = 0;
+	unsigned function_paren = 0; /* of extract( and the like */
 
 	sql_lexer_init(&l, c->dialect, text, len);
 	for (; (c->t = sql_next(&l)).kind != SQL_END; c->before = c->t) {
 		parenthesis(c);
-		if (in_function && c->paren < function_paren)
-			in_function = false;
-		if (c->t.kind == SQL_STRING) {
+		if (c->paren < function_paren)
+			function_paren = 0;
+		if (c->t.kind == SQL_STRING && !(c->expect && is_relation(c, &c->t))) {
 			scan_string(c);
 			c->expect = false;
 			continue;
@@ -211,27 +331,9 @@ static void scan_text(struct scan *c, const char *text, size_t len)
 			fetch_name(c);
 			destinations(c, &l);
 		}
-		if (one_of(&c->t, from_functions) && ahead(&l).kind == SQL_PUNCT) {
-			in_function = true;
+		if (one_of(&c->t, from_functions) && ahead(&l).kind == SQL_PUNCT)
 			function_paren = c->paren + 1;
-		}
-		if (introduces(c, in_function)) {
-			c->expect = true;
-			c->in_list = sql_is(&c->t, "from") || sql_is(&c->t, "using") ||
-				     sql_is(&c->t, "table") || sql_is(&c->t, "tables") ||
-				     sql_is(&c->t, "update");
-			c->list_paren = c->paren;
-		} else if (c->expect && is_name(&c->t) && !one_of(&c->t, modifiers)) {
-			relation(c, &l);
-			c->expect = false;
-		} else if (one_of(&c->t, clauses)) {
-			c->expect = c->expect && sql_is(&c->t, "only");
-			c->in_list = false;
-		} else if (c->in_list && sql_is_punct(&c->t, ',') && c->paren == c->list_paren) {
-			c->expect = true;
-		} else if (c->t.kind == SQL_PUNCT && !sql_is_punct(&c->t, '(')) {
-			c->expect = false;
-		}
+		scan_relations(c, &l, function_paren && c->paren == function_paren);
 	}
 }
 
@@ -256,13 +358,12 @@ bool sql_statement_next(enum sql_dialect dialect, const char **text, size_t *len
 			struct sql_statement *ret)
 {
 	bool empty = true;
-	size_t n = 0;
+	const char *from = *text;
+	size_t n, used = 0;
 
 	while (*len && empty) {
-		n = statement_length(dialect, *text, *len, &empty);
-		memset(ret, 0, sizeof(*ret));
-		ret->text = *text;
-		ret->len = n;
+		from = *text;
+		used = n = statement_length(dialect, *text, *len, &empty);
 		if (n < *len)
 			n++;
 		*text += n;
@@ -270,6 +371,10 @@ bool sql_statement_next(enum sql_dialect dialect, const char **text, size_t *len
 	}
 	if (empty)
 		return false;
-	scan_text(&(struct scan){.s = ret, .dialect = dialect}, ret->text, ret->len);
+	memset(ret, 0, sizeof(*ret));
+	ret->text = from;
+	ret->len = used;
+	scan_text(&(struct scan){.s = ret, .dialect = dialect, .modifiers = modifiers}, ret->text,
+		  ret->len);
 	return true;
 }

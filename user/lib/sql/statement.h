@@ -9,22 +9,23 @@
 
 #include "lib/sql/lexer.h"
 
-#define SQL_NAME_MAX	  64 /* NAMEDATALEN; MySQL: 64 characters */
+#define SQL_NAME_MAX	  64  /* NAMEDATALEN */
+#define SQL_RELATION_MAX  193 /* MySQL: 64 characters of at most 3 bytes */
 #define SQL_RELATIONS_MAX 48
 
 struct sql_relation {
-	char schema[SQL_NAME_MAX]; /* "" when unqualified; MySQL: the database */
-	char name[SQL_NAME_MAX];
+	char schema[SQL_RELATION_MAX]; /* "" when unqualified; MySQL: the database */
+	char name[SQL_RELATION_MAX];
 	bool weak; /* found inside a string: dynamic SQL, dblink, a DO body */
 };
 
 struct sql_statement {
 	const char *text;
 	size_t len;
-	char verb[16]; /* first keyword, lower case */
+	char verb[24]; /* first keyword, lower case */
 	unsigned n_relations;
 	struct sql_relation relations[SQL_RELATIONS_MAX];
-	bool more_relations; /* there were more than fit */
+	bool more_relations; /* there were more than fit: any may be among them */
 	bool where, offset;
 	bool copy_from; /* COPY ... FROM: rows come in */
 	bool to_server; /* COPY TO file or program, INTO OUTFILE or DUMPFILE, CREATE TABLE AS,
