@@ -12,6 +12,20 @@
 
 #define FOLDED_MAX 2048
 
+/* More relations than a statement's list holds: any watched table may be among them. */
+static void query_all_tables(struct query *q, Rollcall__System system, const struct watch *watch,
+			     const char *database)
+{
+	bool pg = system == ROLLCALL__SYSTEM__postgresql;
+
+	for (unsigned i = 0; i < watch_count(watch); i++) {
+		const struct watchname *t = watch_table(watch, i);
+
+		q->weak |= watch_match_name(watch, system, database, pg ? t->schema : t->database,
+					    t->table);
+	}
+}
+
 static void query_tables(struct query *q, const struct sql_statement *st, Rollcall__System system,
 			 const struct watch *watch, const char *database)
 {
@@ -24,6 +38,18 @@ static void query_tables(struct query *q, const struct sql_statement *st, Rollca
 		else
 			q->strong |= mask;
 	}
+	if (st->more_relations)
+		query_all_tables(q, system, watch, database);
+}
+
+/* What a statement that has no query of its own does, the last one may do. */
+static void query_add(struct query *q, const struct sql_statement *st, Rollcall__System system,
+		      const struct watch *watch, const char *database)
+{
+	q->copy_from &= st->copy_from;
+	q->server_copy |= st->to_server;
+	q->point &= st->where && !st->offset;
+	query_tables(q, st, system, watch, database);
 }
 
 static void query_fill(struct query *q, const struct sql_statement *st, Rollcall__System system,
@@ -61,7 +87,11 @@ struct script *script_new(const char *text, size_t len, Rollcall__System system,
 	if (!s)
 		return NULL;
 	s->refs = 1;
-	while (s->n < SCRIPT_STATEMENTS_MAX && sql_statement_next(dialect, &text, &len, &st)) {
+	while (sql_statement_next(dialect, &text, &len, &st)) {
+		if (s->n == SCRIPT_STATEMENTS_MAX) {
+			query_add(&s->queries[s->n - 1], &st, system, watch, database);
+			continue;
+		}
 		grown = realloc(s, sizeof(*s) + (s->n + 1) * sizeof(s->queries[0]));
 		if (!grown)
 			break;
