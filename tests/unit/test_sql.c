@@ -324,86 +324,76 @@ struct said {
 	struct sql_statement wanted; /* texts and relations apart */
 };
 
+static const struct said said[] = {
+	{PG, "Select 1 from a where b", {.verb = "select", .where = true}},
+	{PG, "(select 1) offset 5", {.verb = "select", .offset = true}},
+	{PG, "((table a))", {.verb = "table"}},
+	{PG, "copy a to stdout", {.verb = "copy"}},
+	{PG, "copy a from stdin", {.verb = "copy", .copy_from = true}},
+	{PG, "copy (select 1 from a) to '/x'", {.verb = "copy", .to_server = true}},
+	{PG, "copy a to program 'cat'", {.verb = "copy", .to_server = true}},
+	{PG, "copy a to E'/x'", {.verb = "copy", .to_server = true}},
+	{PG, "copy a to $$/x$$", {.verb = "copy", .to_server = true}},
+	{PG, "select * into x from a", {.verb = "select", .to_server = true}},
+	{PG, "(select * into x from a)", {.verb = "select", .to_server = true}},
+	{PG, "with c as (table a) select * into x from c", {.verb = "with", .to_server = true}},
+	{PG,
+	 "with c as (table a) insert into x select * from c",
+	 {.verb = "with", .to_server = true}},
+	{PG, "insert into x select * from a", {.verb = "insert", .to_server = true}},
+	{PG, "insert into x table a", {.verb = "insert", .to_server = true}},
+	{PG, "insert into x values (1)", {.verb = "insert"}},
+	{PG, "create table x as select 1", {.verb = "create", .to_server = true, .ddl = true}},
+	{PG, "create table x as table a", {.verb = "create", .to_server = true, .ddl = true}},
+	{PG, "create table x (a int)", {.verb = "create", .ddl = true}},
+	{PG,
+	 "create table x as execute p(1)",
+	 {.verb = "create", .ddl = true, .uses_prepared = "p"}},
+	{PG, "vacuum full a", {.verb = "vacuum", .ddl = true}},
+	{PG,
+	 "declare \"C d\" binary cursor with hold for select 1",
+	 {.verb = "declare", .declares = "C d"}},
+	{PG, "fetch 100 from \"C d\"", {.verb = "fetch", .uses_portal = "C d"}},
+	{PG, "FETCH FORWARD ALL IN C", {.verb = "fetch", .uses_portal = "c"}},
+	{PG, "fetch c", {.verb = "fetch", .uses_portal = "c"}},
+	{PG, "prepare P (int) as select 1", {.verb = "prepare", .prepares = "p"}},
+	{PG, "execute P (5)", {.verb = "execute", .uses_prepared = "p"}},
+	{PG, "explain analyze execute p", {.verb = "explain", .uses_prepared = "p"}},
+	{MY, "prepare P from 'select 1'", {.verb = "prepare", .prepares = "P"}},
+	{MY, "execute P using @a", {.verb = "execute", .uses_prepared = "P"}},
+	{MY, "execute immediate 'select 1'", {.verb = "execute"}},
+	{MY, "use `Mdm`", {.verb = "use", .database = "Mdm"}},
+	{MY, "select 1 from a into outfile '/x'", {.verb = "select", .to_server = true}},
+	{MY, "(select 1) into outfile '/x'", {.verb = "select", .to_server = true}},
+	{MY,
+	 "with c as (select 1) select * from c into dumpfile '/x'",
+	 {.verb = "with", .to_server = true}},
+	{MY, "create table x select * from a", {.verb = "create", .to_server = true, .ddl = true}},
+	{MY, "replace into x select * from a", {.verb = "replace", .to_server = true}},
+	{MY, "select replace(a, 'x', 'y') from b", {.verb = "select"}},
+	{PG,
+	 "START_REPLICATION SLOT \"s\" LOGICAL 0/0 (a 'b')",
+	 {.verb = "start_replication", .replication = "logical"}},
+	{PG,
+	 "START_REPLICATION 0/1000000 TIMELINE 1",
+	 {.verb = "start_replication", .replication = "physical"}},
+	{PG, "BASE_BACKUP ( LABEL 'x' )", {.verb = "base_backup", .replication = "base_backup"}},
+};
+
 static void test_what_is_said(void **state)
 {
-	static const struct said cases[] = {
-		{PG, "Select 1 from a where b", {.verb = "select", .where = true}},
-		{PG, "(select 1) offset 5", {.verb = "select", .offset = true}},
-		{PG, "((table a))", {.verb = "table"}},
-		{PG, "copy a to stdout", {.verb = "copy"}},
-		{PG, "copy a from stdin", {.verb = "copy", .copy_from = true}},
-		{PG, "copy (select 1 from a) to '/x'", {.verb = "copy", .to_server = true}},
-		{PG, "copy a to program 'cat'", {.verb = "copy", .to_server = true}},
-		{PG, "copy a to E'/x'", {.verb = "copy", .to_server = true}},
-		{PG, "copy a to $$/x$$", {.verb = "copy", .to_server = true}},
-		{PG, "select * into x from a", {.verb = "select", .to_server = true}},
-		{PG, "(select * into x from a)", {.verb = "select", .to_server = true}},
-		{PG,
-		 "with c as (table a) select * into x from c",
-		 {.verb = "with", .to_server = true}},
-		{PG,
-		 "with c as (table a) insert into x select * from c",
-		 {.verb = "with", .to_server = true}},
-		{PG, "insert into x select * from a", {.verb = "insert", .to_server = true}},
-		{PG, "insert into x table a", {.verb = "insert", .to_server = true}},
-		{PG, "insert into x values (1)", {.verb = "insert"}},
-		{PG,
-		 "create table x as select 1",
-		 {.verb = "create", .to_server = true, .ddl = true}},
-		{PG,
-		 "create table x as table a",
-		 {.verb = "create", .to_server = true, .ddl = true}},
-		{PG, "create table x (a int)", {.verb = "create", .ddl = true}},
-		{PG,
-		 "create table x as execute p(1)",
-		 {.verb = "create", .ddl = true, .uses_prepared = "p"}},
-		{PG, "vacuum full a", {.verb = "vacuum", .ddl = true}},
-		{PG,
-		 "declare \"C d\" binary cursor with hold for select 1",
-		 {.verb = "declare", .declares = "C d"}},
-		{PG, "fetch 100 from \"C d\"", {.verb = "fetch", .uses_portal = "C d"}},
-		{PG, "FETCH FORWARD ALL IN C", {.verb = "fetch", .uses_portal = "c"}},
-		{PG, "fetch c", {.verb = "fetch", .uses_portal = "c"}},
-		{PG, "prepare P (int) as select 1", {.verb = "prepare", .prepares = "p"}},
-		{PG, "execute P (5)", {.verb = "execute", .uses_prepared = "p"}},
-		{PG, "explain analyze execute p", {.verb = "explain", .uses_prepared = "p"}},
-		{MY, "prepare P from 'select 1'", {.verb = "prepare", .prepares = "P"}},
-		{MY, "execute P using @a", {.verb = "execute", .uses_prepared = "P"}},
-		{MY, "execute immediate 'select 1'", {.verb = "execute"}},
-		{MY, "use `Mdm`", {.verb = "use", .database = "Mdm"}},
-		{MY, "select 1 from a into outfile '/x'", {.verb = "select", .to_server = true}},
-		{MY, "(select 1) into outfile '/x'", {.verb = "select", .to_server = true}},
-		{MY,
-		 "with c as (select 1) select * from c into dumpfile '/x'",
-		 {.verb = "with", .to_server = true}},
-		{MY,
-		 "create table x select * from a",
-		 {.verb = "create", .to_server = true, .ddl = true}},
-		{MY, "replace into x select * from a", {.verb = "replace", .to_server = true}},
-		{MY, "select replace(a, 'x', 'y') from b", {.verb = "select"}},
-		{PG,
-		 "START_REPLICATION SLOT \"s\" LOGICAL 0/0 (a 'b')",
-		 {.verb = "start_replication", .replication = "logical"}},
-		{PG,
-		 "START_REPLICATION 0/1000000 TIMELINE 1",
-		 {.verb = "start_replication", .replication = "physical"}},
-		{PG,
-		 "BASE_BACKUP ( LABEL 'x' )",
-		 {.verb = "base_backup", .replication = "base_backup"}},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		const struct sql_statement *w = &cases[i].wanted;
-		const char *text = cases[i].text;
+	for (size_t i = 0; i < COUNT(said); i++) {
+		const struct sql_statement *w = &said[i].wanted;
+		const char *text = said[i].text;
 		size_t len = strlen(text);
 		struct sql_statement st;
 
-		assert_true(sql_statement_next(cases[i].dialect, &text, &len, &st));
+		assert_true(sql_statement_next(said[i].dialect, &text, &len, &st));
 		if (st.where != w->where || st.offset != w->offset ||
 		    st.copy_from != w->copy_from || st.to_server != w->to_server ||
 		    st.ddl != w->ddl)
-			fail_msg("\"%s\"", cases[i].text);
+			fail_msg("\"%s\"", said[i].text);
 		assert_string_equal(st.verb, w->verb);
 		assert_string_equal(st.declares, w->declares);
 		assert_string_equal(st.prepares, w->prepares);
