@@ -239,6 +239,12 @@ const char *event_time(uint64_t ns, char *buf, size_t size)
 	return buf;
 }
 
+/* A finding's own id, the same in all its updates, is told in the place of the event's. */
+static int kind_has_id(const ProtobufCFieldDescriptor *f)
+{
+	return f && protobuf_c_message_descriptor_get_field_by_name(f->descriptor, "id");
+}
+
 int event_json(FILE *out, const Rollcall__Event *ev)
 {
 	const ProtobufCFieldDescriptor *f = ev->kind_case ? kind_field(ev) : NULL;
@@ -247,7 +253,7 @@ int event_json(FILE *out, const Rollcall__Event *ev)
 	fprintf(out, "{\"time\":\"%s\",\"host\":", event_time(ev->time, buf, sizeof(buf)));
 	event_json_string(out, ev->host, strlen(ev->host));
 	fprintf(out, ",\"event\":\"%s\"", event_kind(ev));
-	if (ev->id && *ev->id) {
+	if (ev->id && *ev->id && !kind_has_id(f)) {
 		fputs(",\"id\":", out);
 		event_json_string(out, ev->id, strlen(ev->id));
 	}

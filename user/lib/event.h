@@ -14,8 +14,9 @@ const Rollcall__Task *event_task(const Rollcall__Event *ev);
 
 /*
  * One JSON object, no newline: time (RFC 3339, nanoseconds, UTC), host, event, id, process, then
- * the fields of the kind's message. Absent strings, empty lists and absent messages are left out;
- * numbers and truth values are always there. Bytes that are not UTF-8 become U+FFFD.
+ * the fields of the kind's message; an id of its own (a finding has one) stands for the event's.
+ * Absent strings, empty lists and absent messages are left out; numbers and truth values are
+ * always there. Bytes that are not UTF-8 become U+FFFD.
  * 0 or -EIO.
  */
 int event_json(FILE *out, const Rollcall__Event *ev);
