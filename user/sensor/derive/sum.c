@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sliding sums. Time is the events' own and may repeat or step back a little between CPUs.
+// Sliding sums. Time is the events' own: it may repeat, step back a little between CPUs, or far
+// when the host's clock is set. The bucket after the present one counts too, later ones do not.
 #include "sensor/derive/sum.h"
 
 #include <string.h>
@@ -15,8 +16,7 @@ void sum_add(struct sum *s, uint64_t time, uint64_t n)
 	uint64_t number = time / s->width;
 	unsigned i = (unsigned)(number % SUM_BUCKETS);
 
-	if (s->number[i] > number)
-		return; /* older than the span */
+	/* Also one of the future: the clock was set back since. */
 	if (s->number[i] != number) {
 		s->number[i] = number;
 		s->value[i] = 0;
@@ -26,7 +26,7 @@ void sum_add(struct sum *s, uint64_t time, uint64_t n)
 
 static int in_span(const struct sum *s, unsigned i, uint64_t now)
 {
-	return s->number[i] <= now && s->number[i] + SUM_BUCKETS > now;
+	return s->number[i] <= now + 1 && s->number[i] + SUM_BUCKETS > now;
 }
 
 uint64_t sum_total(const struct sum *s, uint64_t time)
@@ -43,8 +43,8 @@ void sum_take(struct sum *s, uint64_t time, uint64_t n)
 {
 	uint64_t now = time / s->width;
 
-	for (uint64_t number = now >= SUM_BUCKETS ? now - SUM_BUCKETS + 1 : 0; number <= now && n;
-	     number++) {
+	for (uint64_t number = now >= SUM_BUCKETS ? now - SUM_BUCKETS + 1 : 0;
+	     number <= now + 1 && n; number++) {
 		unsigned i = (unsigned)(number % SUM_BUCKETS);
 		uint64_t k = s->value[i] < n ? s->value[i] : n;
 
