@@ -123,7 +123,8 @@ struct principal_state {
 	struct principal_state *next; /* in its bucket */
 	char *name;
 	uint64_t last;
-	uint64_t rows; /* of watched tables, ever */
+	uint64_t rows;	  /* of watched tables, ever */
+	uint64_t inexact; /* when it last had rows in the sums that were not counted exactly */
 	struct sum sums[WINDOWS];
 	struct open open[RULES];
 };
@@ -443,6 +444,7 @@ static int window_finding(struct findings *f, struct arena *a, const Rollcall__E
 	o->rows = total;
 	o->bytes = db->bytes;
 	o->last = ev->time;
+	o->lower_bound = p->inexact && p->inexact + windows[w].span > ev->time;
 	snprintf(o->session, sizeof(o->session), "%s", db->session);
 	open_evidence(o, ev->id);
 	return finding_emit(f, a, ev, db, p->name, windows[w].rule, o, "new");
@@ -475,6 +477,8 @@ static int on_result(struct findings *f, struct arena *a, const Rollcall__Event 
 	if (streaming)
 		return 0;
 	p->rows += db->rows;
+	if (!found && db->confidence != ROLLCALL__CONFIDENCE__exact)
+		p->inexact = ev->time;
 	/* Rows that were reported by themselves do not also fill the sums. */
 	for (unsigned w = 0; w < WINDOWS && !found && counts_towards_sums(f, db); w++)
 		if (window_finding(f, a, ev, db, p, w) < 0)
