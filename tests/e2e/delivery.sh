@@ -153,5 +153,13 @@ await told
 check "is told, once" "$(told)" 1
 find "$dir/spool" -maxdepth 1 -name '*.seg' -exec chmod 640 {} +
 check "and delivered when it may" "$(delivered; echo $?)" 0
-sensor_stop
+
+# ---- the supervisor killed ----
+children=$(pgrep -P "$sensor_pid" | xargs)
+kill -KILL "$sensor_pid"
+wait "$sensor_pid" 2>/dev/null
+sensor_pid=
+for _ in $(seq 100); do ps -p "${children// /,}" >/dev/null || break; sleep 0.1; done
+check "no process of the sensor is left behind" "$(ps -o comm= -p "${children// /,}" | xargs)" ""
+ps -p "${children// /,}" >/dev/null && kill $children 2>/dev/null
 finish

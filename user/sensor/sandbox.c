@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -219,8 +220,17 @@ static int files_stream(const struct sandbox_stream_opts *opts)
 
 /* ---- the two processes ---- */
 
+/* The kernel forgets the parent-death signal when the user changes. */
+static int parent_watch(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
+		return -errno;
+	return getppid() == parent ? 0 : -ESRCH;
+}
+
 int sandbox_stream(const struct sandbox_stream_opts *opts)
 {
+	pid_t parent = getppid();
 	int r;
 
 	capng_clear(CAPNG_SELECT_ALL);
@@ -235,6 +245,9 @@ int sandbox_stream(const struct sandbox_stream_opts *opts)
 		return -EPERM;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return -errno;
+	r = parent_watch(parent);
+	if (r < 0)
+		return r;
 	r = files_stream(opts);
 	return r < 0 ? r : calls_stream();
 }
