@@ -350,6 +350,8 @@ static void test_a_full_disk(void **state)
 	assert_non_null(f);
 	setvbuf(f, NULL, _IONBF, 0);
 	assert_int_equal(event_json(f, &ev), -EIO);
+	clearerr(f);
+	assert_int_equal(event_message_json(f, &ev.base), -EIO);
 	fclose(f);
 }
 

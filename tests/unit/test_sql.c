@@ -294,7 +294,7 @@ static void test_deep_parentheses(void **state)
 	n += (size_t)snprintf(text, sizeof(text), "select * from ");
 	for (unsigned i = 0; i < 100; i++)
 		text[n++] = '(';
-	n += (size_t)snprintf(text + n, sizeof(text) - n, "select 1) x cross join b, staff");
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "select 1) x, staff");
 	for (unsigned i = 0; i < 99; i++)
 		text[n++] = ')';
 	snprintf(text + n, sizeof(text) - n, "), c");
@@ -441,6 +441,7 @@ static void test_fold(void **state)
 		{PG, "x = $q$secret$q$ or x = U&'secret' or x = -0x1f",
 		 "x = ? or x = ? or x = - ?"},
 		{PG, "x = 'secret", "x = ?"},
+		{PG, "x = 'a\\\\', y = 'secret", "x = ?, y = ?"},
 		{PG, "x = $q$secret", "x = ?"},
 		{PG, "x = $$a$b$secret", "x = ?"},
 		{PG, "x like '%\\' and y = 'a' and \"Q\" = 1", "x like ? and y = ? and \"Q\" = ?"},
@@ -486,6 +487,8 @@ static void test_fold_hash(void **state)
 	assert_true(hash("select a from b where c") != hash("select a from b where d"));
 	sql_fold(PG, "select a from b", 15, buf, sizeof(buf));
 	assert_string_equal(buf, "select ");
+	sql_fold(MY, "`a\0b`", 5, buf, sizeof(buf));
+	assert_string_equal(buf, "`a b`");
 	sql_fold(PG, "select", 6, &byte, 1);
 	assert_int_equal(byte, '\0');
 	byte = 'z';
