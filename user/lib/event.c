@@ -7,34 +7,12 @@
 #include <string.h>
 #include <time.h>
 
-/* Length of the valid UTF-8 sequence at s (RFC 3629: no surrogates, no overlong forms), or 0. */
-static size_t utf8_len(const unsigned char *s, size_t room)
-{
-	static const struct {
-		unsigned char lead_lo, lead_hi, second_lo, second_hi, len;
-	} forms[] = {
-		{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-		{0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
-		{0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-		{0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (s[0] < forms[i].lead_lo || s[0] > forms[i].lead_hi)
-			continue;
-		if (room < forms[i].len || s[1] < forms[i].second_lo || s[1] > forms[i].second_hi)
-			return 0;
-		for (size_t k = 2; k < forms[i].len; k++)
-			if ((s[k] & 0xc0) != 0x80)
-				return 0;
-		return forms[i].len;
-	}
-	return 0;
-}
+#include "lib/utf8.h"
 
 void event_json_string(FILE *out, const char *s, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)s;
+	uint32_t code;
 
 	fputc('"', out);
 	for (size_t i = 0; i < len;) {
@@ -50,7 +28,7 @@ void event_json_string(FILE *out, const char *s, size_t len)
 			fprintf(out, "\\u%04x", p[i]);
 		else if (p[i] < 0x80)
 			fputc(p[i], out);
-		else if ((n = utf8_len(p + i, len - i)) != 0)
+		else if ((n = utf8_decode(s + i, len - i, &code)) != 0)
 			fwrite(p + i, 1, n, out);
 		else {
 			fputs("\\ufffd", out);
