@@ -12,7 +12,7 @@ check "the shipped example is the dump" "$(diff "$dir/all.yaml" packaging/sensor
 check "the dump has no mistake" "$(config --check-config --config "$dir/all.yaml")" "no mistake was found"
 check "the dump reads as the same" "$(config --config "$dir/all.yaml" --dump-config | diff - "$dir/all.yaml" && echo same)" same
 for key in $(sed -nE 's/^ *#? ?([a-z_0-9]+):.*/\1/p' packaging/sensor.yaml); do
-	grep -q "$key" docs/man/rollcall-sensor.yaml.5.scd || missing="${missing:-} $key"
+	grep -qF "*$key*" docs/man/rollcall-sensor.yaml.5.scd || missing="${missing:-} $key"
 done
 check "the manual page has every key" "${missing:-}" ""
 printf 'watchh: []\nthresholds:\n  result_rows: many\nspool: {max_bytes: 1KiB}\n' >"$dir/bad.yaml"
