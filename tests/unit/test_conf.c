@@ -116,22 +116,26 @@ static void mistakes(void **state)
 		{"numbers:\n  smal: 3",
 		 "2:3: unknown key 'numbers.smal'; did you mean 'numbers.small'?\n"},
 		{"numbers:\n  small: 1",
-		 "2:10: numbers.small: '1': write a whole number from 2 to 9\n"},
+		 "2:10: numbers.small: '1': write a whole number in decimal digits, 2 to 9\n"},
 		{"numbers:\n  small: 10",
-		 "2:10: numbers.small: '10': write a whole number from 2 to 9\n"},
+		 "2:10: numbers.small: '10': write a whole number in decimal digits, 2 to 9\n"},
 		{"numbers:\n  large: -1",
-		 "2:10: numbers.large: '-1': write a whole number from 0 to 9223372036854775807\n"},
-		{"numbers:\n  large: 5x",
-		 "2:10: numbers.large: '5x': write a whole number from 0 to 9223372036854775807\n"},
-		{"numbers:\n  large: 99999999999999999999",
-		 "2:10: numbers.large: '99999999999999999999': write a whole number from 0 to "
+		 "2:10: numbers.large: '-1': write a whole number in decimal digits, 0 to "
 		 "9223372036854775807\n"},
+		{"numbers:\n  large: 5x",
+		 "2:10: numbers.large: '5x': write a whole number in decimal digits, 0 to "
+		 "9223372036854775807\n"},
+		{"numbers:\n  large: 99999999999999999999",
+		 "2:10: numbers.large: '99999999999999999999': write a whole number in decimal "
+		 "digits, 0 to 9223372036854775807\n"},
 		{"numbers:\n  bytes: 17179869184GiB",
-		 "2:10: numbers.bytes: '17179869184GiB': write a size, for example 64KiB, 512MiB "
-		 "or 1GiB, of at least 16 bytes\n"},
+		 "2:10: numbers.bytes: '17179869184GiB': write a whole number of B, KiB, MiB "
+		 "or GiB, for example 64KiB, 16 to 1048576 bytes\n"},
 		{"other:\n  on: yes", "2:7: other.on: 'yes': write true or false\n"},
-		{"other:\n  part: 1.1", "2:9: other.part: '1.1': write a fraction from 0 to 1\n"},
-		{"other:\n  part: nan", "2:9: other.part: 'nan': write a fraction from 0 to 1\n"},
+		{"other:\n  part: 1.1",
+		 "2:9: other.part: '1.1': write a fraction from 0 to 1, for example 0.25\n"},
+		{"other:\n  part: nan",
+		 "2:9: other.part: 'nan': write a fraction from 0 to 1, for example 0.25\n"},
 		{"name: [x]", "1:7: name: one value is expected here\n"},
 		{"numbers: 5", "1:10: numbers: a section of keys is expected here\n"},
 		{"list: [x, bad, {}]",
@@ -144,6 +148,18 @@ static void mistakes(void **state)
 		{"name: a\n\tlist: b", "2:1: found a tab character that violates indentation\n"},
 		{"name: \"a\\0b\"", "1:7: name: one value is expected here\n"},
 		{"? [a]\n: b", "1:3: a key is expected here\n"},
+		{"name: a\n---\nname: b", "2:1: a second document; only one is read\n"},
+		{"name: a\n...\n---\n", "3:1: a second document; only one is read\n"},
+		{"---\n---\n", "2:1: a second document; only one is read\n"},
+		{"name: a\nlist:\n  - \xc3\xa4 \xff", "3:7: invalid leading UTF-8 octet\n"},
+		{"name: \"\xe2\x82\"", "1:8: invalid trailing UTF-8 octet\n"},
+		{"name: \xc0\x80", "1:7: invalid length of a UTF-8 sequence\n"},
+		{"name: \xed\xa0\x80", "1:7: invalid Unicode character\n"},
+		{"#\r\n#\r#\xc2\x85name: a\x7f", "4:8: control characters are not allowed\n"},
+		{"\xff\xfen\0", "1:1: invalid leading UTF-8 octet\n"},
+		{"\xef\xbb\xbfnam: a", "1:1: unknown key 'nam'; did you mean 'name'?\n"},
+		{"list: [[[[[[[[a]]]]]]]]",
+		 "1:14: nested too deep: keys need no more than 3 levels\n"},
 	};
 
 	(void)state;
@@ -168,6 +184,65 @@ static void not_yaml(void **state)
 
 		assert_true(load(&t, cases[i], &told) > 0);
 	}
+}
+
+static void numbers_are_digits(void **state)
+{
+	static const struct {
+		const char *key;
+		const char *bad[14];
+	} cases[] = {
+		{"numbers.small", {"", " 5", " -5", "+5", "5 ", "0x5", "5.0", "5e0", "\t5", "\n5"}},
+		{"numbers.large", {" -18446744073709551615", "-0", "inf", "18446744073709551617"}},
+		{"numbers.bytes",
+		 {"64", "KiB", " 64KiB", "-64KiB", " -64B", "+64B", "0x40B", "64 KiB"}},
+		{"other.part",
+		 {"", ".", " 0.5", "+0.5", "-0", "0x1p-1", "inf", "infinity", "nan", "5e-1", "0.5.",
+		  "0.1.2", ".5", "1."}},
+	};
+	static const char *const good[][2] = {{"numbers.small", "05"},
+					      {"numbers.bytes", "1024B"},
+					      {"other.part", "0"},
+					      {"other.part", "0.25"},
+					      {"other.part", "1.0"}};
+	struct target t = {};
+	struct conf *c = conf_new(keys, &t);
+	char why[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (size_t k = 0; k < 14 && cases[i].bad[k]; k++) {
+			why[0] = '\0';
+			if (conf_set(c, cases[i].key, cases[i].bad[k], why) != -EINVAL)
+				fail_msg("%s '%s' was taken", cases[i].key, cases[i].bad[k]);
+			assert_memory_equal(why, "write a", 7);
+		}
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_int_equal(conf_set(c, good[i][0], good[i][1], why), 0);
+	assert_true(t.part == 1);
+	conf_free(c);
+}
+
+/* In memory, the parser's stack included, and in the process's own stack. */
+static void depth_is_bounded(void **state)
+{
+	static const char *const units[] = {"[", "{", "- ", "? ", "[{", "{a: ["};
+	char *text = malloc(CONF_FILE_MAX);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		size_t len = strlen(units[i]), n = CONF_FILE_MAX / len * len;
+		struct target t = {};
+		struct told told = {};
+		struct conf *c = conf_new(keys, &t);
+
+		for (size_t k = 0; k < n; k += len)
+			memcpy(text + k, units[i], len);
+		assert_int_equal(conf_load(c, text, n, tell, &told), 1);
+		assert_non_null(strstr(told.text, "nested too deep"));
+		conf_free(c);
+	}
+	free(text);
 }
 
 static char *dump(const struct conf *c)
@@ -204,6 +279,71 @@ static void the_dump_reads_as_the_same(void **state)
 	conf_free(d);
 }
 
+static void every_text_is_dumped(void **state)
+{
+	static const char *const texts[] = {
+		"\x7f",
+		"a\xc2\x80\xc2\x85\xc2\x9f",
+		"a\xe2\x80\xa8\xe2\x80\xa9",
+		"\xef\xbb\xbf",
+		"x\xef\xbb\xbf"
+		"1",
+		"\xef\xbf\xbe\xef\xbf\xbf",
+		"\\",
+		"\\x41",
+		"'\"'",
+		"",
+		" a  ",
+		"\n\n a \r",
+		"---",
+		"...",
+		"\x1b[1m",
+		"M\xc3\xbcller",
+		"\xf0\x9f\x98\x80",
+		"\xf4\x8f\xbf\xbf",
+		"%YAML",
+		"&a",
+		"*a",
+		"!a",
+		"#",
+		"a: b",
+	};
+	struct target a = {}, b = {};
+	struct told told = {};
+	char why[128], *text;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct conf *c = conf_new(keys, &a), *d = conf_new(keys, &b);
+
+		assert_int_equal(conf_set(c, "name", texts[i], why), 0);
+		text = dump(c);
+		conf_load(d, text, strlen(text), tell, &told);
+		assert_string_equal(told.text, "");
+		assert_string_equal(b.text, texts[i]);
+		free(text);
+		conf_free(c);
+		conf_free(d);
+	}
+}
+
+static void text_is_utf8(void **state)
+{
+	static const char *const texts[] = {
+		"\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\x80"};
+	struct target t = {};
+	struct conf *c = conf_new(keys, &t);
+	char why[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		assert_int_equal(conf_set(c, "name", texts[i], why), -EINVAL);
+		assert_string_equal(why, "write it in UTF-8");
+	}
+	assert_string_equal(t.text, "nobody");
+	conf_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,7 +351,11 @@ int main(void)
 		cmocka_unit_test(values),
 		cmocka_unit_test(mistakes),
 		cmocka_unit_test(not_yaml),
+		cmocka_unit_test(numbers_are_digits),
+		cmocka_unit_test(depth_is_bounded),
 		cmocka_unit_test(the_dump_reads_as_the_same),
+		cmocka_unit_test(every_text_is_dumped),
+		cmocka_unit_test(text_is_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,16 +3,16 @@
 #include "lib/conf.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
 #include "lib/clean.h"
+#include "lib/utf8.h"
 
-#define WHY	      128
 #define CONF_NAME_MAX 80
+#define DEPTH_MAX     8 /* a section, its keys, a list; and room for telling what is wrong */
 
 struct text {
 	struct text *next;
@@ -25,100 +25,6 @@ struct conf {
 	void *target;
 	struct text **texts; /* what each key was given, in order */
 };
-
-/* ---- field types ---- */
-
-int conf_bool(const struct conf_key *key, void *field, const char *text, char *why)
-{
-	(void)key;
-	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0) {
-		snprintf(why, WHY, "write true or false");
-		return -EINVAL;
-	}
-	*(bool *)field = text[0] == 't';
-	return 0;
-}
-
-static int number(const struct conf_key *key, const char *text, uint64_t factor, uint64_t *ret,
-		  char *why)
-{
-	uint64_t n, max = key->max ? key->max : INT64_MAX;
-	char *end;
-
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (end == text || *end || *text == '-' || errno || n > UINT64_MAX / factor ||
-	    n * factor < key->min || n * factor > max) {
-		snprintf(why, WHY, "write a whole number from %llu to %llu",
-			 (unsigned long long)key->min, (unsigned long long)max);
-		return -EINVAL;
-	}
-	*ret = n * factor;
-	return 0;
-}
-
-int conf_u64(const struct conf_key *key, void *field, const char *text, char *why)
-{
-	return number(key, text, 1, field, why);
-}
-
-int conf_u32(const struct conf_key *key, void *field, const char *text, char *why)
-{
-	uint64_t n;
-	int r = number(key, text, 1, &n, why);
-
-	if (r == 0)
-		*(uint32_t *)field = (uint32_t)n;
-	return r;
-}
-
-int conf_size(const struct conf_key *key, void *field, const char *text, char *why)
-{
-	static const struct {
-		const char *unit;
-		uint64_t factor;
-	} units[] = {{"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}, {"B", 1}};
-	size_t len = strlen(text), u;
-	char digits[24];
-
-	for (unsigned i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		u = strlen(units[i].unit);
-		if (len <= u || len - u >= sizeof(digits) ||
-		    strcmp(text + len - u, units[i].unit) != 0)
-			continue;
-		memcpy(digits, text, len - u);
-		digits[len - u] = '\0';
-		if (number(key, digits, units[i].factor, field, why) == 0)
-			return 0;
-		break;
-	}
-	snprintf(why, WHY,
-		 "write a size, for example 64KiB, 512MiB or 1GiB, of at least %llu bytes",
-		 (unsigned long long)key->min);
-	return -EINVAL;
-}
-
-int conf_fraction(const struct conf_key *key, void *field, const char *text, char *why)
-{
-	char *end;
-	double d = strtod(text, &end);
-
-	(void)key;
-	if (end == text || *end || !(d >= 0) || d > 1 || isnan(d)) {
-		snprintf(why, WHY, "write a fraction from 0 to 1");
-		return -EINVAL;
-	}
-	*(double *)field = d;
-	return 0;
-}
-
-int conf_text(const struct conf_key *key, void *field, const char *text, char *why)
-{
-	(void)key;
-	(void)why;
-	*(const char **)field = text;
-	return 0;
-}
 
 /* ---- keys ---- */
 
@@ -139,6 +45,17 @@ static void texts_free(struct text *t)
 	}
 }
 
+static bool is_utf8(const char *text)
+{
+	uint32_t code;
+	size_t n;
+
+	/* The NUL ends a character that is cut. */
+	while (*text && (n = utf8_decode(text, 4, &code)))
+		text += n;
+	return !*text;
+}
+
 /* Keeps the text, which a field may point to, and parses it. */
 static int key_set(struct conf *c, size_t i, const char *value, char *why)
 {
@@ -150,7 +67,12 @@ static int key_set(struct conf *c, size_t i, const char *value, char *why)
 		return -ENOMEM;
 	t->next = NULL;
 	strcpy(t->text, value);
-	r = key->parse(key, (char *)c->target + key->offset, t->text, why);
+	if (is_utf8(value)) {
+		r = key->parse(key, (char *)c->target + key->offset, t->text, why);
+	} else {
+		snprintf(why, CONF_WHY, "write it in UTF-8");
+		r = -EINVAL;
+	}
 	if (r < 0) {
 		free(t);
 		return r;
@@ -176,7 +98,7 @@ static ssize_t key_find(const struct conf *c, const char *name)
 struct conf *conf_new(const struct conf_key *keys, void *target)
 {
 	_cleanup_(conf_freep) struct conf *c = calloc(1, sizeof(*c));
-	char why[WHY];
+	char why[CONF_WHY];
 
 	if (!c)
 		return NULL;
@@ -276,6 +198,8 @@ static const char *suggestion(const struct conf *c, const char *name)
 
 struct load {
 	struct conf *c;
+	const char *text;
+	size_t size;
 	yaml_document_t doc;
 	conf_mistake_fn fn;
 	void *ctx;
@@ -298,6 +222,36 @@ static void mistake(struct load *l, const yaml_mark_t *at, const char *fmt, ...)
 	l->fn(l->ctx, (unsigned)at->line + 1, (unsigned)at->column + 1, text);
 }
 
+/* Where the character at `offset` is, counted as libyaml counts. */
+static yaml_mark_t place(const struct load *l, size_t offset)
+{
+	yaml_mark_t at = {};
+	uint32_t code;
+	size_t n;
+
+	for (size_t i = 0; (n = utf8_decode(l->text + i, l->size - i, &code)) && i + n <= offset;
+	     i += n) {
+		bool crlf = code == '\r' && i + 1 < l->size && l->text[i + 1] == '\n';
+
+		at.column++;
+		if (code == '\n' || code == 0x85 || code == 0x2028 || code == 0x2029 ||
+		    (code == '\r' && !crlf)) {
+			at.line++;
+			at.column = 0;
+		}
+	}
+	return at;
+}
+
+/* What libyaml cannot read. Of bytes that are no text it tells the offset only. */
+static void problem(struct load *l, const yaml_parser_t *p)
+{
+	yaml_mark_t at =
+		p->error == YAML_READER_ERROR ? place(l, p->problem_offset) : p->problem_mark;
+
+	mistake(l, &at, "%s", p->problem ? p->problem : "not YAML");
+}
+
 static const char *scalar(const yaml_node_t *n)
 {
 	const char *text = (const char *)n->data.scalar.value;
@@ -307,7 +261,7 @@ static const char *scalar(const yaml_node_t *n)
 
 static void value_take(struct load *l, size_t i, const yaml_node_t *n)
 {
-	char why[WHY] = "not a value that can be used";
+	char why[CONF_WHY] = "not a value that can be used";
 	const char *text = scalar(n);
 
 	if (!text)
@@ -379,24 +333,53 @@ static void mapping_take(struct load *l, const yaml_node_t *n, const char *secti
 			  yaml_document_get_node(&l->doc, p->value), section);
 }
 
+static void parser_init(yaml_parser_t *p, const struct load *l)
+{
+	yaml_parser_initialize(p);
+	yaml_parser_set_encoding(p, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(p, (const unsigned char *)l->text, l->size);
+}
+
+static int deeper(yaml_token_type_t type)
+{
+	switch (type) {
+	case YAML_BLOCK_SEQUENCE_START_TOKEN:
+	case YAML_BLOCK_MAPPING_START_TOKEN:
+	case YAML_FLOW_SEQUENCE_START_TOKEN:
+	case YAML_FLOW_MAPPING_START_TOKEN:
+		return 1;
+	case YAML_BLOCK_END_TOKEN:
+	case YAML_FLOW_SEQUENCE_END_TOKEN:
+	case YAML_FLOW_MAPPING_END_TOKEN:
+		return -1;
+	default:
+		return 0;
+	}
+}
+
 /*
  * Anchors are refused before the document is made: a few bytes of aliases to aliases stand for
- * millions of nodes. So is what libyaml itself cannot read.
+ * millions of nodes. So is depth, which costs libyaml time and memory without end, and what it
+ * cannot read.
  */
-static bool tokens_good(struct load *l, const char *text, size_t size)
+static bool tokens_good(struct load *l)
 {
 	yaml_parser_t p;
 	yaml_token_t t;
 	bool end = false;
+	int depth = 0;
 
-	yaml_parser_initialize(&p);
-	yaml_parser_set_input_string(&p, (const unsigned char *)text, size);
+	parser_init(&p, l);
 	while (!end && !l->mistakes) {
 		if (!yaml_parser_scan(&p, &t)) {
-			mistake(l, &p.problem_mark, "%s", p.problem ? p.problem : "not YAML");
+			problem(l, &p);
 			break;
 		}
 		end = t.type == YAML_STREAM_END_TOKEN;
+		depth += deeper(t.type);
+		if (depth > DEPTH_MAX)
+			mistake(l, &t.start_mark,
+				"nested too deep: keys need no more than 3 levels");
 		if (t.type == YAML_ANCHOR_TOKEN || t.type == YAML_ALIAS_TOKEN ||
 		    t.type == YAML_TAG_TOKEN)
 			mistake(l, &t.start_mark, "anchors, aliases and tags are not used here");
@@ -406,36 +389,54 @@ static bool tokens_good(struct load *l, const char *text, size_t size)
 	return !l->mistakes;
 }
 
-static void document_take(struct load *l, const char *text, size_t size)
+/* What comes after the first document would not be read. */
+static bool nothing_follows(struct load *l, yaml_parser_t *p)
+{
+	yaml_document_t next;
+
+	if (!yaml_parser_load(p, &next)) {
+		problem(l, p);
+		return false;
+	}
+	if (yaml_document_get_root_node(&next))
+		mistake(l, &next.start_mark, "a second document; only one is read");
+	yaml_document_delete(&next);
+	return !l->mistakes;
+}
+
+static void document_take(struct load *l)
 {
 	yaml_parser_t p;
 	yaml_node_t *root;
 
-	yaml_parser_initialize(&p);
-	yaml_parser_set_input_string(&p, (const unsigned char *)text, size);
+	parser_init(&p, l);
 	if (!yaml_parser_load(&p, &l->doc)) {
-		mistake(l, &p.problem_mark, "%s", p.problem ? p.problem : "not YAML");
+		problem(l, &p);
 		yaml_parser_delete(&p);
 		return;
 	}
 	root = yaml_document_get_root_node(&l->doc);
-	if (root && root->type == YAML_MAPPING_NODE)
-		mapping_take(l, root, "");
-	else if (root && !(scalar(root) && !*scalar(root)))
-		mistake(l, &root->start_mark, "keys and values are expected here");
+	if (nothing_follows(l, &p)) {
+		if (root && root->type == YAML_MAPPING_NODE)
+			mapping_take(l, root, "");
+		else if (root && !(scalar(root) && !*scalar(root)))
+			mistake(l, &root->start_mark, "keys and values are expected here");
+	}
 	yaml_document_delete(&l->doc);
 	yaml_parser_delete(&p);
 }
 
 int conf_load(struct conf *c, const char *text, size_t size, conf_mistake_fn fn, void *ctx)
 {
-	struct load l = {.c = c, .fn = fn, .ctx = ctx};
+	static const char bom[] = {'\xef', '\xbb', '\xbf'};
+	size_t skip = size >= sizeof(bom) && memcmp(text, bom, sizeof(bom)) == 0 ? sizeof(bom) : 0;
+	struct load l = {c, text + skip, size - skip, .fn = fn, .ctx = ctx};
 
 	l.seen = calloc(c->n, sizeof(*l.seen));
 	if (!l.seen)
 		return -ENOMEM;
-	if (tokens_good(&l, text, size))
-		document_take(&l, text, size);
+	if (tokens_good(&l))
+		document_take(&l);
 	free(l.seen);
 	return l.mistakes;
 }
@@ -458,24 +459,33 @@ int conf_load_file(struct conf *c, const char *path, conf_mistake_fn fn, void *c
 
 /* ---- dump ---- */
 
+/* What libyaml takes as it is inside quotes, and an administrator can see. */
+static bool is_visible(uint32_t code)
+{
+	return (code >= 0x20 && code < 0x7f) || code >= 0x10000 ||
+	       (code >= 0xa0 && code < 0xfffe && code != 0x2028 && code != 0x2029 &&
+		code != 0xfeff);
+}
+
 /* A plain scalar where that is safe; a double-quoted one takes any text. */
 static void value_dump(FILE *out, const char *text)
 {
 	static const char plain[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.";
+	uint32_t code;
 
 	if (*text && !text[strspn(text, plain)]) {
 		fprintf(out, "%s\n", text);
 		return;
 	}
 	fputc('"', out);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			fprintf(out, "\\%c", *text);
-		else if ((unsigned char)*text < 0x20)
-			fprintf(out, "\\x%02x", (unsigned char)*text);
+	for (size_t n; (n = utf8_decode(text, 4, &code)) && code; text += n) {
+		if (code == '"' || code == '\\')
+			fprintf(out, "\\%c", (char)code);
+		else if (is_visible(code))
+			fwrite(text, 1, n, out);
 		else
-			fputc(*text, out);
+			fprintf(out, "\\u%04x", code);
 	}
 	fputs("\"\n", out);
 }

@@ -9,11 +9,12 @@
 #include <stdio.h>
 
 #define CONF_FILE_MAX (1 << 20)
+#define CONF_WHY      128
 
 struct conf;
 struct conf_key;
 
-/* Text to field. On failure `why` (128 bytes) says what would be right. */
+/* Text to field. On failure `why` (CONF_WHY bytes) says what would be right. */
 typedef int (*conf_parse_fn)(const struct conf_key *key, void *field, const char *text, char *why);
 
 struct conf_key {
@@ -26,7 +27,8 @@ struct conf_key {
 	uint64_t min, max; /* of numbers; max 0: no limit */
 };
 
-/* Field types: bool; uint32_t; uint64_t; uint64_t; double 0..1; const char * (valid as the conf).
+/* Field types (conf_field.c): bool; uint32_t; uint64_t; uint64_t; double 0..1; const char * (valid
+ * as the conf).
  */
 int conf_bool(const struct conf_key *key, void *field, const char *text, char *why);
 int conf_u32(const struct conf_key *key, void *field, const char *text, char *why);
