@@ -14,6 +14,7 @@
 #include "lib/record.h"
 #include "lib/segment.h"
 #include "lib/spool.h"
+#include "sensor/derive/class.h"
 #include "sensor/derive/session.h"
 #include "sensor/derive/summary.h"
 #include "sensor/discover.h"
@@ -22,12 +23,9 @@
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
 #include "sensor/watch.h"
-#include "transport.pb-c.h"
 
 #define MINUTE	      (60 * 1000000000ull)
 #define LINEAGE_DEPTH 16
-#define FIRST_BULK    30 /* kinds of event.proto */
-#define END_BULK      70
 
 struct pipeline {
 	struct pipeline_opts opts;
@@ -52,34 +50,11 @@ struct pipeline {
 
 /* ---- keep and show ---- */
 
-/* What is lost last: what tells of an attack, and what proves that nothing else is missing. */
-static uint32_t event_class(const struct pipeline *p, const Rollcall__Event *ev)
-{
-	const Rollcall__Db *db;
-
-	switch (ev->kind_case) {
-	case ROLLCALL__EVENT__KIND_DB_RESULT:
-		db = ev->db_result->db;
-		return db->rows >= p->opts.thresholds.result_rows || db->server_side ||
-				       *db->replication
-			       ? ROLLCALL__CLASS__crit
-			       : ROLLCALL__CLASS__bulk;
-	case ROLLCALL__EVENT__KIND_DB_SESSION:
-	case ROLLCALL__EVENT__KIND_DB_SUMMARY:
-		return ROLLCALL__CLASS__bulk;
-	default:
-		/* Files and network (event.proto): many, and each of little weight. */
-		return ev->kind_case >= FIRST_BULK && ev->kind_case < END_BULK
-			       ? ROLLCALL__CLASS__bulk
-			       : ROLLCALL__CLASS__crit;
-	}
-}
-
 /* The event's id is its place in the spool; what has none is numbered by itself. */
 static void event_keep(struct pipeline *p, Rollcall__Event *ev)
 {
 	const char *boot = p->opts.host->boot_id;
-	uint32_t class = event_class(p, ev);
+	uint32_t class = class_of(&p->opts.thresholds, ev);
 	uint8_t *packed;
 	size_t size;
 
