@@ -26,6 +26,31 @@ config --config "$dir/bad.yaml" --stdout >/dev/null
 check "a sensor does not start with mistakes" "$?" 1
 config --config "$dir/none.yaml" --stdout >/dev/null
 check "a file that is not there" "$?" 1
+cat >"$dir/places.yaml" <<-EOF2
+	resolved: a/b
+	control: control
+	spool: {directory: ""}
+	aggregator:
+	  address: soc.example.org
+	  bundle: ./bundle
+EOF2
+check "addresses and paths that cannot be" "$(config --check-config --config "$dir/places.yaml" | cut -d: -f4- | cut -c1-70)" \
+	"1:11: resolved: 'a/b': write an absolute path, which begins with /
+2:10: control: 'control': write an absolute path, which begins with /
+3:20: spool.directory: '': write an absolute path, which begins with /
+5:12: aggregator.address: 'soc.example.org': write HOST:PORT or [IPV6]
+6:11: aggregator.bundle: './bundle': write an absolute path, which beg"
+for address in 2001:db8::1:4750 soc:0 soc:65536 '[soc]:4750' soc:x; do
+	config --check-config --aggregator "$address" >/dev/null
+	check "$address on the command line" "$?" 2
+done
+check "an address in brackets" "$(config --check-config --aggregator '[2001:db8::1]:4750')" "no mistake was found"
+printf 'host: a\n---\nhost: b\n' >"$dir/two.yaml"
+check "a second document" "$(config --check-config --config "$dir/two.yaml" | cut -d: -f4-)" "2:1: a second document; only one is read"
+head -c 1048576 /dev/zero | tr '\0' '[' >"$dir/deep.yaml"
+config --check-config --config "$dir/deep.yaml" >"$dir/deep.out"
+check "a mebibyte of [: exit status" "$?" 1
+check "a mebibyte of [" "$(cut -d: -f4- "$dir/deep.out" | cut -c1-20)" "1:9: nested too deep"
 config --nonsense >/dev/null
 check "wrong usage" "$?" 2
 config --stdout --watch nonsense >/dev/null

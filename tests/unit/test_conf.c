@@ -129,8 +129,8 @@ static void mistakes(void **state)
 		 "2:10: numbers.large: '99999999999999999999': write a whole number in decimal "
 		 "digits, 0 to 9223372036854775807\n"},
 		{"numbers:\n  bytes: 17179869184GiB",
-		 "2:10: numbers.bytes: '17179869184GiB': write a whole number of B, KiB, MiB "
-		 "or GiB, for example 64KiB, 16 to 1048576 bytes\n"},
+		 "2:10: numbers.bytes: '17179869184GiB': write a size in B, KiB, MiB or GiB, for "
+		 "example 64KiB, 16 to 1048576 bytes\n"},
 		{"other:\n  on: yes", "2:7: other.on: 'yes': write true or false\n"},
 		{"other:\n  part: 1.1",
 		 "2:9: other.part: '1.1': write a fraction from 0 to 1, for example 0.25\n"},

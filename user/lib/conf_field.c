@@ -71,11 +71,10 @@ int conf_size(const struct conf_key *key, void *field, const char *text, char *w
 			return 0;
 		break;
 	}
-	snprintf(
-		why, CONF_WHY,
-		"write a whole number of B, KiB, MiB or GiB, for example 64KiB, %llu to %llu bytes",
-		(unsigned long long)key->min,
-		(unsigned long long)(key->max ? key->max : INT64_MAX));
+	snprintf(why, CONF_WHY,
+		 "write a size in B, KiB, MiB or GiB, for example 64KiB, %llu to %llu bytes",
+		 (unsigned long long)key->min,
+		 (unsigned long long)(key->max ? key->max : INT64_MAX));
 	return -EINVAL;
 }
 

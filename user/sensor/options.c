@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/conf.h"
+#include "lib/hostport.h"
 #include "lib/log.h"
 #include "lib/resolved.h"
 #include "lib/version.h"
@@ -28,12 +29,37 @@ static int parse_watch(const struct conf_key *key, void *field, const char *text
 
 	(void)key;
 	if (r < 0)
-		snprintf(why, 128, "%s, for example postgresql:hr.public.staff", what);
+		snprintf(why, CONF_WHY, "%s, for example postgresql:hr.public.staff", what);
 	else
 		r = watch_add(w, &name);
 	if (r == -ENOSPC)
-		snprintf(why, 128, "at most %d tables can be watched", WATCH_TABLES_MAX);
+		snprintf(why, CONF_WHY, "at most %d tables can be watched", WATCH_TABLES_MAX);
 	return r;
+}
+
+static int parse_path(const struct conf_key *key, void *field, const char *text, char *why)
+{
+	if (text[0] != '/') {
+		snprintf(why, CONF_WHY, "write an absolute path, which begins with /");
+		return -EINVAL;
+	}
+	return conf_text(key, field, text, why);
+}
+
+static int parse_path_or_none(const struct conf_key *key, void *field, const char *text, char *why)
+{
+	return *text ? parse_path(key, field, text, why) : conf_text(key, field, text, why);
+}
+
+static int parse_address(const struct conf_key *key, void *field, const char *text, char *why)
+{
+	struct hostport h;
+
+	if (*text && hostport_parse(text, &h) < 0) {
+		snprintf(why, CONF_WHY, "%s", HOSTPORT_HELP);
+		return -EINVAL;
+	}
+	return conf_text(key, field, text, why);
 }
 
 #define FIELD(f) offsetof(struct options, f)
@@ -44,10 +70,10 @@ static const struct conf_key keys[] = {
 	{"watch", parse_watch, FIELD(watch), NULL,
 	 "Tables to watch, for example [postgresql:hr.public.staff, mariadb:mdm.staff].", true, 0,
 	 0},
-	{"resolved", conf_text, FIELD(resolved), "",
+	{"resolved", parse_path_or_none, FIELD(resolved), "",
 	 "What `rollcall setup database` wrote; \"\": " RESOLVED_PATH ", when it is there.", false,
 	 0, 0},
-	{"control", conf_text, FIELD(control), "",
+	{"control", parse_path_or_none, FIELD(control), "",
 	 "Control socket; \"\": " CONTROL ", when there is an aggregator.", false, 0, 0},
 	{"thresholds.result_rows", conf_u64, FIELD(thresholds.result_rows), "200",
 	 "Rows of one result that are a finding (0: off)", false, 0, 0},
@@ -77,13 +103,13 @@ static const struct conf_key keys[] = {
 	 "Principals with sums of their own.", false, 16, 1 << 20},
 	{"limits.processes", conf_u32, FIELD(processes), "32768", "Processes known at a time.",
 	 false, 1024, 1 << 22},
-	{"spool.directory", conf_text, FIELD(spool), "/var/lib/rollcall/spool",
+	{"spool.directory", parse_path, FIELD(spool), "/var/lib/rollcall/spool",
 	 "Where events wait for the aggregator.", false, 0, 0},
 	{"spool.max_bytes", conf_size, FIELD(spool_bytes), "1GiB", "Most that the spool may take.",
 	 false, 1 << 20, 1ull << 40},
-	{"aggregator.address", conf_text, FIELD(aggregator), "",
-	 "HOST:PORT; \"\": nothing is spooled or sent.", false, 0, 0},
-	{"aggregator.bundle", conf_text, FIELD(bundle), "/etc/rollcall/bundle",
+	{"aggregator.address", parse_address, FIELD(aggregator), "",
+	 "HOST:PORT or [IPV6]:PORT; \"\": nothing is spooled or sent.", false, 0, 0},
+	{"aggregator.bundle", parse_path, FIELD(bundle), "/etc/rollcall/bundle",
 	 "What `rollcall-aggregator enroll` made for this host.", false, 0, 0},
 	{"aggregator.user", conf_text, FIELD(stream_user), "rollcall",
 	 "Who the process that has the network runs as.", false, 0, 0},
@@ -189,7 +215,7 @@ static const char *setting_key(int letter)
 
 static int settings_read(struct options *o, int argc, char **argv)
 {
-	char why[128];
+	char why[CONF_WHY];
 	int c;
 
 	optind = 1;

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -20,6 +19,7 @@
 #include "lib/batch.h"
 #include "lib/clean.h"
 #include "lib/cursor.h"
+#include "lib/hostport.h"
 #include "lib/link.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -46,8 +46,7 @@ struct lane {
 
 struct stream {
 	const struct stream_opts *opts;
-	char host[256]; /* of the aggregator */
-	int port;
+	struct hostport aggregator;
 	struct loop *loop;
 	struct tls *tls;
 	struct link *link;
@@ -371,7 +370,7 @@ static void on_retry(void *ctx)
 	if (s->link)
 		return;
 	*s->reason = '\0';
-	r = link_connect(s->loop, s->tls, s->host, s->port, &ops, &s->link);
+	r = link_connect(s->loop, s->tls, s->aggregator.host, s->aggregator.port, &ops, &s->link);
 	if (r < 0)
 		failed(s, strerror(-r));
 	else
@@ -415,23 +414,6 @@ static void on_term(void *ctx)
 
 /* ---- set-up ---- */
 
-static int address_split(struct stream *s, const char *address)
-{
-	const char *colon = strrchr(address, ':');
-	size_t len = colon ? (size_t)(colon - address) : 0;
-	char *end;
-
-	if (len > 2 && address[0] == '[' && address[len - 1] == ']') {
-		address++;
-		len -= 2;
-	}
-	if (!len || len >= sizeof(s->host))
-		return -EINVAL;
-	memcpy(s->host, address, len);
-	s->port = (int)strtol(colon + 1, &end, 10);
-	return *end || end == colon + 1 || s->port < 1 || s->port > 65535 ? -EINVAL : 0;
-}
-
 /* While still root: the key, the directories. */
 static int files_open(struct stream *s)
 {
@@ -463,10 +445,10 @@ static int files_open(struct stream *s)
 
 static int stream_init(struct stream *s)
 {
-	int r = address_split(s, s->opts->aggregator);
+	int r = hostport_parse(s->opts->aggregator, &s->aggregator);
 
 	if (r < 0)
-		return log_error(0, "aggregator '%s': write HOST:PORT", s->opts->aggregator), r;
+		return log_error(0, "aggregator '%s': " HOSTPORT_HELP, s->opts->aggregator), r;
 	r = files_open(s);
 	if (r < 0)
 		return r;
