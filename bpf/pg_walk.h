@@ -15,6 +15,7 @@
 #define PG_GSSENC_REQUEST 80877104
 #define PG_CANCEL_REQUEST 80877102
 #define PG_PROTOCOL_MAJOR 3
+#define PG_COMPLETION_MAX 64 /* COMPLETION_TAG_BUFSIZE in tcop/cmdtag.h */
 #define PG_READY_SIZE	  6
 
 enum pg_phase {
@@ -73,13 +74,15 @@ static __always_inline __u32 pg_be32(const __u8 *p)
 
 static __always_inline void pg_lost(struct pg_session *s, struct pg_stream *d)
 {
+	if (d == &s->server) {
+		s->result.doubt = 1;
+		s->result.bytes += d->have;
+	}
 	d->phase = PG_UNSYNCED;
 	d->skip = 0;
 	d->have = 0;
 	d->tentative = 0;
 	s->totals.desync++;
-	if (d == &s->server)
-		s->result.doubt = 1;
 }
 
 /* A new backend's first act is to read the startup packet; one that writes first was there before
@@ -104,8 +107,12 @@ static __always_inline void pg_result_close(struct pg_session *s)
 /* The backend ends in the middle: a row whose last byte was not taken did not leave. */
 static __always_inline void pg_result_abort(struct pg_session *s)
 {
-	if (s->server.skip && s->server.tag == 'D' && s->result.rows)
+	if (!s->server.skip)
+		return;
+	if (s->server.tag == 'D' && s->result.rows)
 		s->result.rows--;
+	else if (s->server.tag == 'd' && s->result.copy_rows)
+		s->result.copy_rows--;
 }
 
 /* Collects up to `size` header bytes; true when they are complete. */
@@ -134,16 +141,39 @@ static __always_inline bool pg_header(struct pg_walk *w, struct pg_stream *d, __
 
 /* ---- server ---- */
 
-static __always_inline bool pg_server_tag_valid(__u8 tag)
+#define PG_TAG(c) (1u << ((c)&31))
+
+/* Is the tag one of those of a range of 32 characters: from ' ', '@' or '`' on? */
+static __always_inline bool pg_tag_in(__u8 tag, __u32 digits, __u32 upper, __u32 lower)
+{
+	__u32 range = tag >> 5, set;
+
+	set = range == 1 ? digits : range == 2 ? upper : range == 3 ? lower : 0;
+	return set >> (tag & 31) & 1;
+}
+
+/*
+ * Could this header be one of a server's? n is what it says of its length. Where a length can be
+ * one only it must be that one: a digit followed by a small number is how many a column begins.
+ */
+static __always_inline bool pg_server_header_valid(__u8 tag, __u32 n)
 {
 	/* AuthenticationX BackendKeyData Bind/Close/ParseComplete CommandComplete Copy* DataRow
 	 * EmptyQuery Error FunctionCall NegotiateVersion NoData Notice Notification
 	 * ParameterDescription ParameterStatus PortalSuspended ReadyForQuery RowDescription */
-	return (tag >= '1' && tag <= '3') ||
-	       (tag >= 'A' && tag <= 'W' && tag != 'B' && tag != 'F' && tag != 'J' && tag != 'L' &&
-		tag != 'M' && tag != 'O' && tag != 'P' && tag != 'Q' && tag != 'U') ||
-	       tag == 'Z' || tag == 'c' || tag == 'd' || tag == 'n' || tag == 's' || tag == 't' ||
-	       tag == 'v';
+	if (pg_tag_in(tag, PG_TAG('1') | PG_TAG('2') | PG_TAG('3'), PG_TAG('I'),
+		      PG_TAG('c') | PG_TAG('n') | PG_TAG('s')))
+		return n == 4;
+	if (tag == 'Z')
+		return n == 5;
+	if (tag == 'C')
+		return n >= 5 && n <= 4 + PG_COMPLETION_MAX;
+	return n >= 4 && n <= PG_LENGTH_MAX &&
+	       pg_tag_in(tag, 0,
+			 PG_TAG('A') | PG_TAG('D') | PG_TAG('E') | PG_TAG('G') | PG_TAG('H') |
+				 PG_TAG('K') | PG_TAG('N') | PG_TAG('R') | PG_TAG('S') |
+				 PG_TAG('T') | PG_TAG('V') | PG_TAG('W'),
+			 PG_TAG('d') | PG_TAG('t') | PG_TAG('v'));
 }
 
 static __always_inline void pg_row(struct db_result *r, __u64 size)
@@ -258,7 +288,8 @@ static __always_inline int pg_server_step(struct pg_walk *w)
 		if (!pg_header(w, d, 5))
 			return 1;
 		n = pg_be32(d->hdr + 1);
-		if (n < 4 || n > PG_LENGTH_MAX || !pg_server_tag_valid(d->hdr[0])) {
+		if (!pg_server_header_valid(d->hdr[0], n)) {
+			d->have = 5;
 			pg_lost(s, d);
 			return 1;
 		}
@@ -292,8 +323,8 @@ static __always_inline int pg_server_step(struct pg_walk *w)
 }
 
 /*
- * A chunk of a session whose boundaries are unknown: count its bytes; ReadyForQuery as its last
- * message is where a backend always flushes, so the next chunk begins a message.
+ * n bytes that were not walked, since their boundaries are unknown. ReadyForQuery as the last
+ * message of their chunk is where a backend always flushes, so the next chunk begins a message.
  */
 static __always_inline void pg_server_unsynced(struct pg_walk *w, const __u8 *last6, __u64 n)
 {
@@ -317,7 +348,7 @@ static __always_inline bool pg_server_boundary(const __u8 *p)
 {
 	__u32 n = pg_be32(p + 1);
 
-	return pg_server_tag_valid(p[0]) && p[0] != 'D' && p[0] != 'd' && n >= 4 && n < (1u << 16);
+	return pg_server_header_valid(p[0], n) && p[0] != 'D' && p[0] != 'd' && n < (1u << 16);
 }
 
 /* ---- client ---- */
@@ -478,6 +509,7 @@ static __always_inline bool pg_window(struct pg_walk *w, struct pg_stream *d)
 static long pg_server_cb(__u64 i, struct pg_walk *w)
 {
 	return pg_server_step(w);
+	w->at->end = 0;
 }
 
 static long pg_client_cb(__u64 i, struct pg_walk *w)
@@ -522,13 +554,13 @@ static __always_inline void pg_server_chunk(struct pg_walk *w, __u64 ptr, __u64 
 	*w->at = db_cursor_at(ptr, n);
 	pg_adopt(s, ptr, n);
 	s->result.safe_rows = s->result.rows;
-	if (s->server.phase != PG_UNSYNCED) {
+	if (s->server.phase == PG_MESSAGES)
 		bpf_loop((n / DB_WINDOW) + 2, pg_server_window_cb, w, 0);
+	if (s->server.phase == PG_MESSAGES)
 		return;
-	}
 	if (n >= sizeof(last))
 		bpf_probe_read_user(last, sizeof(last), (void *)(ptr + n - sizeof(last)));
-	pg_server_unsynced(w, last, n);
+	pg_server_unsynced(w, last, w->at->left + w->at->end - w->at->off);
 }
 
 /* n bytes at ptr that it has received. */

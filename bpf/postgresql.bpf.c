@@ -235,6 +235,7 @@ int BPF_KRETPROBE(pg_write__uretprobe, long n)
 	scratch = db_scratch_claim();
 	if (!scratch) {
 		pg_lost(s, &s->server);
+		s->result.bytes += n;
 		return 0;
 	}
 	pg_server_bytes(s, scratch, ptr, n);

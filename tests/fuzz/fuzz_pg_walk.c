@@ -65,7 +65,7 @@ static void some_rows(struct making *m, char tag)
 
 static void complete(struct making *m)
 {
-	wire_pg(&m->w, 'C', NULL, dice_size(m->dice, 60));
+	wire_pg(&m->w, 'C', NULL, 1 + dice_size(m->dice, 63));
 	ended(m, End_complete);
 }
 

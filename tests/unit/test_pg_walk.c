@@ -262,10 +262,20 @@ static void test_abort(void **state)
 	assert_int_equal(twin.s.result.rows, 3);
 	pg_result_abort(&twin.s);
 	assert_int_equal(twin.s.result.rows, 2);
+	w.n = 0;
+	wire_pg(&w, 'H', NULL, 7);
+	wire_pg(&w, 'd', NULL, 50);
+	wire_pg(&w, 'd', NULL, 50);
+	twin_begin(true);
+	startup();
+	twin_server(w.bytes, w.n - 1);
+	pg_result_abort(&twin.s);
+	assert_int_equal(twin.s.result.copy_rows, 1);
 	free(w.bytes);
 }
 
-/* What is no message ends the certainty; ReadyForQuery at the end of a chunk brings it back. */
+/* What is no message ends the certainty, not the count of bytes; ReadyForQuery at the end of a
+ * chunk brings it back, in the same chunk too. */
 static void test_lost(void **state)
 {
 	struct wire w = {};
@@ -278,14 +288,16 @@ static void test_lost(void **state)
 	first = w.n;
 	rows(&w, 5, 9);
 	ready(&w);
-	twin_begin(true);
-	startup();
-	twin_server(w.bytes, first);
-	assert_int_equal(twin.n_ends, 0);
-	assert_int_equal(twin.s.totals.desync, 1);
-	twin_server(w.bytes + first, w.n - first);
-	assert_int_equal(twin.n_ends, 1);
-	assert_int_equal(end(0)->doubt, 1);
+	for (size_t cut = first; cut <= w.n; cut += w.n - first) {
+		twin_begin(true);
+		startup();
+		twin_server(w.bytes, cut);
+		twin_server(w.bytes + cut, w.n - cut);
+		assert_int_equal(twin.s.totals.desync, 1);
+		assert_int_equal(twin.n_ends, 1);
+		assert_int_equal(end(0)->doubt, 1);
+		assert_int_equal(end(0)->bytes, w.n);
+	}
 	w.n = 0;
 	columns(&w);
 	rows(&w, 4, 9);
@@ -295,6 +307,60 @@ static void test_lost(void **state)
 	assert_int_equal(end(1)->doubt, 0);
 	assert_int_equal(end(1)->rows, 4);
 	free(w.bytes);
+}
+
+/* Joined between two columns of five digits: the length of the first begins like a ParseComplete.
+ */
+static void test_lost_in_digits(void **state)
+{
+	struct wire w = {};
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++)
+		wire_pg(&w, 'D',
+			"\0\2\0\0\0\5"
+			"12311\0\0\0\5"
+			"23123",
+			20);
+	complete(&w, "SELECT 10");
+	ready(&w);
+	twin_begin(false);
+	twin_server(w.bytes + 5 + 10, w.n - 15);
+	assert_int_equal(end(0)->doubt, 1);
+	w.n = 0;
+	columns(&w);
+	rows(&w, 7, 10);
+	complete(&w, "SELECT 7");
+	ready(&w);
+	twin_server(w.bytes, w.n);
+	assert_int_equal(end(1)->doubt, 0);
+	assert_int_equal(end(1)->rows, 7);
+	free(w.bytes);
+}
+
+/* Lengths that a message of that kind cannot have, and kinds that a server does not send. */
+static void test_impossible(void **state)
+{
+	static const struct {
+		char tag;
+		uint32_t length;
+	} bad[] = {{'D', 3},	{'D', 0}, {'D', 0xffffffff}, {'B', 4}, {'X', 4},   {0, 4},
+		   {'\xff', 4}, {'Z', 4}, {'Z', 6},	     {'1', 5}, {'2', 3},   {'3', 1u << 20},
+		   {'I', 8},	{'n', 5}, {'s', 6},	     {'c', 9}, {'C', 4000}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct wire w = {};
+
+		wire_byte(&w, (unsigned char)bad[i].tag);
+		wire_be32(&w, bad[i].length);
+		twin_begin(true);
+		startup();
+		twin_server(w.bytes, w.n);
+		assert_int_equal(twin.s.totals.desync, 1);
+		assert_int_equal(twin.s.server.phase, PG_UNSYNCED);
+		free(w.bytes);
+	}
 }
 
 /* A session older than the sensor, seen first when it writes. */
@@ -391,6 +457,7 @@ int main(void)
 		cmocka_unit_test(test_copy),	       cmocka_unit_test(test_side),
 		cmocka_unit_test(test_large_row),      cmocka_unit_test(test_many),
 		cmocka_unit_test(test_abort),	       cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_lost_in_digits), cmocka_unit_test(test_impossible),
 		cmocka_unit_test(test_adopted),	       cmocka_unit_test(test_client),
 		cmocka_unit_test(test_client_adopted),
 	};
