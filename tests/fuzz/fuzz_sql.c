@@ -11,7 +11,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Bytes that were passed, again and again where somebody looks ahead. */
-static size_t work;
+static size_t work, work_max;
 
 static struct sql_token counted_next(struct sql_lexer *l)
 {
@@ -19,6 +19,8 @@ static struct sql_token counted_next(struct sql_lexer *l)
 	struct sql_token t = sql_next(l);
 
 	work += (size_t)(l->at - from) + 1;
+	if (work_max && work > work_max)
+		abort();
 	return t;
 }
 
@@ -126,7 +128,7 @@ static void statements_scan(enum sql_dialect dialect, const char *text, size_t l
 	must(!len && text == end);
 }
 
-/* The text again and again, up to 64 KiB. Rarely, it takes long. */
+/* The text again and again, up to 64 KiB. It takes long: for the seeds, and now and then. */
 static void work_is_linear(enum sql_dialect dialect, const char *text, size_t len)
 {
 	_cleanup_(freep) char *big = malloc(LONG);
@@ -135,9 +137,10 @@ static void work_is_linear(enum sql_dialect dialect, const char *text, size_t le
 	for (size_t i = 0; i < LONG; i++)
 		big[i] = text[i % len];
 	work = 0;
+	work_max = (size_t)WORK_A_BYTE * LONG;
 	statements_scan(dialect, big, LONG);
 	sql_fold(dialect, big, LONG, buf, sizeof(buf));
-	must(work < (size_t)WORK_A_BYTE * LONG);
+	work_max = 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -158,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	statements_scan(dialect, text, size);
 	for (size_t i = 0; i < size; i++)
 		sum = sum * 31 + data[1 + i];
-	if (sum % 256 == 0)
+	if ((size <= 3 && isupper(data[0])) || sum % 256 == 0)
 		work_is_linear(dialect, text, size);
 	return 0;
 }
