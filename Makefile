@@ -65,7 +65,7 @@ test-deps:
 	$(Q)packaging/install-packages build test
 
 programs: $(PROGRAMS) $(MAN)
-tests: $(UNIT) $(KTESTS) $(E2E_PROGS)
+tests: $(UNIT) $(KTESTS) $(E2E_PROGS) $(FUZZ)
 
 # ---- generated code ----
 $(B)/proto/%.pb-c.c: proto/%.proto
@@ -142,7 +142,7 @@ bench: test-deps
 	$(Q)$(MAKE) --no-print-directory programs tests
 	$(Q)tests/bench/run
 fuzz: test-deps
-	$(Q)$(MAKE) --no-print-directory $(PROTO_C) $(FUZZ)
+	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)tests/fuzz/run $(FUZZ_SECONDS)
 format:
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
