@@ -257,7 +257,6 @@ static bool pieces_add(struct pieces *p, const ProtobufCBinaryData *piece, uint3
 		p->len += piece->len;
 	}
 	p->data[p->len] = '\0';
-	p->cut = length > p->len;
 	return p->len >= whole;
 }
 

@@ -27,7 +27,6 @@ struct command {
 struct pieces {
 	char *data;
 	size_t len;
-	bool cut;
 };
 
 struct session {
