@@ -205,9 +205,9 @@ int BPF_KPROBE(mysql_command__uprobe, __u32 command, __u64 thd, const void *pack
 	scratch = db_scratch_claim();
 	if (!scratch)
 		return 0;
-	/* A result that never ended: its statement was killed. */
+	/* A result whose end was not seen. */
 	if (s->result.begin_time) {
-		my_emit_end(s, scratch, End_aborted);
+		my_emit_end(s, scratch, my_end_unseen(s));
 		my_result_close(s);
 	}
 	/* The command before may have made it another user's. */
@@ -233,7 +233,7 @@ int BPF_KPROBE(mysql_write__uprobe, __u64 net, __u64 packet, __u64 length)
 		return 0;
 	w.scratch = db_scratch_claim();
 	if (!w.scratch) {
-		w.s->result.doubt = 2;
+		my_lost(w.s, length);
 		return 0;
 	}
 	w.window = w.scratch->window;

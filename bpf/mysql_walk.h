@@ -44,6 +44,7 @@ enum my_phase {
 	MY_ROWS,
 	MY_RAW,	    /* bytes only: binlog */
 	MY_PREPARE, /* the answer to COM_STMT_PREPARE */
+	MY_LOST,    /* a chunk was not read, so boundaries are unknown: bytes only */
 };
 
 struct my_session {
@@ -130,7 +131,8 @@ static __always_inline void my_first(struct my_walk *w, __u32 length)
 	} else if (first == 0xfe && s->command != COM_CHANGE_USER) {
 		/* EOF is the whole answer to COM_SET_OPTION and others. */
 		my_end(w, End_complete, my_status(s, length));
-	} else if (first != 0xfb && first != 0xfe) { /* LOCAL INFILE, authentication switch */
+	} else if (first != 0xfb && s->command != COM_CHANGE_USER) {
+		/* 0xfb is LOCAL INFILE; COM_CHANGE_USER may be answered by authentication. */
 		columns = my_lenenc(s, &at);
 		/* One byte more says whether definitions follow (CACHE_METADATA). */
 		s->columns_left = columns;
@@ -329,6 +331,23 @@ static __always_inline int my_step(struct my_walk *w)
 
 /* ---- chunks, commands ---- */
 
+/*
+ * n bytes were not read: whatever follows is not at the boundaries that are expected, until the
+ * next command. The rows that were counted did leave.
+ */
+static __always_inline void my_lost(struct my_session *s, __u64 n)
+{
+	s->totals.desync++;
+	if (s->phase == MY_PREPARE) {
+		s->phase = MY_DONE;
+		return;
+	}
+	db_result_begin(&s->result);
+	s->result.doubt = 2;
+	s->result.bytes += n;
+	s->phase = MY_LOST;
+}
+
 static long my_cb(__u64 i, struct my_walk *w)
 {
 	return my_step(w);
@@ -354,8 +373,7 @@ static __always_inline bool my_window(struct my_walk *w)
 	w->at->columns_from = DB_NOWHERE;
 	if (bpf_probe_read_user(w->window, n, (void *)w->at->user)) {
 		db_miss(DB_MISS_READ);
-		s->result.doubt = 2;
-		s->totals.desync++;
+		my_lost(s, w->at->left);
 		return false;
 	}
 	w->at->user += n;
@@ -376,7 +394,17 @@ static __always_inline void my_chunk(struct my_walk *w, __u64 ptr, __u64 n)
 {
 	*w->at = db_cursor_at(ptr, n);
 	w->s->result.safe_rows = w->s->result.rows;
+	if (w->s->phase == MY_LOST) {
+		w->s->result.bytes += n;
+		return;
+	}
 	bpf_loop(n / DB_WINDOW + 2, my_window_cb, w, 0);
+}
+
+/* How a result ended whose end was not seen when the next command comes. */
+static __always_inline enum rec_end my_end_unseen(const struct my_session *s)
+{
+	return s->phase == MY_LOST ? End_complete : End_aborted; /* its statement was killed */
 }
 
 /* The phase in which a command's answer begins. */
@@ -410,6 +438,8 @@ static __always_inline void my_command_begin(struct my_session *s, __u32 command
 	s->have = 0;
 	s->skip = 0;
 	s->continued = 0;
+	/* What was counted belongs to no result: the answer to COM_STMT_PREPARE. */
+	__builtin_memset(&s->result, 0, sizeof(s->result));
 	s->phase = my_answer(command & 0xff);
 	if (s->phase == MY_ROWS || s->phase == MY_RAW)
 		db_result_begin(&s->result);

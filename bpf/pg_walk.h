@@ -141,39 +141,44 @@ static __always_inline bool pg_header(struct pg_walk *w, struct pg_stream *d, __
 
 /* ---- server ---- */
 
-#define PG_TAG(c) (1u << ((c)&31))
-
-/* Is the tag one of those of a range of 32 characters: from ' ', '@' or '`' on? */
-static __always_inline bool pg_tag_in(__u8 tag, __u32 digits, __u32 upper, __u32 lower)
-{
-	__u32 range = tag >> 5, set;
-
-	set = range == 1 ? digits : range == 2 ? upper : range == 3 ? lower : 0;
-	return set >> (tag & 31) & 1;
-}
-
 /*
- * Could this header be one of a server's? n is what it says of its length. Where a length can be
- * one only it must be that one: a digit followed by a small number is how many a column begins.
+ * What a server's message may say of its length, by tag; 0: no such message. A length that can be
+ * one only must be that one: a digit followed by a small number is how a column begins, too.
  */
+static const struct pg_length {
+	__u32 min, max;
+} pg_lengths[128] = {
+	['1'] = {4, 4},			    /* ParseComplete */
+	['2'] = {4, 4},			    /* BindComplete */
+	['3'] = {4, 4},			    /* CloseComplete */
+	['A'] = {4, PG_LENGTH_MAX},	    /* NotificationResponse */
+	['C'] = {5, 4 + PG_COMPLETION_MAX}, /* CommandComplete */
+	['D'] = {4, PG_LENGTH_MAX},	    /* DataRow */
+	['E'] = {4, PG_LENGTH_MAX},	    /* ErrorResponse */
+	['G'] = {4, PG_LENGTH_MAX},	    /* CopyInResponse */
+	['H'] = {4, PG_LENGTH_MAX},	    /* CopyOutResponse */
+	['I'] = {4, 4},			    /* EmptyQueryResponse */
+	['K'] = {4, PG_LENGTH_MAX},	    /* BackendKeyData */
+	['N'] = {4, PG_LENGTH_MAX},	    /* NoticeResponse */
+	['R'] = {4, PG_LENGTH_MAX},	    /* Authentication... */
+	['S'] = {4, PG_LENGTH_MAX},	    /* ParameterStatus */
+	['T'] = {4, PG_LENGTH_MAX},	    /* RowDescription */
+	['V'] = {4, PG_LENGTH_MAX},	    /* FunctionCallResponse */
+	['W'] = {4, PG_LENGTH_MAX},	    /* CopyBothResponse */
+	['Z'] = {5, 5},			    /* ReadyForQuery */
+	['c'] = {4, 4},			    /* CopyDone */
+	['d'] = {4, PG_LENGTH_MAX},	    /* CopyData */
+	['n'] = {4, 4},			    /* NoData */
+	['s'] = {4, 4},			    /* PortalSuspended */
+	['t'] = {4, PG_LENGTH_MAX},	    /* ParameterDescription */
+	['v'] = {4, PG_LENGTH_MAX},	    /* NegotiateProtocolVersion */
+};
+
 static __always_inline bool pg_server_header_valid(__u8 tag, __u32 n)
 {
-	/* AuthenticationX BackendKeyData Bind/Close/ParseComplete CommandComplete Copy* DataRow
-	 * EmptyQuery Error FunctionCall NegotiateVersion NoData Notice Notification
-	 * ParameterDescription ParameterStatus PortalSuspended ReadyForQuery RowDescription */
-	if (pg_tag_in(tag, PG_TAG('1') | PG_TAG('2') | PG_TAG('3'), PG_TAG('I'),
-		      PG_TAG('c') | PG_TAG('n') | PG_TAG('s')))
-		return n == 4;
-	if (tag == 'Z')
-		return n == 5;
-	if (tag == 'C')
-		return n >= 5 && n <= 4 + PG_COMPLETION_MAX;
-	return n >= 4 && n <= PG_LENGTH_MAX &&
-	       pg_tag_in(tag, 0,
-			 PG_TAG('A') | PG_TAG('D') | PG_TAG('E') | PG_TAG('G') | PG_TAG('H') |
-				 PG_TAG('K') | PG_TAG('N') | PG_TAG('R') | PG_TAG('S') |
-				 PG_TAG('T') | PG_TAG('V') | PG_TAG('W'),
-			 PG_TAG('d') | PG_TAG('t') | PG_TAG('v'));
+	const struct pg_length *length = &pg_lengths[tag & 127];
+
+	return !(tag & 128) && n >= length->min && n <= length->max && n;
 }
 
 static __always_inline void pg_row(struct db_result *r, __u64 size)
@@ -497,6 +502,7 @@ static __always_inline bool pg_window(struct pg_walk *w, struct pg_stream *d)
 	w->at->off = 0;
 	w->at->end = n;
 	if (bpf_probe_read_user(w->window, n, (void *)w->at->user)) {
+		w->at->end = 0;
 		db_miss(DB_MISS_READ);
 		pg_lost(w->s, d);
 		return false;
@@ -509,7 +515,6 @@ static __always_inline bool pg_window(struct pg_walk *w, struct pg_stream *d)
 static long pg_server_cb(__u64 i, struct pg_walk *w)
 {
 	return pg_server_step(w);
-	w->at->end = 0;
 }
 
 static long pg_client_cb(__u64 i, struct pg_walk *w)

@@ -36,12 +36,6 @@ struct db_scratch {
 };
 static struct db_scratch twin_scratch;
 
-static void db_miss(enum db_miss why)
-{
-	(void)why;
-	abort(); /* memory that is there can be read */
-}
-
 static void my_on_columns(struct my_walk *w, __u32 off, __u32 n)
 {
 	__u64 at = w->s->columns_bytes;
@@ -73,6 +67,8 @@ static void my_on_end(struct my_walk *w, enum rec_end end)
 static inline void twin_begin(void)
 {
 	memset(&twin, 0, sizeof(twin));
+	walk_misses = 0;
+	walk_reads = -1u;
 }
 
 static inline void twin_command(enum my_command command)

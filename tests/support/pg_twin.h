@@ -42,12 +42,6 @@ struct db_scratch {
 };
 static struct db_scratch twin_scratch;
 
-static void db_miss(enum db_miss why)
-{
-	(void)why;
-	abort(); /* memory that is there can be read */
-}
-
 static void pg_on_command(struct pg_walk *w, __u32 off, __u32 n)
 {
 	struct twin_command *c = &twin.command;
@@ -92,6 +86,8 @@ static void pg_on_end(struct pg_walk *w, enum rec_end end)
 static inline void twin_begin(bool reading)
 {
 	memset(&twin, 0, sizeof(twin));
+	walk_misses = 0;
+	walk_reads = -1u;
 	pg_session_begin(&twin.s, reading);
 }
 

@@ -10,8 +10,15 @@
 /* Hides a value from the optimiser; the verifier is not here. */
 #define barrier_var(value) __asm__ volatile("" : "+r"(value))
 
+/* Reads of user memory that succeed from now on; and misses that were told. */
+static unsigned walk_reads = -1u;
+static unsigned walk_misses;
+
 static inline long bpf_probe_read_user(void *dst, __u64 n, const void *src)
 {
+	if (!walk_reads)
+		return -14; /* EFAULT: the page was taken away */
+	walk_reads--;
 	memcpy(dst, src, n);
 	return 0;
 }
@@ -43,6 +50,12 @@ static inline long bpf_loop(__u32 n, void *callback, void *ctx, __u64 flags)
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
 #include "bpf/db_walk.h"
+
+static void db_miss(enum db_miss why)
+{
+	(void)why;
+	walk_misses++;
+}
 
 /* A result as the walker ended it. */
 struct walk_end {

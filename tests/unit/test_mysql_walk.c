@@ -353,6 +353,45 @@ static void test_broken_off(void **state)
 	free(w.bytes);
 }
 
+/* After a chunk that could not be read nothing is at its place until the next command: bytes only.
+ */
+static void test_unreadable(void **state)
+{
+	struct wire w = {.seq = 1};
+	size_t first;
+
+	(void)state;
+	columns(&w, 1, true, 0);
+	rows(&w, 10, 50);
+	first = w.n;
+	rows(&w, 10, 50);
+	wire_my_eof(&w, 0);
+	twin_begin();
+	twin_command(COM_QUERY);
+	twin_server(w.bytes, first);
+	walk_reads = 0;
+	twin_server(w.bytes + first, 54 * 5);
+	walk_reads = -1u;
+	twin_server(w.bytes + first + 54 * 5, w.n - first - 54 * 5);
+	assert_int_equal(walk_misses, 1);
+	assert_int_equal(twin.n_ends, 0);
+	assert_int_equal(twin.s.result.bytes, w.n);
+	assert_int_equal(twin.s.result.rows, 10); /* these did leave */
+	assert_int_equal(twin.s.result.doubt, 2);
+	assert_int_equal(my_end_unseen(&twin.s), End_complete);
+	my_result_close(&twin.s);
+	twin_command(COM_QUERY);
+	twin_server(w.bytes, w.n);
+	assert_int_equal(end(0)->rows, 20);
+	assert_int_equal(end(0)->doubt, 0);
+	/* The answer to COM_STMT_PREPARE has no rows to lose. */
+	twin_command(COM_STMT_PREPARE);
+	walk_reads = 0;
+	twin_server(w.bytes, first);
+	assert_int_equal(twin.s.phase, MY_DONE);
+	free(w.bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_prepare),	   cmocka_unit_test(test_interlude),
 		cmocka_unit_test(test_large_rows), cmocka_unit_test(test_cached_metadata),
 		cmocka_unit_test(test_outside),	   cmocka_unit_test(test_broken_off),
+		cmocka_unit_test(test_unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

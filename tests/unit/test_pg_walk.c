@@ -363,6 +363,33 @@ static void test_impossible(void **state)
 	}
 }
 
+/* A chunk that cannot be read: rows are not known any more, bytes are. */
+static void test_unreadable(void **state)
+{
+	struct wire w = {};
+	size_t first;
+
+	(void)state;
+	columns(&w);
+	rows(&w, 10, 100);
+	first = w.n;
+	rows(&w, 300, 100);
+	complete(&w, "SELECT 310");
+	ready(&w);
+	twin_begin(true);
+	startup();
+	twin_server(w.bytes, first);
+	walk_reads = 1; /* the first window of three, not the second */
+	twin_server(w.bytes + first, w.n - first - 20);
+	walk_reads = -1u;
+	assert_int_equal(walk_misses, 1);
+	twin_server(w.bytes + w.n - 20, 20);
+	assert_int_equal(twin.n_ends, 1);
+	assert_int_equal(end(0)->doubt, 1);
+	assert_int_equal(end(0)->bytes, w.n);
+	free(w.bytes);
+}
+
 /* A session older than the sensor, seen first when it writes. */
 static void test_adopted(void **state)
 {
@@ -458,8 +485,8 @@ int main(void)
 		cmocka_unit_test(test_large_row),      cmocka_unit_test(test_many),
 		cmocka_unit_test(test_abort),	       cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_lost_in_digits), cmocka_unit_test(test_impossible),
-		cmocka_unit_test(test_adopted),	       cmocka_unit_test(test_client),
-		cmocka_unit_test(test_client_adopted),
+		cmocka_unit_test(test_unreadable),     cmocka_unit_test(test_adopted),
+		cmocka_unit_test(test_client),	       cmocka_unit_test(test_client_adopted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
