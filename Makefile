@@ -115,7 +115,7 @@ $(B)/tests/%: tests/%.c $$(call links,tests/$$*.c) $(HEADERS) $(B)/librollcall.a
 	$(Q)mkdir -p $(@D) && $(CC) $(ALLCFLAGS) -I. -Itests -o $@ $< $(call links,$<) \
 	  $(B)/librollcall.a -lcmocka $(if $(findstring e2e/,$@)$(findstring bench/,$@),-lpq -lmariadb -I/usr/include/postgresql -I/usr/include/mariadb) \
 	  -lsqlite3 $(LIBS_sensor) $(LIBS) -lpthread
-$(B)/tests/fuzz/%: tests/fuzz/%.c $(HEADERS) $(LIB_SRC)
+$(B)/tests/fuzz/%: tests/fuzz/%.c $(HEADERS) $(LIB_SRC) $(B)/record.h | $(PROTO_C)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=undefined -I. -Iuser -Itests -I$(B) -I$(B)/proto -o $@ $< $(call links,$<) $(LIBS)
