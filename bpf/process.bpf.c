@@ -6,20 +6,21 @@
 #include <linux/errno.h>
 
 #include "emit.h"
-#include "path.h"
+#include "tail.h"
 #include "task.h"
 
 #define ARGS_MAX	  4096
 #define PAGE		  4096
 #define NAME_SIZE	  256 /* of a cgroup, with its NUL */
 #define TAIL_MAX	  (2 * PATH_MAX + ARGS_MAX + 2 * NAME_SIZE)
+#define TAIL_END	  (sizeof(struct rec_exec) + TAIL_MAX)
 #define SIGNAL_GROUP_EXIT 4
 
 struct process_scratch {
 	struct path_buf path;
 	__u32 off; /* where the next piece of the tail goes */
 	__u32 pad;
-	__u8 record[sizeof(struct rec_exec) + TAIL_MAX + PATH_MAX];
+	__u8 record[TAIL_END + TAIL_PIECE];
 };
 
 /* Tracepoint programs run with preemption off, so one per CPU is safe here. */
@@ -51,60 +52,12 @@ struct {
 	__type(value, __u8);
 } exits_told SEC(".maps");
 
-/* The tail's end, clamped so that a piece of PATH_MAX bytes fits behind it. */
-static __always_inline __u32 tail_off(struct process_scratch *s)
-{
-	__u32 off = s->off;
-
-	barrier_var(off);
-	return off > sizeof(struct rec_exec) + TAIL_MAX ? sizeof(struct rec_exec) + TAIL_MAX : off;
-}
-
-static __always_inline void tail_kernel(struct process_scratch *s, struct record_slice *slice,
-					const void *src, __u32 n, __u32 orig)
-{
-	__u32 off = tail_off(s);
-
-	slice->off = off;
-	slice->orig = orig;
-	if (n > PATH_MAX)
-		n = PATH_MAX;
-	if (bpf_probe_read_kernel(s->record + off, n, src))
-		return;
-	slice->len = n;
-	s->off = off + n;
-}
-
-static __always_inline void tail_path(struct process_scratch *s, struct record_slice *slice,
-				      struct path *p)
-{
-	__u32 n = path_fill(&s->path, p), at = s->path.pos;
-
-	barrier_var(at);
-	at &= PATH_MAX - 1;
-	tail_kernel(s, slice, s->path.bytes + at, n, n + s->path.cut);
-}
-
-/* A NUL-ended kernel string. */
-static __always_inline void tail_string(struct process_scratch *s, struct record_slice *slice,
-					const char *src)
-{
-	__u32 off = tail_off(s);
-	long n = bpf_probe_read_kernel_str(s->record + off, NAME_SIZE, src);
-
-	slice->off = off;
-	if (n <= 1 || n > NAME_SIZE)
-		return;
-	slice->len = slice->orig = n - 1;
-	s->off = off + n - 1;
-}
-
 /* Reads up to the first page that is not in memory; at most two, as ARGS_MAX is a page. */
-static __always_inline void tail_args(struct process_scratch *s, struct record_slice *slice,
+static __always_inline void args_fill(const struct tail *t, struct record_slice *slice,
 				      struct mm_struct *mm, bool current_task)
 {
 	unsigned long from = BPF_CORE_READ(mm, arg_start), end = BPF_CORE_READ(mm, arg_end);
-	__u32 n = end > from ? end - from : 0, off = tail_off(s);
+	__u32 n = end > from ? end - from : 0, off = tail_off(t);
 	__u32 first = PAGE - (from & (PAGE - 1));
 
 	slice->off = off;
@@ -116,13 +69,13 @@ static __always_inline void tail_args(struct process_scratch *s, struct record_s
 	/* Another task's arguments are in another address space: user space reads them. */
 	if (!current_task || !n)
 		return;
-	if (bpf_probe_read_user(s->record + off, n, (void *)from)) {
+	if (bpf_probe_read_user(t->record + off, n, (void *)from)) {
 		n = first;
-		if (bpf_probe_read_user(s->record + off, n, (void *)from))
+		if (bpf_probe_read_user(t->record + off, n, (void *)from))
 			return;
 	}
 	slice->len = n;
-	s->off = off + n;
+	*t->off = off + n;
 }
 
 /* Not the root of its hierarchy, whose name is empty. */
@@ -172,6 +125,7 @@ static __always_inline __u32 exec_fill(struct process_scratch *s, struct task_st
 				       bool current_task)
 {
 	struct rec_exec *e = (void *)s->record;
+	struct tail t = {s->record, &s->off, TAIL_END};
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	struct file *exe = mm ? BPF_CORE_READ(mm, exe_file) : NULL;
 	struct fs_struct *fs = BPF_CORE_READ(task, fs);
@@ -188,15 +142,15 @@ static __always_inline __u32 exec_fill(struct process_scratch *s, struct task_st
 	if (exe) {
 		inode_fill(&e->exe_inode, BPF_CORE_READ(exe, f_inode));
 		e->exe_nlink = BPF_CORE_READ(exe, f_inode, i_nlink);
-		tail_path(s, &e->exe, &exe->f_path);
+		tail_path(&t, &s->path, &e->exe, &exe->f_path);
 	}
-	tail_args(s, &e->args, mm, current_task);
+	args_fill(&t, &e->args, mm, current_task);
 	if (fs)
-		tail_path(s, &e->cwd, &fs->pwd);
+		tail_path(&t, &s->path, &e->cwd, &fs->pwd);
 	else
 		e->cwd.off = s->off;
-	tail_string(s, &e->comm, (const char *)task->comm);
-	tail_string(s, &e->cgroup, BPF_CORE_READ(cgroup, kn, name));
+	tail_string(&t, &e->comm, (const char *)task->comm, NAME_SIZE);
+	tail_string(&t, &e->cgroup, BPF_CORE_READ(cgroup, kn, name), NAME_SIZE);
 	e->args_truncated = e->args.len < e->args.orig;
 	e->path_truncated = e->exe.len < e->exe.orig || e->cwd.len < e->cwd.orig;
 	return s->off;
