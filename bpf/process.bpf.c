@@ -6,38 +6,41 @@
 #include <linux/errno.h>
 
 #include "emit.h"
+#include "env.h"
+#include "fd.h"
+#include "identity.h"
 #include "tail.h"
 #include "task.h"
+#include "text.h"
 
-#define ARGS_MAX	  4096
+#define ARGS_MAX	  32768
+#define ARGS_PAGES	  (ARGS_MAX / PAGE + 1) /* they begin anywhere in the first */
 #define PAGE		  4096
 #define NAME_SIZE	  256 /* of a cgroup, with its NUL */
-#define TAIL_MAX	  (2 * PATH_MAX + ARGS_MAX + 2 * NAME_SIZE)
+#define TAIL_MAX	  (3 * PATH_MAX + ARGS_MAX + ENV_MAX + 3 * NAME_SIZE)
 #define TAIL_END	  (sizeof(struct rec_exec) + TAIL_MAX)
 #define SIGNAL_GROUP_EXIT 4
+#define I_CTIME_QUERIED	  0x80000000 /* the kernel's own mark in the nanoseconds */
+#define SECOND		  1000000000ull
 
 struct process_scratch {
-	struct path_buf path;
+	__u32 busy;
 	__u32 off; /* where the next piece of the tail goes */
-	__u32 pad;
+	struct path_buf path;
+	struct env_walk env;
+	__u64 args_at, args_end;
 	__u8 record[TAIL_END + TAIL_PIECE];
 };
 
-/* Tracepoint programs run with preemption off, so one per CPU is safe here. */
+/* Claimed, not per CPU: those are limited to 32 KiB, and an iterator can be preempted. */
+#define PROCESS_SCRATCH_SLOTS 32
+
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PROCESS_SCRATCH_SLOTS);
 	__type(key, __u32);
 	__type(value, struct process_scratch);
 } process_scratches SEC(".maps");
-
-/* An iterator can be preempted by an exec on its CPU. The sensor runs one at a time. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct process_scratch);
-} seed_scratch SEC(".maps");
 
 struct exit_key {
 	__u64 start_time;
@@ -52,30 +55,92 @@ struct {
 	__type(value, __u8);
 } exits_told SEC(".maps");
 
-/* Reads up to the first page that is not in memory; at most two, as ARGS_MAX is a page. */
-static __always_inline void args_fill(const struct tail *t, struct record_slice *slice,
+static __always_inline struct process_scratch *scratch_claim(void)
+{
+	__u32 first = bpf_get_smp_processor_id();
+
+	for (__u32 i = 0; i < PROCESS_SCRATCH_SLOTS; i++) {
+		__u32 key = (first + i) % PROCESS_SCRATCH_SLOTS;
+		struct process_scratch *s = bpf_map_lookup_elem(&process_scratches, &key);
+
+		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1))
+			return s;
+	}
+	return NULL;
+}
+
+static __always_inline void scratch_release(struct process_scratch *s)
+{
+	__sync_val_compare_and_swap(&s->busy, 1, 0);
+}
+
+static __always_inline struct tail exec_tail(struct process_scratch *s)
+{
+	return (struct tail){s->record, &s->off, TAIL_END};
+}
+
+struct exec_walk {
+	struct process_scratch *scratch;
+};
+
+/* A page of arguments; 1: that was the last, or it is not in memory. */
+static long args_step(__u64 i, struct exec_walk *w)
+{
+	struct process_scratch *s = w->scratch;
+	struct tail t = exec_tail(s);
+	__u32 off = tail_off(&t), n = PAGE - (s->args_at & (PAGE - 1));
+
+	if (s->args_at >= s->args_end)
+		return 1;
+	if (n > s->args_end - s->args_at)
+		n = s->args_end - s->args_at;
+	barrier_var(n);
+	if (n > PAGE)
+		return 1;
+	if (bpf_probe_read_user(s->record + off, n, (void *)s->args_at))
+		return 1;
+	s->args_at += n;
+	s->off = off + n;
+	return 0;
+}
+
+/* Another task's are in another address space: user space reads them. */
+static __always_inline void args_fill(struct process_scratch *s, struct record_slice *slice,
 				      struct mm_struct *mm, bool current_task)
 {
 	unsigned long from = BPF_CORE_READ(mm, arg_start), end = BPF_CORE_READ(mm, arg_end);
-	__u32 n = end > from ? end - from : 0, off = tail_off(t);
-	__u32 first = PAGE - (from & (PAGE - 1));
+	struct exec_walk w = {s};
 
-	slice->off = off;
-	slice->orig = n;
-	if (n > ARGS_MAX)
-		n = ARGS_MAX;
-	if (first > n)
-		first = n;
-	/* Another task's arguments are in another address space: user space reads them. */
-	if (!current_task || !n)
+	slice->off = s->off;
+	slice->orig = end > from ? end - from : 0;
+	if (!current_task || !slice->orig)
 		return;
-	if (bpf_probe_read_user(t->record + off, n, (void *)from)) {
-		n = first;
-		if (bpf_probe_read_user(t->record + off, n, (void *)from))
-			return;
-	}
-	slice->len = n;
-	*t->off = off + n;
+	s->args_at = from;
+	s->args_end = slice->orig > ARGS_MAX ? from + ARGS_MAX : end;
+	bpf_loop(ARGS_PAGES, args_step, &w, 0);
+	slice->len = s->off - slice->off;
+}
+
+static long env_walk_step(__u64 i, struct exec_walk *w)
+{
+	struct process_scratch *s = w->scratch;
+	struct rec_exec *e = (void *)s->record;
+	struct tail t = exec_tail(s);
+
+	return env_step(&s->env, &t, &e->env);
+}
+
+static __always_inline void env_fill(struct process_scratch *s, struct mm_struct *mm)
+{
+	struct rec_exec *e = (void *)s->record;
+	struct exec_walk w = {s};
+
+	e->env.off = s->off;
+	s->env.at = BPF_CORE_READ(mm, env_start);
+	s->env.end = BPF_CORE_READ(mm, env_end);
+	s->env.inside = s->env.partial = 0;
+	bpf_loop(ENV_VARS_MAX, env_walk_step, &w, 0);
+	e->env_truncated = s->env.partial || s->env.at < s->env.end;
 }
 
 /* Not the root of its hierarchy, whose name is empty. */
@@ -120,68 +185,194 @@ static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
 	return found ? found : v2;
 }
 
-/* The whole Exec record of a task; its size, or 0 for a kernel thread. */
-static __always_inline __u32 exec_fill(struct process_scratch *s, struct task_struct *task,
-				       bool current_task)
+static __always_inline __u64 ctime_of(struct inode *inode)
+{
+	struct inode___6_6 *of_6_6 = (void *)inode;
+	struct inode___6_1 *of_6_1 = (void *)inode;
+
+	if (bpf_core_field_exists(inode->i_ctime_sec))
+		return BPF_CORE_READ(inode, i_ctime_sec) * SECOND +
+		       (BPF_CORE_READ(inode, i_ctime_nsec) & ~I_CTIME_QUERIED);
+	if (bpf_core_field_exists(of_6_6->__i_ctime))
+		return BPF_CORE_READ(of_6_6, __i_ctime.tv_sec) * SECOND +
+		       BPF_CORE_READ(of_6_6, __i_ctime.tv_nsec);
+	return BPF_CORE_READ(of_6_1, i_ctime.tv_sec) * SECOND +
+	       BPF_CORE_READ(of_6_1, i_ctime.tv_nsec);
+}
+
+/* In no directory of any mount, and named by memfd_create(2). */
+static __always_inline bool dentry_is_memfd(struct dentry *dentry)
+{
+	char name[8] = {};
+
+	if (dentry != BPF_CORE_READ(dentry, d_parent))
+		return false;
+	bpf_probe_read_kernel_str(name, 7, BPF_CORE_READ(dentry, d_name.name));
+	return text_begins(name, "memfd:", 6);
+}
+
+static __always_inline void exe_fill(struct process_scratch *s, struct file *exe)
 {
 	struct rec_exec *e = (void *)s->record;
-	struct tail t = {s->record, &s->off, TAIL_END};
+	struct inode *inode = BPF_CORE_READ(exe, f_inode);
+	struct dentry *dentry = BPF_CORE_READ(exe, f_path.dentry);
+	struct tail t = exec_tail(s);
+
+	inode_fill(&e->exe_inode, inode);
+	e->exe_nlink = BPF_CORE_READ(inode, i_nlink);
+	e->exe_ctime = ctime_of(inode);
+	e->exe_memfd = dentry_is_memfd(dentry);
+	e->exe_unlinked = !BPF_CORE_READ(dentry, d_hash.pprev);
+	tail_path(&t, &s->path, &e->exe, &exe->f_path);
+}
+
+/* The whole Exec record of a task but for what only its own exec tells; false: kernel thread. */
+static __always_inline bool exec_fill(struct process_scratch *s, struct task_struct *task,
+				      bool current_task)
+{
+	struct rec_exec *e = (void *)s->record;
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	struct file *exe = mm ? BPF_CORE_READ(mm, exe_file) : NULL;
 	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	const struct cred *cred = BPF_CORE_READ(task, real_cred);
 	struct cgroup *cgroup = cgroup_of(task);
+	struct tail t = exec_tail(s);
 
 	if (!mm)
-		return 0;
+		return false;
 	s->off = sizeof(*e);
 	__builtin_memset(e, 0, sizeof(*e));
 	task_fill(&e->task, task);
+	cred_fill(&e->cred, cred, task);
+	namespaces_fill(&e->namespaces, BPF_CORE_READ(task, nsproxy), cred, task);
+	fd_fill(&e->input, task, 0);
+	fd_fill(&e->output, task, 1);
+	fd_fill(&e->errors, task, 2);
 	e->sid = BPF_CORE_READ(task, signal, pids[3], numbers[0].nr);
+	e->caller = e->task.tid;
 	e->cgroup_id = BPF_CORE_READ(cgroup, kn, id);
 	e->exe.off = s->off;
-	if (exe) {
-		inode_fill(&e->exe_inode, BPF_CORE_READ(exe, f_inode));
-		e->exe_nlink = BPF_CORE_READ(exe, f_inode, i_nlink);
-		tail_path(&t, &s->path, &e->exe, &exe->f_path);
-	}
-	args_fill(&t, &e->args, mm, current_task);
+	if (exe)
+		exe_fill(s, exe);
+	args_fill(s, &e->args, mm, current_task);
+	e->cwd.off = s->off;
 	if (fs)
 		tail_path(&t, &s->path, &e->cwd, &fs->pwd);
-	else
-		e->cwd.off = s->off;
 	tail_string(&t, &e->comm, (const char *)task->comm, NAME_SIZE);
 	tail_string(&t, &e->cgroup, BPF_CORE_READ(cgroup, kn, name), NAME_SIZE);
 	e->args_truncated = e->args.len < e->args.orig;
 	e->path_truncated = e->exe.len < e->exe.orig || e->cwd.len < e->cwd.orig;
-	return s->off;
+	return true;
+}
+
+/* The descriptor in "/dev/fd/N" or "/dev/fd/N/...", as execveat(2) names it; or -1. */
+static __always_inline int script_fd(const char *name, __u32 *ret_rest)
+{
+	int fd = 0;
+	__u32 i;
+
+	if (!text_begins(name, "/dev/fd/", 8))
+		return -1;
+	for (i = 8; i < 18 && name[i] >= '0' && name[i] <= '9'; i++)
+		fd = fd * 10 + name[i] - '0';
+	*ret_rest = i;
+	return i > 8 && (!name[i] || name[i] == '/') ? fd : -1;
+}
+
+/* A name behind the path of the directory that it is relative to. */
+static __always_inline void script_append(const struct tail *t, struct record_slice *slice,
+					  const char *name, bool slash)
+{
+	struct record_slice rest = {};
+	__u32 off = tail_off(t);
+
+	if (slash && slice->len > 1) {
+		t->record[off] = '/';
+		*t->off = off + 1;
+		slice->len++;
+		slice->orig++;
+	}
+	tail_string(t, &rest, name, PATH_MAX);
+	slice->len += rest.len;
+	slice->orig += rest.orig;
+}
+
+/*
+ * The script's file is closed by now: its name is left, as the kernel copied it before it opened
+ * the file. A descriptor that it was executed by is still open, or no interpreter could read it.
+ */
+static __always_inline void script_fill(struct process_scratch *s, struct linux_binprm *bprm)
+{
+	struct rec_exec *e = (void *)s->record;
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	const char *name = BPF_CORE_READ(bprm, filename), *interp = BPF_CORE_READ(bprm, interp);
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct tail t = exec_tail(s);
+	char begin[24] = {};
+	struct file *file;
+	__u32 rest = 0;
+	int fd;
+
+	e->script.off = e->interpreter.off = s->off;
+	if (name == interp)
+		return;
+	tail_string(&t, &e->interpreter, interp, NAME_SIZE);
+	bpf_probe_read_kernel_str(begin, sizeof(begin) - 1, name);
+	fd = script_fd(begin, &rest);
+	file = fd < 0 ? NULL : fd_file(task, fd);
+	e->script.off = s->off;
+	if (file)
+		tail_path(&t, &s->path, &e->script, &file->f_path);
+	else if (begin[0] != '/' && fs)
+		tail_path(&t, &s->path, &e->script, &fs->pwd);
+	script_append(&t, &e->script, name + rest, !file && begin[0] != '/');
+	e->path_truncated |= e->script.len < e->script.orig;
 }
 
 SEC("?tp_btf/sched_process_exec")
-int BPF_PROG(exec__tp_btf, struct task_struct *task)
+int BPF_PROG(exec__tp_btf, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	__u32 key = 0, size;
-	struct process_scratch *s = bpf_map_lookup_elem(&process_scratches, &key);
+	struct process_scratch *s = scratch_claim();
+	struct identity *id = bpf_task_storage_get(&identities, task, NULL, 0);
+	struct rec_exec *e;
+	__u32 size;
 
-	if (!s)
+	if (!s) {
+		emit_lost(LANE_CRIT);
 		return 0;
-	size = exec_fill(s, task, true);
-	if (!size)
-		return 0;
-	barrier_var(size); /* or both comparisons become one of size - 1, lost on the verifier */
-	if (size <= sizeof(s->record))
-		emit(LANE_CRIT, s->record, size, KIND_exec, true);
+	}
+	e = (void *)s->record;
+	if (exec_fill(s, task, true)) {
+		env_fill(s, BPF_CORE_READ(task, mm));
+		script_fill(s, bprm);
+		e->caller = old_pid;
+		e->secure = BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec);
+		size = s->off;
+		barrier_var(size);
+		if (size <= sizeof(s->record))
+			emit(LANE_CRIT, s->record, size, KIND_exec, true);
+	}
+	scratch_release(s);
+	if (id)
+		cred_compare(task, id, BPF_CORE_READ(task, real_cred), false);
 	return 0;
 }
 
-SEC("?tp_btf/sched_process_fork")
-int BPF_PROG(fork__tp_btf, struct task_struct *parent, struct task_struct *child)
+/* Before the child runs; sched_process_fork would not tell the flags. */
+SEC("?tp_btf/task_newtask")
+int BPF_PROG(fork__tp_btf, struct task_struct *child, __u64 clone_flags)
 {
+	struct task_struct *parent = (struct task_struct *)bpf_get_current_task();
 	struct rec_fork f = {};
 
-	/* A thread is no process. */
-	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid))
+	identity_begin(child);
+	/* A thread is no process, nor is the idle task of a CPU that comes up. */
+	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid) || !BPF_CORE_READ(child, tgid))
 		return 0;
 	task_fill(&f.task, child);
+	namespaces_fill(&f.namespaces, BPF_CORE_READ(child, nsproxy),
+			BPF_CORE_READ(child, real_cred), child);
+	f.clone_flags = clone_flags;
 	f.parent_tgid = BPF_CORE_READ(parent, tgid);
 	f.parent_start_time = BPF_CORE_READ(parent, group_leader, start_boottime);
 	emit(LANE_CRIT, &f, sizeof(f), KIND_fork, false);
@@ -234,26 +425,31 @@ int exec__iter(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct process_scratch *s;
 	struct record_header *h;
-	__u32 key = 0, size;
+	__u32 size;
 
+	if (!task)
+		return 0;
+	identity_begin(task);
 	/* One record a process; of every thread when the first has ended before the others. */
-	if (!task || (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid) &&
-		      BPF_CORE_READ(task, group_leader, mm)))
+	if (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid) &&
+	    BPF_CORE_READ(task, group_leader, mm))
 		return 0;
-	s = bpf_map_lookup_elem(&seed_scratch, &key);
-	if (!s)
+	s = scratch_claim();
+	if (!s) {
+		emit_lost(LANE_CRIT);
 		return 0;
-	size = exec_fill(s, task, false);
-	if (!size)
-		return 0;
-	barrier_var(size);
-	if (size > sizeof(s->record))
-		return 0;
-	h = (void *)s->record;
-	h->time = bpf_ktime_get_boot_ns();
-	h->size = size;
-	h->kind = KIND_exec;
-	h->version = RECORD_VERSION;
-	bpf_seq_write(ctx->meta->seq, s->record, size);
+	}
+	if (exec_fill(s, task, false)) {
+		size = s->off;
+		barrier_var(size);
+		h = (void *)s->record;
+		h->time = bpf_ktime_get_boot_ns();
+		h->size = size;
+		h->kind = KIND_exec;
+		h->version = RECORD_VERSION;
+		if (size <= sizeof(s->record))
+			bpf_seq_write(ctx->meta->seq, s->record, size);
+	}
+	scratch_release(s);
 	return 0;
 }

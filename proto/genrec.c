@@ -93,6 +93,7 @@ int main(void)
 		&rollcall__confidence__descriptor,
 		&rollcall__end__descriptor,
 		&rollcall__tap__descriptor,
+		&rollcall__fd_kind__descriptor,
 	};
 	const ProtobufCMessageDescriptor *event = &rollcall__event__descriptor;
 	const char *done[64];

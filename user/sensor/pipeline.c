@@ -24,7 +24,8 @@
 #include "sensor/proctab.h"
 #include "sensor/watch.h"
 
-#define MINUTE	      (60 * 1000000000ull)
+#define SECOND	      1000000000ull
+#define MINUTE	      (60 * SECOND)
 #define LINEAGE_DEPTH 16
 
 struct pipeline {
@@ -202,10 +203,19 @@ static void server_attach(void *ctx, enum probe_system system, int pid)
 		log_info("database server attached: process %d", pid);
 }
 
+/* 0 for a file from the future, as a clock that was set back makes them. */
+static uint64_t exe_age(const struct pipeline *p, const Rollcall__Event *ev)
+{
+	uint64_t now = host_realtime(p->opts.host, ev->time), then = ev->exec->exe_ctime;
+
+	return now > then ? (now - then) / SECOND : 0;
+}
+
 static void on_exec(struct pipeline *p, Rollcall__Event *ev)
 {
 	enum probe_system system;
 
+	ev->exec->exe_age = exe_age(p, ev);
 	proctab_exec(p->opts.processes, ev->time, ev->exec);
 	process_event(p, ev, ev->exec->task->tgid);
 	if (p->probe && discover_system(ev->exec->exe, &system) == 0)

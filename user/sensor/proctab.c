@@ -21,7 +21,7 @@
 #define GRACE	    (60 * SECOND) /* an ended process is known so long */
 #define CLOSE	    SECOND /* the kernel closes its files and sockets after its exit record */
 #define LINEAGE_MAX 16
-#define ARGS_MAX    4096
+#define ARGS_MAX    4096 /* the rest is in the Exec event only */
 #define USERS_MAX   256
 
 /* What a process executes: shared with its children until they exec. */
@@ -273,8 +273,10 @@ static struct image *image_new(const Rollcall__Exec *e)
 		args_len = args_read(e->task, buf);
 		truncated = !args_len || args_len > ARGS_MAX;
 	}
-	if (args_len > ARGS_MAX)
+	if (args_len > ARGS_MAX) {
 		args_len = ARGS_MAX;
+		truncated = true;
+	}
 	image = calloc(1, sizeof(*image) + exe + cwd + unit + args_len + 4);
 	if (!image)
 		return NULL;

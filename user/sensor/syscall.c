@@ -16,6 +16,12 @@ static const struct {
 	const char *calls[CALLS_MAX];
 } wants[] = {
 	{"file_read", {"open", "openat", "openat2", "open_by_handle_at"}},
+	{"cred_change",
+	 {"setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups",
+	  "capset", "setuid32", "setgid32", "setreuid32", "setregid32", "setresuid32",
+	  "setresgid32", "setgroups32"}},
+	{"no_new_privs", {"prctl"}},
+	{"ns_change", {"unshare", "setns"}},
 };
 #define WANTS (sizeof(wants) / sizeof(wants[0]))
 

@@ -11,6 +11,7 @@
 
 #include "kernel/support/check.h"
 #include "lib/arena.h"
+#include "lib/event.h"
 #include "lib/log.h"
 #include "lib/record.h"
 #include "sensor/probe.h"
@@ -26,20 +27,6 @@ static struct {
 	Rollcall__Event *events[EVENTS_MAX];
 	unsigned n;
 } w;
-
-static const Rollcall__Task *task_of(const Rollcall__Event *ev)
-{
-	switch (ev->kind_case) {
-	case ROLLCALL__EVENT__KIND_EXEC:
-		return ev->exec->task;
-	case ROLLCALL__EVENT__KIND_FORK:
-		return ev->fork->task;
-	case ROLLCALL__EVENT__KIND_EXIT:
-		return ev->exit->task;
-	default:
-		return NULL;
-	}
-}
 
 static Rollcall__Process *process_at(uint32_t tgid, uint64_t time)
 {
@@ -59,7 +46,7 @@ static void on_record(void *ctx, const void *record, size_t size)
 		check("decode", "malformed record", false);
 		return;
 	}
-	task = task_of(ev);
+	task = event_task(ev);
 	if (!task)
 		return;
 	proctab_seen(w.processes, task);
@@ -124,8 +111,8 @@ unsigned witness_count(Rollcall__Event__KindCase kind, pid_t pid)
 const Rollcall__Event *witness_event(Rollcall__Event__KindCase kind, pid_t pid, unsigned n)
 {
 	for (unsigned i = 0; i < w.n; i++)
-		if (w.events[i]->kind_case == kind && task_of(w.events[i])->tgid == (uint32_t)pid &&
-		    n-- == 0)
+		if (w.events[i]->kind_case == kind &&
+		    event_task(w.events[i])->tgid == (uint32_t)pid && n-- == 0)
 			return w.events[i];
 	return NULL;
 }
@@ -201,4 +188,15 @@ const char *witness_lineage(const Rollcall__Process *p)
 			break;
 	}
 	return text;
+}
+
+const char *witness_hook(const char *event)
+{
+	Rollcall__Coverage *c;
+
+	if (probe_coverage(w.probe, w.arena, &c) == 0)
+		for (size_t i = 0; i < c->n_probes; i++)
+			if (strcmp(c->probes[i]->event, event) == 0)
+				return c->probes[i]->hook;
+	return "";
 }

@@ -42,3 +42,6 @@ const Rollcall__Process *witness_process(pid_t pid);
 
 /* "leaf parent grandparent ...": exe names without their directory, up to this test's own. */
 const char *witness_lineage(const Rollcall__Process *p);
+
+/* The program in use for an event of the ladders, "" when none is; until the next reset. */
+const char *witness_hook(const char *event);
