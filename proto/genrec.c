@@ -89,10 +89,8 @@ static void print_enum(const ProtobufCEnumDescriptor *desc)
 int main(void)
 {
 	static const ProtobufCEnumDescriptor *const enums[] = {
-		&rollcall__system__descriptor,
-		&rollcall__confidence__descriptor,
-		&rollcall__end__descriptor,
-		&rollcall__tap__descriptor,
+		&rollcall__system__descriptor,	&rollcall__confidence__descriptor,
+		&rollcall__end__descriptor,	&rollcall__tap__descriptor,
 		&rollcall__fd_kind__descriptor,
 	};
 	const ProtobufCMessageDescriptor *event = &rollcall__event__descriptor;

@@ -105,20 +105,57 @@ static pid_t make_vfork(void)
 	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
+/* The flags of this call reach the kernel as 64 bits. */
+static pid_t make_apart(void)
+{
+	struct clone_args args = {.exit_signal = SIGCHLD, .flags = CLONE_NEWUTS | CLONE_NEWPID};
+
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+#define FLAGS_LIBC (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)
+
 static const struct {
 	const char *name;
 	pid_t (*make)(void);
+	uint64_t flags;
+	bool apart; /* its uts and pid namespaces are its own */
 } ways[] = {
-	{"fork", make_fork},
-	{"clone", make_clone},
-	{"clone3", make_clone3},
-	{"vfork", make_vfork},
+	{"fork", make_fork, FLAGS_LIBC, false},
+	{"clone", make_clone, 0, false},
+	{"clone3", make_clone3, 0, false},
+	{"vfork", make_vfork, CLONE_VFORK, false},
+	{"new namespaces", make_apart, CLONE_NEWUTS | CLONE_NEWPID, true},
 };
+
+static uint32_t ns_own(const char *name)
+{
+	char path[64], link[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+	if (readlink(path, link, sizeof(link) - 1) < 0 || !strchr(link, '['))
+		return 0;
+	return (uint32_t)strtoul(strchr(link, '[') + 1, NULL, 10);
+}
+
+static void namespaces_check(const char *name, const Rollcall__Namespaces *n, bool apart)
+{
+	check_number(name, "same uts", n->uts == ns_own("uts"), !apart);
+	check_number(name, "same pid", n->pid == ns_own("pid"), !apart);
+	check(name, "uts and pid", n->uts && n->pid && n->pid_for_children == n->pid);
+	check_number(name, "mnt", n->mnt, ns_own("mnt"));
+	check_number(name, "net", n->net, ns_own("net"));
+	check_number(name, "user", n->user, ns_own("user"));
+	check_number(name, "ipc", n->ipc, ns_own("ipc"));
+	check_number(name, "cgroup", n->cgroup, ns_own("cgroup"));
+	check_number(name, "time", n->time, ns_own("time"));
+	check_number(name, "time_for_children", n->time_for_children, ns_own("time_for_children"));
+}
 
 static void ways_check(void)
 {
 	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
-		const Rollcall__Process *p;
+		const Rollcall__Event *ev;
 		pid_t pid;
 
 		witness_reset();
@@ -128,9 +165,15 @@ static void ways_check(void)
 			_exit(0);
 		waitpid(pid, NULL, 0);
 		check(ways[i].name, "exit", witness_wait(KIND_EXIT, pid, 1) != NULL);
-		fork_check(ways[i].name, witness_event(KIND_FORK, pid, 0), pid, getpid());
-		p = witness_event(KIND_FORK, pid, 0)->process;
-		check_string(ways[i].name, "lineage", witness_lineage(p), "fork fork");
+		ev = witness_event(KIND_FORK, pid, 0);
+		fork_check(ways[i].name, ev, pid, getpid());
+		printf("coverage: fork | %s | %s | %s\n", ways[i].name, witness_hook("fork"),
+		       ev ? "seen" : "not seen");
+		if (!ev)
+			continue;
+		check_number(ways[i].name, "clone_flags", ev->fork->clone_flags, ways[i].flags);
+		namespaces_check(ways[i].name, ev->fork->namespaces, ways[i].apart);
+		check_string(ways[i].name, "lineage", witness_lineage(ev->process), "fork fork");
 	}
 }
 
