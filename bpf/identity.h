@@ -36,17 +36,16 @@ static __always_inline __u64 caps_read(const kernel_cap_t *cap)
 	return caps;
 }
 
+/* One by one: the stack has no room for all. */
 static __always_inline void groups_fill(struct rec_cred *c, struct group_info *info)
 {
-	__u32 gids[GROUPS_HASHED] = {}, hash = FNV_BASIS, n = BPF_CORE_READ(info, ngroups);
+	__u32 hash = FNV_BASIS, n = BPF_CORE_READ(info, ngroups), gid = 0;
 
 	c->groups = n;
-	if (n > GROUPS_HASHED)
-		n = GROUPS_HASHED;
-	bpf_probe_read_kernel(gids, n * sizeof(*gids), &info->gid);
-	for (__u32 i = 0; i < GROUPS_HASHED; i++)
-		if (i < n)
-			hash = (hash ^ gids[i]) * FNV_PRIME;
+	for (__u32 i = 0; i < GROUPS_HASHED && i < n; i++) {
+		bpf_probe_read_kernel(&gid, sizeof(gid), &info->gid[i]);
+		hash = (hash ^ gid) * FNV_PRIME;
+	}
 	c->groups_hash = hash;
 }
 
