@@ -393,8 +393,8 @@ static void test_args_read(void **state)
 
 #define MAX    1000
 #define ROUNDS 1000000
-/* A process here takes less than half of this; entries and the ancestors kept: twice MAX. */
-#define BYTES_MAX (2 * MAX * 1024)
+/* As malloc counts, with its own overhead. */
+#define BYTES_MAX (MAX * PROCTAB_BYTES_EACH)
 
 static void bound_check(struct proctab *t, size_t before)
 {
@@ -491,6 +491,59 @@ static void test_bound_ancestors(void **state)
 	assert_true(c.evicted > 0);
 }
 
+/* Long arguments and paths, for each process its own: fewer of them fit. */
+static void test_bound_bytes(void **state)
+{
+	_cleanup_(proctab_freep) struct proctab *t = proctab_new(MAX, BOOT);
+	size_t before = mallinfo2().uordblks;
+	static char exe[16384];
+	struct proctab_counts c;
+	struct arena *a;
+
+	(void)state;
+	memset(exe, 'x', sizeof(exe) - 1);
+	do_fork(t, 1, 0, 0, 1);
+	for (uint32_t i = 2; i <= 3 * MAX; i++) {
+		do_fork(t, i, i - 1, i - 1, i);
+		do_exec(t, i, i, i, i - 1, exe);
+		if (i % 3 == 0)
+			do_exit(t, i, i, i);
+		if (i % 100 == 0)
+			bound_check(t, before);
+	}
+	proctab_counts(t, &c);
+	assert_true(c.bytes <= MAX * PROCTAB_BYTES_EACH);
+	assert_true(c.evicted > 2 * MAX);
+	assert_true(c.processes > MAX / 20);
+	assert_non_null(proctab_find(t, 3 * MAX - 1, 3 * MAX));
+	a = arena_new(4096);
+	assert_string_equal(exe, proctab_fill(t, proctab_find(t, 3 * MAX - 1, 3 * MAX), a, 0)->exe);
+	arena_freep(&a);
+}
+
+/* What is counted is what is there: nothing, when all are gone. */
+static void test_bytes_return(void **state)
+{
+	_cleanup_(proctab_freep) struct proctab *t = proctab_new(MAX, BOOT);
+	struct proctab_counts c;
+
+	(void)state;
+	for (uint32_t i = 1; i <= 100; i++) {
+		do_fork(t, i, i - 1, i - 1, i);
+		do_exec(t, i, i, i, i - 1, "/bin/a");
+		do_exec(t, i, i, i, i - 1, "/bin/b");
+	}
+	proctab_counts(t, &c);
+	assert_true(c.bytes > 100 * sizeof("/bin/b"));
+	for (uint32_t i = 1; i <= 100; i++)
+		do_exit(t, 1000, i, i);
+	proctab_expire(t, 100 * SECOND);
+	proctab_counts(t, &c);
+	assert_int_equal(c.processes, 0);
+	assert_int_equal(c.ancestors, 0);
+	assert_int_equal(c.bytes, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -501,6 +554,7 @@ int main(void)
 		cmocka_unit_test(test_fork_after_seed), cmocka_unit_test(test_uid),
 		cmocka_unit_test(test_args_read),	cmocka_unit_test(test_bound_chain),
 		cmocka_unit_test(test_bound_random),	cmocka_unit_test(test_bound_ancestors),
+		cmocka_unit_test(test_bound_bytes),	cmocka_unit_test(test_bytes_return),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

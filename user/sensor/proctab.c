@@ -23,10 +23,12 @@
 #define LINEAGE_MAX 16
 #define ARGS_MAX    4096 /* the rest is in the Exec event only */
 #define USERS_MAX   256
+#define MALLOC_OWN  24 /* around each allocation, at most */
 
 /* What a process executes: shared with its children until they exec. */
 struct image {
 	unsigned refs;
+	unsigned size; /* with its bytes */
 	bool exe_deleted, args_truncated, path_truncated;
 	uint64_t exe_inode;
 	size_t args_len;
@@ -77,10 +79,12 @@ struct proctab *proctab_new(uint32_t max, const char *boot_id)
 	return t;
 }
 
-static void image_unref(struct image *image)
+static void image_unref(struct proctab *t, struct image *image)
 {
-	if (image && --image->refs == 0)
-		free(image);
+	if (!image || --image->refs)
+		return;
+	t->counts.bytes -= image->size;
+	free(image);
 }
 
 static void list_remove(struct proc *p)
@@ -113,7 +117,8 @@ static void proc_unref(struct proctab *t, struct proc *p)
 		return;
 	/* The table's own reference goes last but for those of children. */
 	t->counts.ancestors--;
-	image_unref(p->image);
+	t->counts.bytes -= sizeof(*p) + MALLOC_OWN;
+	image_unref(t, p->image);
 	free(p);
 }
 
@@ -211,7 +216,16 @@ static struct proc *proc_add(struct proctab *t, uint32_t tgid, uint64_t start)
 	t->buckets[tgid % BUCKETS] = p;
 	list_add(&t->running, p);
 	t->counts.processes++;
+	t->counts.bytes += sizeof(*p) + MALLOC_OWN;
 	return p;
+}
+
+/* Makes room for what `keep` brought. Its own ancestors stay, who are at most sixteen. */
+static void trim(struct proctab *t, const struct proc *keep)
+{
+	for (; t->counts.bytes > (uint64_t)t->max * PROCTAB_BYTES_EACH && oldest(t) != keep;
+	     t->counts.evicted++)
+		proc_remove(t, oldest(t));
 }
 
 /* Did this process start at `start`? /proc tells it in clock ticks. */
@@ -259,11 +273,11 @@ static const char *image_put(char **to, const char *from, size_t len)
 	return at;
 }
 
-static struct image *image_new(const Rollcall__Exec *e)
+static struct image *image_new(struct proctab *t, const Rollcall__Exec *e)
 {
 	size_t exe = strlen(e->exe), cwd = strlen(e->cwd), unit = strlen(e->cgroup);
 	const char *args = (const char *)e->args.data;
-	size_t args_len = e->args.len;
+	size_t args_len = e->args.len, size;
 	bool truncated = e->args_truncated;
 	char buf[ARGS_MAX + 1], *to;
 	struct image *image;
@@ -277,10 +291,13 @@ static struct image *image_new(const Rollcall__Exec *e)
 		args_len = ARGS_MAX;
 		truncated = true;
 	}
-	image = calloc(1, sizeof(*image) + exe + cwd + unit + args_len + 4);
+	size = sizeof(*image) + exe + cwd + unit + args_len + 4;
+	image = calloc(1, size);
 	if (!image)
 		return NULL;
 	to = image->bytes;
+	image->size = (unsigned)size + MALLOC_OWN;
+	t->counts.bytes += image->size;
 	image->refs = 1;
 	image->exe = image_put(&to, e->exe, exe);
 	image->cwd = image_put(&to, e->cwd, cwd);
@@ -312,10 +329,10 @@ int proctab_exec(struct proctab *t, uint64_t time, const Rollcall__Exec *e)
 
 	if (!p)
 		p = proc_add(t, e->task->tgid, e->task->start_time);
-	image = p ? image_new(e) : NULL;
+	image = p ? image_new(t, e) : NULL;
 	if (!image)
 		return -ENOMEM;
-	image_unref(p->image);
+	image_unref(t, p->image);
 	p->image = image;
 	p->ppid = e->task->ppid;
 	p->uid = e->task->uid;
@@ -323,6 +340,7 @@ int proctab_exec(struct proctab *t, uint64_t time, const Rollcall__Exec *e)
 	parent = p->n_ancestors ? NULL : proc_at(t, p->ppid, time);
 	if (parent)
 		lineage_set(t, p, parent);
+	trim(t, p);
 	return 0;
 }
 

@@ -12,9 +12,13 @@ struct arena;
 struct proc;
 struct proctab;
 
+/* Long paths and arguments: fewer processes than `max` fit. 32,768 take at most 64 MiB. */
+#define PROCTAB_BYTES_EACH 2048
+
 struct proctab_counts {
 	uint32_t processes; /* at most `max` */
 	uint32_t ancestors; /* forgotten but for being someone's; with processes at most 2 * max */
+	uint64_t bytes;	    /* of all: at most `max` * PROCTAB_BYTES_EACH, and one lineage */
 	uint64_t evicted;   /* for want of room: the ended first, then those not used for longest */
 	uint64_t cut;	    /* lineages longer than 16 */
 };
