@@ -91,7 +91,7 @@ int main(void)
 	static const ProtobufCEnumDescriptor *const enums[] = {
 		&rollcall__system__descriptor,	&rollcall__confidence__descriptor,
 		&rollcall__end__descriptor,	&rollcall__tap__descriptor,
-		&rollcall__fd_kind__descriptor,
+		&rollcall__fd_kind__descriptor, &rollcall__connect_result__descriptor,
 	};
 	const ProtobufCMessageDescriptor *event = &rollcall__event__descriptor;
 	const char *done[64];

@@ -9,6 +9,8 @@
 
 #include "lib/arena.h"
 #include "lib/clean.h"
+#include "lib/dns.h"
+#include "lib/endpoint.h"
 #include "lib/event.h"
 #include "lib/log.h"
 #include "lib/record.h"
@@ -283,7 +285,9 @@ void pipeline_record(void *ctx, const void *record, size_t size)
 	Rollcall__Event *ev;
 	unsigned truncated;
 
-	if (record_decode(p->arena, record, size, &ev, &truncated) < 0)
+	if (record_decode(p->arena, record, size, &ev, &truncated) < 0 ||
+	    endpoint_fill(p->arena, ev) < 0 ||
+	    (ev->kind_case == ROLLCALL__EVENT__KIND_DNS && dns_fill(p->arena, ev->dns) < 0))
 		p->undecoded++;
 	else
 		handle(p, ev);
