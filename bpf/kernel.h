@@ -294,18 +294,67 @@ struct sock_common {
 	__be16 skc_dport;
 	__u16 skc_num;
 	__u16 skc_family;
+	unsigned char skc_state;
+	unsigned long skc_flags;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
+struct socket {
+	struct file *file; /* NULL: the kernel's own */
+	struct sock *sk;
+};
+
+typedef struct {
+	int owned; /* by a process, in a system call */
+} socket_lock_t;
+
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
+	struct socket *sk_socket;
+	int sk_err;
+	__u16 sk_protocol;
+	__u16 sk_type;
+	__u32 sk_max_ack_backlog;
 	struct pid *sk_peer_pid;
 	const struct cred *sk_peer_cred;
 };
 
-struct socket {
+struct inet_sock {
+	__be16 inet_sport;
+};
+
+struct tcp_sock {
+	__u64 bytes_acked;
+	__u64 bytes_received;
+	__u32 snd_una;
+	__u32 write_seq;
+};
+
+struct sockaddr_un {
+	char sun_path[108];
+};
+
+struct unix_address {
+	int len;
+	struct sockaddr_un name[];
+};
+
+struct unix_sock {
+	struct unix_address *addr;
+	struct path path;
+	struct sock *peer;
+};
+
+struct sk_buff {
 	struct sock *sk;
+	unsigned int len;
+	unsigned int data_len; /* of it, what is in pages */
+	__be16 protocol;
+	__u16 network_header;
+	unsigned char *head;
+	unsigned char *data;
 };
 
 struct bpf_iter_meta {

@@ -33,9 +33,42 @@ static __always_inline bool syscall_compat(void)
 	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
 }
 
+/*
+ * i386 has one call for all that is done to sockets, with the arguments in user memory. It counts
+ * as the call that it stands for.
+ */
+#define I386_SOCKETCALL 102
+
+static __always_inline unsigned long socketcall_number(unsigned long call)
+{
+	switch (call) {
+	case 1:
+		return 359; /* socket */
+	case 3:
+		return 362; /* connect */
+	case 4:
+		return 363; /* listen */
+	case 5:
+	case 18:
+		return 364; /* accept4 */
+	default:
+		return I386_SOCKETCALL;
+	}
+}
+
 static __always_inline unsigned long syscall_number(struct pt_regs *regs)
 {
+	if (regs->orig_rax == I386_SOCKETCALL && syscall_compat())
+		return socketcall_number((__u32)regs->rbx);
 	return regs->orig_rax;
+}
+
+static __always_inline unsigned long socketcall_arg(struct pt_regs *regs, int n)
+{
+	__u32 arg = 0, *args = (__u32 *)(unsigned long)(__u32)regs->rcx;
+
+	bpf_probe_read_user(&arg, sizeof(arg), args + n);
+	return arg;
 }
 
 /* Arguments from 0; entry_64.S and entry_64_compat.S leave them in place for the return. */
@@ -43,6 +76,8 @@ static __always_inline unsigned long syscall_arg(struct pt_regs *regs, int n)
 {
 	bool compat = syscall_compat();
 
+	if (compat && regs->orig_rax == I386_SOCKETCALL)
+		return socketcall_arg(regs, n);
 	switch (n) {
 	case 0:
 		return compat ? (__u32)regs->rbx : regs->rdi;

@@ -22,6 +22,9 @@ static const struct {
 	  "setresgid32", "setgroups32"}},
 	{"no_new_privs", {"prctl"}},
 	{"ns_change", {"unshare", "setns"}},
+	{"tcp_accept", {"accept", "accept4"}},
+	{"unix_connect", {"connect"}},
+	{"raw_socket", {"socket"}},
 };
 #define WANTS (sizeof(wants) / sizeof(wants[0]))
 
@@ -31,10 +34,25 @@ static uint32_t arch_compat(void)
 	return seccomp_arch_native() == SCMP_ARCH_X86_64 ? SCMP_ARCH_X86 : 0;
 }
 
+/* i386 has these twice; libseccomp knows the older way only, which bpf/syscall.h counts as these.
+ */
+static const struct {
+	const char *call;
+	int nr;
+} i386_sockets[] = {{"socket", 359}, {"connect", 362}, {"listen", 363}, {"accept4", 364}};
+
+static int call_number(const char *call, uint32_t arch)
+{
+	for (unsigned i = 0; i < sizeof(i386_sockets) / sizeof(i386_sockets[0]); i++)
+		if (arch == SCMP_ARCH_X86 && strcmp(call, i386_sockets[i].call) == 0)
+			return i386_sockets[i].nr;
+	return seccomp_syscall_resolve_name_arch(arch, call);
+}
+
 static int call_slot(const char *call, bool compat)
 {
 	uint32_t arch = compat ? arch_compat() : seccomp_arch_native();
-	int nr = arch ? seccomp_syscall_resolve_name_arch(arch, call) : -1;
+	int nr = arch ? call_number(call, arch) : -1;
 
 	/* libseccomp gives negative numbers to calls that an architecture does not have. */
 	if (nr < 0 || nr >= SYSCALL_MAX)

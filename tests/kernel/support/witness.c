@@ -11,6 +11,8 @@
 
 #include "kernel/support/check.h"
 #include "lib/arena.h"
+#include "lib/dns.h"
+#include "lib/endpoint.h"
 #include "lib/event.h"
 #include "lib/log.h"
 #include "lib/record.h"
@@ -42,7 +44,9 @@ static void on_record(void *ctx, const void *record, size_t size)
 	unsigned truncated;
 
 	(void)ctx;
-	if (record_decode(w.arena, record, size, &ev, &truncated) < 0) {
+	if (record_decode(w.arena, record, size, &ev, &truncated) < 0 ||
+	    endpoint_fill(w.arena, ev) < 0 ||
+	    (ev->kind_case == ROLLCALL__EVENT__KIND_DNS && dns_fill(w.arena, ev->dns) < 0)) {
 		check("decode", "malformed record", false);
 		return;
 	}
@@ -81,6 +85,8 @@ int witness_seed(void)
 {
 	int r = probe_iter(w.probe, "exec__iter", on_record, NULL);
 
+	if (r == 0)
+		r = probe_iter(w.probe, "tcp_owner__iter", NULL, NULL);
 	return r < 0 ? r : proctab_link(w.processes);
 }
 

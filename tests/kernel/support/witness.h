@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the real sensor's probes and process table say of processes that a test starts: loads
-// them, keeps the events of one run. Used by the tests of the process family.
+// them, keeps the events of one run. Used by the tests of the process and network families.
 #pragma once
 
 #include <stdbool.h>
