@@ -243,10 +243,10 @@ static int read_message(struct arena *a, struct reader *r, Rollcall__Dns *dns)
 	if (e < 0)
 		return e;
 	dns->query_id = id;
-	dns->response = flags & FLAG_QR;
+	dns->response = (flags & FLAG_QR) != 0;
 	dns->rcode = flags & 0xf;
 	dns->answers = answers;
-	dns->truncated = flags & FLAG_TC;
+	dns->truncated = (flags & FLAG_TC) != 0;
 	/* RFC 9619: exactly one; an error may come without it. */
 	if (questions != 1)
 		return dns->response && !questions && dns->rcode ? 0 : -EBADMSG;
