@@ -5,18 +5,24 @@
  */
 #pragma once
 
+#include <linux/errno.h>
+
 #include "endpoint.h"
 #include "sock.h"
 #include "task.h"
 
+#define IPPROTO_TCP 6
+
 struct conn {
 	__u64 begin;	      /* of connect(2) */
 	__u64 established;    /* 0: not yet, or before the sensor */
+	__u64 ino;	      /* of the socket that connects: its address is used again */
 	struct rec_task task; /* whose it is; zero until that is known */
 	bool active;	      /* made by connect(2) */
 	bool nonblocking;
 	bool adopted; /* opened before the sensor, or forgotten */
-	__u8 pad[5];
+	bool told;    /* that it failed; here until connect(2) returns */
+	__u8 pad[4];
 };
 
 /* A connection that this has forgotten for room ends as an adopted one. */
@@ -26,6 +32,29 @@ struct {
 	__type(key, __u64); /* struct sock * */
 	__type(value, struct conn);
 } conns __weak SEC(".maps");
+
+static __always_inline enum rec_connect_result connect_result(int error)
+{
+	switch (error) {
+	case 0:
+		return ConnectResult_abandoned;
+	case ECONNREFUSED:
+		return ConnectResult_refused;
+	case ETIMEDOUT:
+		return ConnectResult_timed_out;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+		return ConnectResult_unreachable;
+	default:
+		return ConnectResult_not_connected;
+	}
+}
+
+/* 0 for the kernel's own, and for one that is closed. */
+static __always_inline __u64 conn_ino(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+}
 
 /* Both ends of a socket; `off`: of the pair in the record. */
 static __always_inline void conn_ends(struct sock *sk, struct rec_endpoint *local,

@@ -300,7 +300,10 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
+typedef enum { SS_UNCONNECTED = 1 /* while connect(2) has not sent, too */ } socket_state;
+
 struct socket {
+	socket_state state;
 	struct file *file; /* NULL: the kernel's own */
 	struct sock *sk;
 };

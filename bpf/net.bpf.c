@@ -5,8 +5,6 @@
  * session. Socket state changes are rare, so this costs nothing that can be measured; no system
  * call is hooked. Who accepted is known only when accept(2) returns (net_accept.bpf.c).
  */
-#include <linux/errno.h>
-
 #include "conn.h"
 #include "emit.h"
 #include "sock.h"
@@ -20,7 +18,6 @@
 #define TCP_LAST_ACK	9
 #define TCP_LISTEN	10
 #define TCP_CLOSING	11
-#define IPPROTO_TCP	6
 #define O_NONBLOCK	04000
 #define SOCK_DONE	1 /* bit of skc_flags: a FIN was received */
 
@@ -43,25 +40,9 @@ static __always_inline void connect_begun(struct sock *sk)
 	struct conn c = {.begin = bpf_ktime_get_boot_ns(), .active = true};
 
 	task_fill(&c.task, (struct task_struct *)bpf_get_current_task());
+	c.ino = conn_ino(sk);
 	c.nonblocking = BPF_CORE_READ(sk, sk_socket, file, f_flags) & O_NONBLOCK;
 	bpf_map_update_elem(&conns, &key, &c, BPF_ANY);
-}
-
-static __always_inline enum rec_connect_result connect_result(int error)
-{
-	switch (error) {
-	case 0:
-		return ConnectResult_abandoned;
-	case ECONNREFUSED:
-		return ConnectResult_refused;
-	case ETIMEDOUT:
-		return ConnectResult_timed_out;
-	case ENETUNREACH:
-	case EHOSTUNREACH:
-		return ConnectResult_unreachable;
-	default:
-		return ConnectResult_not_connected;
-	}
 }
 
 /* A non-blocking caller left before; one that waited is still in the call. */
@@ -86,7 +67,7 @@ static __always_inline void established(struct sock *sk, struct conn *c)
 	__u64 key = (__u64)sk, now = bpf_ktime_get_boot_ns();
 	struct conn child = {.established = now};
 
-	if (!c) {
+	if (!c || c->told) {
 		bpf_map_update_elem(&conns, &key, &child, BPF_ANY);
 		return;
 	}
@@ -166,17 +147,25 @@ static __always_inline struct conn *owner_found(struct sock *sk, struct conn *c,
 static __always_inline void closing(struct sock *sk, struct conn *c, int oldstate, int newstate)
 {
 	__u64 key = (__u64)sk;
+	int error;
 
 	if (oldstate == TCP_LISTEN || oldstate == TCP_CLOSE)
 		return;
 	c = owner_found(sk, c, oldstate);
 	if (newstate != TCP_CLOSE || !c)
 		return;
-	if (c->active && !c->established)
-		connect_ended(sk, c, bpf_ktime_get_boot_ns(), BPF_CORE_READ(sk, sk_err));
-	else
+	if (!c->active || c->established) {
 		ended(sk, c, oldstate);
-	bpf_map_delete_elem(&conns, &key);
+		bpf_map_delete_elem(&conns, &key);
+		return;
+	}
+	error = BPF_CORE_READ(sk, sk_err);
+	/* Without an error it was closed, or connect(2) took it back: net_connect.bpf.c. */
+	if (error || BPF_CORE_READ(sk, sk_socket, state) != SS_UNCONNECTED)
+		connect_ended(sk, c, bpf_ktime_get_boot_ns(), error);
+	c->told = true;
+	if (!error)
+		bpf_map_delete_elem(&conns, &key);
 }
 
 static __always_inline void listening(struct sock *sk)

@@ -15,9 +15,13 @@
 
 #define SYSCALL_MAX 512 /* 32-bit calls on a 64-bit kernel are at SYSCALL_MAX + number */
 
+/* A call that two events want: the program of the one leaves it to that of the other. */
+#define SYSCALL_CONNECT_INET (2 * SYSCALL_MAX)
+#define SYSCALL_SLOTS	     (2 * SYSCALL_MAX + 1)
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 2 * SYSCALL_MAX);
+	__uint(max_entries, SYSCALL_SLOTS);
 	__type(key, __u32);
 	__type(value, __u32);
 } syscall_exits __weak SEC(".maps");

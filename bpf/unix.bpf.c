@@ -118,10 +118,14 @@ int BPF_PROG(unix_connect__fexit, struct socket *socket, void *addr, int len, in
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(unix_connect__sys_exit, struct pt_regs *regs, long ret)
 {
-	struct file *file = ret ? NULL : syscall_file((int)syscall_arg(regs, 0));
+	struct file *file = syscall_file((int)syscall_arg(regs, 0));
 	struct sock *sk = file ? sock_of_file(file) : NULL;
 
-	if (sk && BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX)
+	if (!sk)
+		return 0;
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX)
+		bpf_tail_call(ctx, &syscall_exits, SYSCALL_CONNECT_INET);
+	else if (!ret)
 		unix_connected(sk);
 	return 0;
 }

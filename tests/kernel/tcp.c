@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -347,89 +346,6 @@ static void connection_check(const struct test *t)
 	close(fd);
 }
 
-/* ---- connections that do not come about ---- */
-
-static int fail_refused(void)
-{
-	int reserved = socket(run->target.any.sa_family, SOCK_STREAM, 0);
-	int fd = socket(run->target.any.sa_family, SOCK_STREAM, 0);
-
-	bind(reserved, &run->target.any, run->n);
-	run->remote = ends_local(reserved);
-	return connect(fd, &run->remote.any, run->n) == 0 || errno != ECONNREFUSED;
-}
-
-/* A listener whose queue is full drops a SYN and says nothing. */
-static int unanswered(void)
-{
-	int l = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-
-	bind(l, &run->target.any, run->n);
-	listen(l, 0);
-	run->remote = ends_local(l);
-	connect(socket(AF_INET, SOCK_STREAM, 0), &run->remote.any, run->n);
-	l = socket(AF_INET, SOCK_STREAM, 0);
-	setsockopt(l, IPPROTO_TCP, TCP_SYNCNT, &one, sizeof(one));
-	return l;
-}
-
-static int fail_timed_out(void)
-{
-	return connect(unanswered(), &run->remote.any, run->n) == 0 || errno != ETIMEDOUT;
-}
-
-static int fail_abandoned(void)
-{
-	int fd = unanswered();
-
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	if (connect(fd, &run->remote.any, run->n) == 0 || errno != EINPROGRESS)
-		return 1;
-	close(fd);
-	return 0;
-}
-
-static const struct failure {
-	const char *name, *address;
-	int (*go)(void);
-	unsigned nth; /* of the connect events, from 0 */
-	Rollcall__ConnectResult result;
-	uint32_t error;
-} failures[] = {
-	{"refused", "127.0.0.1", fail_refused, 0, ROLLCALL__CONNECT_RESULT__refused, ECONNREFUSED},
-	{"refused, IPv6", "::1", fail_refused, 0, ROLLCALL__CONNECT_RESULT__refused, ECONNREFUSED},
-	{"refused, v4-mapped", "::ffff:127.0.0.1", fail_refused, 0,
-	 ROLLCALL__CONNECT_RESULT__refused, ECONNREFUSED},
-	{"timed out", "127.0.0.1", fail_timed_out, 1, ROLLCALL__CONNECT_RESULT__timed_out,
-	 ETIMEDOUT},
-	{"abandoned", "127.0.0.1", fail_abandoned, 1, ROLLCALL__CONNECT_RESULT__abandoned, 0},
-};
-
-static void failure_check(const struct failure *f)
-{
-	const Rollcall__TcpConnect *e;
-	const Rollcall__Event *ev;
-	int status;
-	pid_t pid;
-
-	run->n = ends_address(&run->target, f->address, 0);
-	pid = witness_run(f->go, &status);
-	check_number(f->name, "child", (uint64_t)status, 0);
-	ev = witness_wait(CONNECT, pid, f->nth + 1);
-	check(f->name, "connect event", ev != NULL);
-	if (!ev)
-		return;
-	e = ev->tcp_connect;
-	ends_check_task(f->name, e->task, pid);
-	ends_check(f->name, "remote", e->remote, &run->remote);
-	check_number(f->name, "result", e->result, f->result);
-	check_number(f->name, "error", e->error, f->error);
-	check_number(f->name, "in progress", e->in_progress, f->go == fail_abandoned);
-	check(f->name, "duration", e->duration != 0);
-	check_number(f->name, "connect events", witness_count(CONNECT, pid), f->nth + 1);
-	ends_coverage("tcp_connect", f->name, witness_hook("tcp_state"), true);
-}
-
 /* ---- listen ---- */
 
 static int listen_plain(void)
@@ -562,8 +478,6 @@ int main(void)
 	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
 		if (tests[i].possible())
 			connection_check(&tests[i]);
-	for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++)
-		failure_check(&failures[i]);
 	for (size_t i = 0; i < sizeof(listens) / sizeof(*listens); i++)
 		if (listens[i].possible())
 			listen_check(i);

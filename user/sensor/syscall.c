@@ -11,6 +11,11 @@
 #define SYSCALL_MAX 512 /* as in bpf/syscall.h */
 #define CALLS_MAX   16
 
+/* No call, but what the program of another event leaves to this one; its slot as in bpf/syscall.h.
+ */
+#define CONNECT_INET	  "connect, not unix"
+#define CONNECT_INET_SLOT (2 * SYSCALL_MAX)
+
 static const struct {
 	const char *event;
 	const char *calls[CALLS_MAX];
@@ -24,6 +29,7 @@ static const struct {
 	{"ns_change", {"unshare", "setns"}},
 	{"tcp_accept", {"accept", "accept4"}},
 	{"unix_connect", {"connect"}},
+	{"tcp_unsent", {CONNECT_INET}},
 	{"raw_socket", {"socket"}},
 };
 #define WANTS (sizeof(wants) / sizeof(wants[0]))
@@ -54,6 +60,8 @@ static int call_slot(const char *call, bool compat)
 	uint32_t arch = compat ? arch_compat() : seccomp_arch_native();
 	int nr = arch ? call_number(call, arch) : -1;
 
+	if (strcmp(call, CONNECT_INET) == 0)
+		return CONNECT_INET_SLOT;
 	/* libseccomp gives negative numbers to calls that an architecture does not have. */
 	if (nr < 0 || nr >= SYSCALL_MAX)
 		return -ENOSYS;
