@@ -70,10 +70,12 @@ static __always_inline long env_step(struct env_walk *w, const struct tail *t,
 	if (w->at >= w->end)
 		return 1;
 	n = bpf_probe_read_user_str(w->var, sizeof(w->var), (void *)w->at);
-	if (n <= 0) { /* a page that is not in memory */
+	if (n < 0) { /* a page that is not in memory */
 		w->partial = true;
 		return 1;
 	}
+	if (!n) /* as older kernels count an empty one */
+		n = 1;
 	/* Cut by the buffer's end: its last byte is not the variable's. */
 	w->inside = n == ENV_VAR_SIZE && w->at + n < w->end;
 	w->at += w->inside ? n - 1 : n;
