@@ -206,3 +206,20 @@ const char *witness_hook(const char *event)
 				return c->probes[i]->hook;
 	return "";
 }
+
+void witness_counts(struct proctab_counts *ret)
+{
+	proctab_counts(w.processes, ret);
+}
+
+uint64_t witness_dropped(void)
+{
+	Rollcall__Coverage *c;
+	uint64_t n = 0;
+
+	if (probe_coverage(w.probe, w.arena, &c) < 0)
+		return UINT64_MAX;
+	for (size_t i = 0; i < c->n_lanes; i++)
+		n += c->lanes[i]->dropped;
+	return n;
+}

@@ -9,6 +9,8 @@
 
 #include "event.pb-c.h"
 
+struct proctab_counts;
+
 /* Opens the probes and learns what runs already. False: cannot, and said why. */
 bool witness_open(const char *name);
 
@@ -45,3 +47,7 @@ const char *witness_lineage(const Rollcall__Process *p);
 
 /* The program in use for an event of the ladders, "" when none is; until the next reset. */
 const char *witness_hook(const char *event);
+
+/* The table as it is; and how many records the rings had no room for, since the start. */
+void witness_counts(struct proctab_counts *ret);
+uint64_t witness_dropped(void);
