@@ -9,17 +9,7 @@
 #include "emit.h"
 #include "sock.h"
 
-#define TCP_ESTABLISHED 1
-#define TCP_SYN_SENT	2
-#define TCP_SYN_RECV	3
-#define TCP_FIN_WAIT1	4
-#define TCP_FIN_WAIT2	5
-#define TCP_CLOSE	7
-#define TCP_LAST_ACK	9
-#define TCP_LISTEN	10
-#define TCP_CLOSING	11
-#define O_NONBLOCK	04000
-#define SOCK_DONE	1 /* bit of skc_flags: a FIN was received */
+#define O_NONBLOCK 04000
 
 /* What the accepting side will see as its remote is our local, and the other way round. */
 static __always_inline void remember(struct sock *sk, __u32 tgid)
@@ -37,7 +27,7 @@ static __always_inline void remember(struct sock *sk, __u32 tgid)
 static __always_inline void connect_begun(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
-	struct conn c = {.begin = bpf_ktime_get_boot_ns(), .active = true};
+	struct conn c = {.begin = bpf_ktime_get_boot_ns(), .active = true, .owned = 1};
 
 	task_fill(&c.task, (struct task_struct *)bpf_get_current_task());
 	c.ino = conn_ino(sk);
@@ -67,7 +57,7 @@ static __always_inline void established(struct sock *sk, struct conn *c)
 	__u64 key = (__u64)sk, now = bpf_ktime_get_boot_ns();
 	struct conn child = {.established = now};
 
-	if (!c || c->told) {
+	if (!c || c->told || c->ended) {
 		bpf_map_update_elem(&conns, &key, &child, BPF_ANY);
 		return;
 	}
@@ -76,49 +66,6 @@ static __always_inline void established(struct sock *sk, struct conn *c)
 		return;
 	remember(sk, c->task.tgid);
 	connect_ended(sk, c, now, 0);
-}
-
-/*
- * The kernel counts SYN and FIN as a byte each. Ours was acknowledged when all that was written
- * is, and is there from FIN_WAIT1 and LAST_ACK on.
- */
-static __always_inline void close_bytes(struct rec_tcp_close *r, struct sock *sk, struct conn *c,
-					int oldstate)
-{
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	__u64 sent = BPF_CORE_READ(tp, bytes_acked);
-	bool fin_sent = oldstate == TCP_FIN_WAIT1 || oldstate == TCP_FIN_WAIT2 ||
-			oldstate == TCP_CLOSING || oldstate == TCP_LAST_ACK;
-	bool fin_acked = fin_sent && BPF_CORE_READ(tp, snd_una) == BPF_CORE_READ(tp, write_seq);
-
-	if (c->active && sent)
-		sent--;
-	if (fin_acked && sent)
-		sent--;
-	r->bytes_sent = sent;
-	r->bytes_received = BPF_CORE_READ(tp, bytes_received);
-	if (r->bytes_received && BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1)
-		r->bytes_received--;
-}
-
-static __always_inline void ended(struct sock *sk, struct conn *c, int oldstate)
-{
-	struct {
-		struct rec_tcp_close rec;
-		struct endpoint_pair pair;
-	} r = {};
-
-	if (!c->task.tgid) /* nobody accepted it */
-		return;
-	r.rec.task = c->task;
-	if (c->established)
-		r.rec.duration = bpf_ktime_get_boot_ns() - c->established;
-	r.rec.error = BPF_CORE_READ(sk, sk_err);
-	r.rec.incoming = !c->active && !c->adopted;
-	r.rec.adopted = c->adopted;
-	close_bytes(&r.rec, sk, c, oldstate);
-	conn_ends(sk, &r.rec.local, &r.rec.remote, &r.pair, sizeof(r.rec));
-	emit(LANE_BULK, &r, sizeof(r), KIND_tcp_close, false);
 }
 
 /*
@@ -131,7 +78,7 @@ static __always_inline struct conn *owner_found(struct sock *sk, struct conn *c,
 	__u64 key = (__u64)sk;
 	struct conn adopted = {.adopted = true};
 
-	if ((c && c->task.tgid) || !BPF_CORE_READ(sk, sk_lock.owned))
+	if ((c && c->owned) || !BPF_CORE_READ(sk, sk_lock.owned))
 		return c;
 	if (!c) {
 		if (oldstate == TCP_SYN_SENT || oldstate == TCP_SYN_RECV)
@@ -139,13 +86,16 @@ static __always_inline struct conn *owner_found(struct sock *sk, struct conn *c,
 		bpf_map_update_elem(&conns, &key, &adopted, BPF_ANY);
 		c = bpf_map_lookup_elem(&conns, &key);
 	}
-	if (c)
+	if (c) {
 		task_fill(&c->task, (struct task_struct *)bpf_get_current_task());
+		c->owned = 1;
+	}
 	return c;
 }
 
 static __always_inline void closing(struct sock *sk, struct conn *c, int oldstate, int newstate)
 {
+	struct conn_close r = {};
 	__u64 key = (__u64)sk;
 	int error;
 
@@ -154,9 +104,11 @@ static __always_inline void closing(struct sock *sk, struct conn *c, int oldstat
 	c = owner_found(sk, c, oldstate);
 	if (newstate != TCP_CLOSE || !c)
 		return;
+	c->last_state = oldstate;
 	if (!c->active || c->established) {
-		ended(sk, c, oldstate);
-		bpf_map_delete_elem(&conns, &key);
+		__sync_lock_test_and_set(&c->ended, bpf_ktime_get_boot_ns());
+		if (c->owned)
+			conn_ended(sk, c, &r);
 		return;
 	}
 	error = BPF_CORE_READ(sk, sk_err);
@@ -216,7 +168,7 @@ int tcp_owner__iter(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	struct task_struct *task = ctx->task;
 	struct sock *sk;
-	struct conn c = {.adopted = true};
+	struct conn c = {.adopted = true, .owned = 1};
 	__u64 key;
 	__u16 family;
 	__u8 state;

@@ -12,36 +12,60 @@
 #include "syscall.h"
 
 #define SOCK_STREAM 1
-#define TCP_CLOSE   7
 
-static __always_inline void accepted(struct sock *sk)
-{
+/* One after the other in the same room: a BPF stack is small. */
+union accept_room {
+	struct conn fresh;
 	struct {
 		struct rec_tcp_accept rec;
 		struct endpoint_pair pair;
-	} r = {};
-	__u64 key = (__u64)sk, now = bpf_ktime_get_boot_ns();
-	struct rec_socket socket = {};
+	} accept;
+	struct conn_close close;
+};
+
+/* Notes who has it now; returns how long it waited. */
+static __always_inline __u64 owner_set(struct sock *sk, struct conn *c, struct conn *fresh)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 key = (__u64)sk, now = bpf_ktime_get_boot_ns(), waited;
+
+	if (!c) {
+		/* TCP Fast Open hands it out before the handshake is complete. */
+		fresh->established = now;
+		fresh->owned = 1;
+		task_fill(&fresh->task, task);
+		if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE)
+			bpf_map_update_elem(&conns, &key, fresh, BPF_ANY);
+		return 0;
+	}
+	waited = c->established ? now - c->established : 0;
+	task_fill(&c->task, task);
+	__sync_lock_test_and_set(&c->owned, 1);
+	return waited;
+}
+
+static __always_inline void accepted(struct sock *sk)
+{
 	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	struct conn *c, fresh = {};
+	__u64 key = (__u64)sk, waited;
+	union accept_room r = {};
+	struct conn *c;
 
 	if ((family != AF_INET && family != AF_INET6) || BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
 		return;
-	task_fill(&r.rec.task, (struct task_struct *)bpf_get_current_task());
 	c = bpf_map_lookup_elem(&conns, &key);
-	if (c) {
-		r.rec.waited = c->established ? now - c->established : 0;
-		c->task = r.rec.task;
-	} else if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE) {
-		/* TCP Fast Open hands it out before the handshake is complete. */
-		fresh.established = now;
-		fresh.task = r.rec.task;
-		bpf_map_update_elem(&conns, &key, &fresh, BPF_ANY);
-	}
-	sock_fill(&socket, sk);
-	r.rec.peer_tgid = socket.peer_tgid;
-	conn_ends(sk, &r.rec.local, &r.rec.remote, &r.pair, sizeof(r.rec));
-	emit(LANE_BULK, &r, sizeof(r), KIND_tcp_accept, false);
+	waited = owner_set(sk, c, &r.fresh);
+	__builtin_memset(&r, 0, sizeof(r));
+	task_fill(&r.accept.rec.task, (struct task_struct *)bpf_get_current_task());
+	r.accept.rec.waited = waited;
+	r.accept.rec.peer_tgid = sock_peer(sk);
+	conn_ends(sk, &r.accept.rec.local, &r.accept.rec.remote, &r.accept.pair,
+		  sizeof(r.accept.rec));
+	emit(LANE_BULK, &r, sizeof(r.accept), KIND_tcp_accept, false);
+	if (!c || !c->ended)
+		return;
+	__builtin_memset(&r, 0, sizeof(r));
+	conn_ended(sk, c, &r.close);
 }
 
 SEC("?fexit/inet_csk_accept")

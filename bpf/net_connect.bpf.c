@@ -43,16 +43,15 @@ static __always_inline bool is_unsent(struct sock *sk, int error)
 {
 	__u64 key = (__u64)sk;
 	struct conn *c;
-	bool other;
 
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return false;
 	c = bpf_map_lookup_elem(&conns, &key);
-	/* Of a socket that was here before, when no call returned after its end. */
-	other = c && c->told && c->ino != conn_ino(sk);
+	if (c && (!c->active || c->ino != conn_ino(sk))) /* of a socket that was here before */
+		c = NULL;
 	if (c && c->told)
 		bpf_map_delete_elem(&conns, &key);
-	return (!c || other) && error_unsent(error);
+	return !c && error_unsent(error);
 }
 
 static __always_inline void unsent(struct sock *sk, const struct address *to, int error)

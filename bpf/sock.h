@@ -48,11 +48,24 @@ static __always_inline void sock_addr(struct sock_common *c, bool remote, __u64 
 	      bpf_htonl(0xffff);
 }
 
+/* The process of this host at the other end of a TCP connection that was accepted, or 0. */
+static __always_inline __u32 sock_peer(struct sock *sk)
+{
+	struct sock_common *c = &sk->__sk_common;
+	struct tcp_peer key = {};
+	__u32 *owner;
+
+	sock_addr(c, true, &key.addr_hi, &key.addr_lo);
+	key.remote_port = bpf_ntohs(BPF_CORE_READ(c, skc_dport));
+	key.local_port = BPF_CORE_READ(c, skc_num);
+	owner = bpf_map_lookup_elem(&tcp_owner, &key);
+	return owner ? *owner : 0;
+}
+
 static __always_inline void sock_fill(struct rec_socket *s, struct sock *sk)
 {
 	struct sock_common *c = &sk->__sk_common;
 	struct pid *peer;
-	__u32 *owner;
 
 	s->cookie = (__u64)sk;
 	s->family = BPF_CORE_READ(c, skc_family);
@@ -63,18 +76,10 @@ static __always_inline void sock_fill(struct rec_socket *s, struct sock *sk)
 		s->peer_uid = BPF_CORE_READ(sk, sk_peer_cred, euid.val);
 		return;
 	}
-	struct tcp_peer key = {};
-
-	sock_addr(c, true, &key.addr_hi, &key.addr_lo);
-	key.remote_port = bpf_ntohs(BPF_CORE_READ(c, skc_dport));
-	key.local_port = BPF_CORE_READ(c, skc_num);
-	s->addr_hi = key.addr_hi;
-	s->addr_lo = key.addr_lo;
-	s->remote_port = key.remote_port;
-	s->local_port = key.local_port;
-	owner = bpf_map_lookup_elem(&tcp_owner, &key);
-	if (owner)
-		s->peer_tgid = *owner;
+	sock_addr(c, true, &s->addr_hi, &s->addr_lo);
+	s->remote_port = bpf_ntohs(BPF_CORE_READ(c, skc_dport));
+	s->local_port = BPF_CORE_READ(c, skc_num);
+	s->peer_tgid = sock_peer(sk);
 }
 
 static __always_inline struct sock *sock_of_file(struct file *file)

@@ -346,6 +346,58 @@ static void connection_check(const struct test *t)
 	close(fd);
 }
 
+/* ---- ended before it is accepted ---- */
+
+static int client_early(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (connect(fd, &run->target.any, run->n))
+		return 1;
+	run->local = ends_local(fd);
+	run->remote = ends_peer(fd);
+	write_all(fd, UPWARDS);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+	close(fd);
+	return 0;
+}
+
+static void early_check(void)
+{
+	const char *name = "ended before accept(2)";
+	const Rollcall__TcpClose *e;
+	const Rollcall__Event *ev;
+	int status, fd, s;
+	uint16_t port;
+	pid_t pid;
+
+	fd = listener("127.0.0.1", &port);
+	run->n = ends_address(&run->target, "127.0.0.1", port);
+	pid = witness_run(client_early, &status);
+	check_number(name, "child", (uint64_t)status, 0);
+	s = accept(fd, NULL, NULL);
+	check(name, "accept event", witness_wait(ACCEPT, getpid(), 1) != NULL);
+	ev = witness_wait(CLOSE, getpid(), 1);
+	check(name, "close event", ev != NULL);
+	close(s);
+	close(fd);
+	if (!ev)
+		return;
+	e = ev->tcp_close;
+	ends_check_task(name, e->task, getpid());
+	ends_check(name, "local", e->local, &run->remote);
+	ends_check(name, "remote", e->remote, &run->local);
+	check_number(name, "bytes received", e->bytes_received, UPWARDS);
+	check_number(name, "bytes sent", e->bytes_sent, 0);
+	check_number(name, "error", e->error, ECONNRESET);
+	check_number(name, "incoming", e->incoming, 1);
+	check(name, "duration", e->duration != 0);
+	witness_settle();
+	check_number(name, "close events", witness_count(CLOSE, getpid()), 1);
+	check_number(name, "client's close events", witness_count(CLOSE, pid), 1);
+	ends_coverage("tcp_close", name, witness_hook("tcp_accept"), true);
+}
+
 /* ---- listen ---- */
 
 static int listen_plain(void)
@@ -478,6 +530,7 @@ int main(void)
 	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
 		if (tests[i].possible())
 			connection_check(&tests[i]);
+	early_check();
 	for (size_t i = 0; i < sizeof(listens) / sizeof(*listens); i++)
 		if (listens[i].possible())
 			listen_check(i);
