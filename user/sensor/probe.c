@@ -40,7 +40,8 @@ struct lane_count {
 	uint64_t dropped;
 };
 
-static const char *const lanes[] = {"crit", "bulk"};
+enum { LANE_CRIT, LANE_BULK };
+static const char *const lanes[] = {[LANE_CRIT] = "crit", [LANE_BULK] = "bulk"};
 
 /* Programs of a database server's binary begin so. */
 static const char *const prefixes[] = {[PROBE_POSTGRESQL] = "pg_", [PROBE_MARIADB] = "mysql_"};
@@ -51,6 +52,7 @@ struct probe {
 	const char *refused[REFUSED_MAX];
 	unsigned n_refused;
 	struct ring_buffer *rings;
+	struct ring_buffer *crit; /* the first of them, by itself */
 	struct bpf_link *links[LINKS_MAX];
 	unsigned n_links;
 	bool dispatching; /* of system calls: the dispatcher is attached */
@@ -173,6 +175,9 @@ static int ring_sample(void *ctx, void *data, size_t size)
 {
 	struct probe_ring *ring = ctx;
 
+	/* A process is made (crit) before it does something (bulk), and is read of first. */
+	if (ring->lane != LANE_CRIT)
+		ring_buffer__consume(ring->probe->crit);
 	ring->probe->read[ring->lane]++;
 	ring->probe->opts.record(ring->probe->opts.ctx, data, size);
 	return 0;
@@ -193,7 +198,9 @@ static int rings_open(struct probe *p)
 		if (!p->rings)
 			return -errno;
 	}
-	return 0;
+	p->crit = ring_buffer__new(bpf_map__fd(maps[LANE_CRIT]), ring_sample,
+				   &p->ring_ctx[LANE_CRIT], NULL);
+	return p->crit ? 0 : -errno;
 }
 
 static int objects_load(struct probe *p)
@@ -279,6 +286,7 @@ struct probe *probe_free(struct probe *p)
 		return NULL;
 	for (unsigned i = 0; i < p->n_links; i++)
 		bpf_link__destroy(p->links[i]);
+	ring_buffer__free(p->crit);
 	ring_buffer__free(p->rings);
 	rollcall__destroy(p->skel);
 	rollcall__destroy(p->first);
