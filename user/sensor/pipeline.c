@@ -40,6 +40,7 @@ struct pipeline {
 	uint64_t seq;	     /* ids when there is no spool */
 	uint64_t dropped[2]; /* as last reported */
 	uint64_t misses[3];
+	uint64_t interrupted; /* programs, as last reported */
 	uint64_t refused;
 	uint64_t evicted;
 	uint64_t undecoded, undecoded_told;
@@ -359,6 +360,7 @@ static void losses(struct pipeline *p, struct probe *probe)
 	gap(p, "bulk", "ring buffer full", dropped[1], &p->dropped[1]);
 	for (unsigned i = 0; probe_db_misses(probe, misses) == 0 && i < 3; i++)
 		gap(p, "database", reasons[i], misses[i], &p->misses[i]);
+	gap(p, "probe", "a program interrupted by itself", probe_misses(probe), &p->interrupted);
 	sessions_counts(p->sessions, &counts);
 	gap(p, "database", "session table full", counts.refused, &p->refused);
 	proctab_counts(p->opts.processes, &processes);

@@ -488,6 +488,22 @@ int probe_db_misses(const struct probe *p, uint64_t counts[3])
 	return r;
 }
 
+uint64_t probe_misses(const struct probe *p)
+{
+	struct bpf_program *prog;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		struct bpf_prog_info info = {};
+		uint32_t size = sizeof(info);
+
+		if (bpf_program__fd(prog) >= 0 &&
+		    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size) == 0)
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
 static int coverage_lanes(const struct probe *p, struct arena *a, Rollcall__Coverage *c)
 {
 	c->lanes = arena_alloc(a, 2 * sizeof(*c->lanes));

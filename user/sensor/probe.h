@@ -56,3 +56,9 @@ int probe_coverage(const struct probe *p, struct arena *a, Rollcall__Coverage **
 
 /* Chunks of database traffic that were not walked, by reason (enum db_miss). */
 int probe_db_misses(const struct probe *p, uint64_t counts[3]);
+
+/*
+ * Times the kernel did not enter a program because it interrupted that same program on its CPU: a
+ * packet that comes while a socket's state is told. What it would have seen is lost.
+ */
+uint64_t probe_misses(const struct probe *p);
