@@ -94,7 +94,7 @@ static void test_last(void **state)
 static void test_slots(void **state)
 {
 	const char *event;
-	char seen[1024 + 16] = {}; /* two architectures, and what is handed on */
+	char seen[SYSCALL_SLOTS] = {};
 
 	(void)state;
 	assert_int_equal(syscall_slot("no such event", 0), -ENOENT);
@@ -107,8 +107,7 @@ static void test_slots(void **state)
 			if (slot == -ENOSYS)
 				continue;
 			assert_in_range(slot, 0, sizeof(seen) - 1);
-			assert_true(!seen[slot] || seen[slot] == (char)(e + 1));
-			seen[slot] = (char)(e + 1);
+			assert_false(seen[slot]++);
 		}
 	}
 }

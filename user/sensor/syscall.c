@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define SYSCALL_MAX 512 /* as in bpf/syscall.h */
+#define SYSCALL_MAX (SYSCALL_SLOTS / 2)
 #define CALLS_MAX   16
 
 /* No call, but what the program of another event leaves to this one; its slot as in bpf/syscall.h.
@@ -61,7 +61,7 @@ static int call_slot(const char *call, bool compat)
 	int nr = arch ? call_number(call, arch) : -1;
 
 	if (strcmp(call, CONNECT_INET) == 0)
-		return CONNECT_INET_SLOT;
+		return compat ? -ENOSYS : CONNECT_INET_SLOT;
 	/* libseccomp gives negative numbers to calls that an architecture does not have. */
 	if (nr < 0 || nr >= SYSCALL_MAX)
 		return -ENOSYS;
