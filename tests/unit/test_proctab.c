@@ -328,7 +328,7 @@ static uint64_t start_of(pid_t pid)
 static pid_t start_sh(const char *arg, int *ret_input)
 {
 	int input[2], started[2];
-	char eof;
+	char eof, path[64];
 	pid_t pid;
 
 	assert_int_equal(0, pipe2(input, O_CLOEXEC) | pipe2(started, O_CLOEXEC));
@@ -339,8 +339,15 @@ static pid_t start_sh(const char *arg, int *ret_input)
 	}
 	close(input[0]);
 	close(started[1]);
-	assert_int_equal(0, read(started[0], &eof, 1)); /* it has executed */
+	assert_int_equal(0, read(started[0], &eof, 1)); /* it executes */
 	close(started[0]);
+	/* The kernel closes files before it sets where the arguments are. */
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	for (ssize_t n = 0; n <= 0;) {
+		_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		n = read(fd, &eof, 1);
+	}
 	*ret_input = input[1];
 	return pid;
 }
