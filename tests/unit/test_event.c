@@ -228,6 +228,7 @@ static void test_db_result(void **state)
 	shell.exe = words[4];
 	shell.args = args;
 	shell.n_args = 2;
+	parent.pid = 6;
 	shell.parent = &parent;
 	result.db = &db;
 	db.system = ROLLCALL__SYSTEM__postgresql;
@@ -238,6 +239,7 @@ static void test_db_result(void **state)
 	db.confidence = ROLLCALL__CONFIDENCE__exact;
 	db.end = ROLLCALL__END__complete;
 	db.tap = ROLLCALL__TAP__uprobe;
+	client.pid = 5;
 	db.client = &client;
 	db.fraction = 0.5;
 	text = json_of(&ev);
@@ -246,13 +248,13 @@ static void test_db_result(void **state)
 		"{\"time\":\"2026-09-21T14:13:20.000000042Z\",\"host\":\"mdm1\",\"event\":\"db_"
 		"result\","
 		"\"process\":{\"pid\":7,\"exe\":\"/usr/bin/psql\",\"args\":[\"psql\",\"-c\"],"
-		"\"parent\":{\"pid\":0,\"start_time\":0,\"uid\":0,\"exe_inode\":0,"
+		"\"parent\":{\"pid\":6,\"start_time\":0,\"uid\":0,\"exe_inode\":0,"
 		"\"exe_deleted\":false,\"args_truncated\":false,\"path_truncated\":false},"
 		"\"start_time\":0,\"uid\":0,\"exe_inode\":0,\"exe_deleted\":false,"
 		"\"args_truncated\":false,\"path_truncated\":false},"
 		"\"db\":{\"system\":\"postgresql\",\"tables\":[\"hr.public.staff\"],\"rows\":5000,"
 		"\"bytes\":0,\"statement\":\"select ?\",\"confidence\":\"exact\","
-		"\"end\":\"complete\",\"tap\":\"uprobe\",\"client\":{\"pid\":0},\"duration\":0,"
+		"\"end\":\"complete\",\"tap\":\"uprobe\",\"client\":{\"pid\":5},\"duration\":0,"
 		"\"fraction\":0.5,\"max_row\":0,\"side_bytes\":0,\"server_side\":false,"
 		"\"server_pid\":0}}");
 }

@@ -100,6 +100,35 @@ static void finding_part(struct out *o, const Rollcall__Finding *f)
 	out_printf(o, OUT_DIM, "  %s %s", f->status, f->id);
 }
 
+static void endpoint_part(struct out *o, const char *name, const Rollcall__Endpoint *e)
+{
+	if (!e || !*e->address)
+		return;
+	out_printf(o, OUT_PLAIN, " %s ", name);
+	out_text(o, OUT_PLAIN, e->address);
+	out_printf(o, OUT_PLAIN, ":%" PRIu32, e->port);
+}
+
+/* Texts, addresses and named values of an event that has no line of its own here. */
+static void other_part(struct out *o, const ProtobufCMessage *msg)
+{
+	for (unsigned i = 0; i < msg->descriptor->n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &msg->descriptor->fields[i];
+		const void *p = (const char *)msg + f->offset;
+
+		if (f->label == PROTOBUF_C_LABEL_REPEATED)
+			continue;
+		if (f->type == PROTOBUF_C_TYPE_STRING && **(char *const *)p) {
+			out_printf(o, OUT_PLAIN, " %s ", f->name);
+			out_text(o, OUT_PLAIN, *(char *const *)p);
+		} else if (f->type == PROTOBUF_C_TYPE_ENUM && *(const int *)p) {
+			out_printf(o, OUT_PLAIN, " %s", enum_name(f->descriptor, *(const int *)p));
+		} else if (f->descriptor == &rollcall__endpoint__descriptor) {
+			endpoint_part(o, f->name, *(Rollcall__Endpoint *const *)p);
+		}
+	}
+}
+
 static void kind_part(struct out *o, const Rollcall__Event *ev)
 {
 	const Rollcall__Db *db = line_db(ev);
@@ -128,6 +157,8 @@ static void kind_part(struct out *o, const Rollcall__Event *ev)
 	default:
 		if (db)
 			db_part(o, db);
+		else if (event_message(ev))
+			other_part(o, event_message(ev));
 	}
 }
 
@@ -138,7 +169,7 @@ void line_event(struct out *o, const Rollcall__Event *ev)
 	out_text(o, OUT_DIM, out_time(ev->time, when, sizeof(when)));
 	out_printf(o, OUT_PLAIN, "  ");
 	out_text(o, OUT_PLAIN, ev->host);
-	out_printf(o, OUT_PLAIN, "  %-11s  ", event_kind(ev));
+	out_printf(o, OUT_PLAIN, "  %-12s  ", event_kind(ev));
 	if (ev->process && ev->kind_case != ROLLCALL__EVENT__KIND_FINDING) {
 		line_process(o, ev->process);
 		out_printf(o, OUT_PLAIN, "  ");

@@ -121,7 +121,10 @@ static int field_absent(const ProtobufCFieldDescriptor *f, const ProtobufCMessag
 		return *(const size_t *)(const void *)(base + f->quantifier_offset) == 0;
 	switch (f->type) {
 	case PROTOBUF_C_TYPE_MESSAGE:
-		return !*(void *const *)p;
+		/* One with nothing in it: a kernel record holds those of its messages that mean
+		 * none. */
+		return !*(void *const *)p ||
+		       !protobuf_c_message_get_packed_size(*(ProtobufCMessage *const *)p);
 	case PROTOBUF_C_TYPE_STRING:
 		return !*(char *const *)p || !**(char *const *)p;
 	case PROTOBUF_C_TYPE_BYTES:
@@ -191,18 +194,23 @@ const char *event_kind(const Rollcall__Event *ev)
 	return f ? f->name : "";
 }
 
+const ProtobufCMessage *event_message(const Rollcall__Event *ev)
+{
+	const ProtobufCFieldDescriptor *f = ev->kind_case ? kind_field(ev) : NULL;
+
+	return f ? *(ProtobufCMessage *const *)(const void *)((const char *)ev + f->offset) : NULL;
+}
+
 const Rollcall__Task *event_task(const Rollcall__Event *ev)
 {
-	const ProtobufCFieldDescriptor *kind = ev->kind_case ? kind_field(ev) : NULL, *task;
-	const char *msg;
+	const ProtobufCMessage *msg = event_message(ev);
+	const ProtobufCFieldDescriptor *f =
+		msg ? protobuf_c_message_descriptor_get_field_by_name(msg->descriptor, "task")
+		    : NULL;
 
-	if (!kind)
+	if (!f || f->descriptor != &rollcall__task__descriptor)
 		return NULL;
-	task = protobuf_c_message_descriptor_get_field_by_name(kind->descriptor, "task");
-	if (!task || task->descriptor != &rollcall__task__descriptor)
-		return NULL;
-	msg = *(const char *const *)((const char *)ev + kind->offset);
-	return *(Rollcall__Task *const *)(msg + task->offset);
+	return *(Rollcall__Task *const *)(const void *)((const char *)msg + f->offset);
 }
 
 const char *event_time(uint64_t ns, char *buf, size_t size)

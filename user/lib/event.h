@@ -9,15 +9,17 @@
 /* "db_result", "exec", ...; "" for an event without a kind. */
 const char *event_kind(const Rollcall__Event *ev);
 
+/* The kind's message, borrowed; NULL for an event without a kind. */
+const ProtobufCMessage *event_message(const Rollcall__Event *ev);
+
 /* Whose record it was: the kind's field `task`, borrowed; NULL when it has none. */
 const Rollcall__Task *event_task(const Rollcall__Event *ev);
 
 /*
  * One JSON object, no newline: time (RFC 3339, nanoseconds, UTC), host, event, id, process, then
  * the fields of the kind's message; an id of its own (a finding has one) stands for the event's.
- * Absent strings, empty lists and absent messages are left out; numbers and truth values are
- * always there. Bytes that are not UTF-8 become U+FFFD.
- * 0 or -EIO.
+ * Absent strings, empty lists and messages with nothing in them are left out; numbers and truth
+ * values are always there. Bytes that are not UTF-8 become U+FFFD. 0 or -EIO.
  */
 int event_json(FILE *out, const Rollcall__Event *ev);
 
