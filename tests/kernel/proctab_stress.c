@@ -27,7 +27,7 @@
 #define KIND_EXEC ROLLCALL__EVENT__KIND_EXEC
 #define KIND_FORK ROLLCALL__EVENT__KIND_FORK
 #define PROGRAM	  "/usr/bin/true"
-#define PROCESSES 100000
+#define PROCESSES 100000 /* or as the environment says: an emulated guest is slow */
 #define BATCH	  200
 #define TABLE_MAX 32768	      /* witness_open's */
 #define ARENA_MAX (32u << 20) /* what the witness itself may take, for the events of a batch */
@@ -45,7 +45,7 @@ static struct batch {
 } * batch;
 
 static int order[2], done[2]; /* pipes, a byte a batch */
-static unsigned processes, executed;
+static unsigned processes, executed, wanted = PROCESSES;
 
 static struct {
 	uint64_t not_born, not_ended, twice, status, unknown, executed;
@@ -215,7 +215,8 @@ static void table_check(size_t before)
 	malloc_trim(0);
 	printf("table: %u processes, %u ancestors, %llu bytes, %llu evicted\n", c.processes,
 	       c.ancestors, (unsigned long long)c.bytes, (unsigned long long)c.evicted);
-	check("table", "full", c.processes == TABLE_MAX && c.evicted > PROCESSES / 2);
+	if (wanted > 2 * TABLE_MAX)
+		check("table", "full", c.processes == TABLE_MAX && c.evicted > wanted / 2);
 	check("table", "ancestors", c.processes + c.ancestors <= 2 * TABLE_MAX);
 	check("table", "bytes", c.bytes <= (uint64_t)TABLE_MAX * PROCTAB_BYTES_EACH);
 	check("table", "memory as malloc counts it",
@@ -227,7 +228,7 @@ static void stress(pid_t sleeper)
 	uint64_t dropped = witness_dropped();
 	size_t before = mallinfo2().uordblks;
 
-	while (processes < PROCESSES)
+	while (processes < wanted)
 		batch_run();
 	check_number("stress", "without a fork event", wrong.not_born, 0);
 	check_number("stress", "without an exit event", wrong.not_ended, 0);
@@ -297,6 +298,8 @@ int main(void)
 	pid_t *sleeper, generator;
 	char c;
 
+	if (getenv("PROCESSES"))
+		wanted = (unsigned)atoi(getenv("PROCESSES"));
 	batch = mmap(NULL, sizeof(*batch) + sizeof(*sleeper), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (batch == MAP_FAILED || pipe2(order, O_CLOEXEC) || pipe2(done, O_CLOEXEC))
