@@ -19,7 +19,7 @@
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
 
-#define EVENTS_MAX 16384
+#define EVENTS_MAX 65536
 #define WAIT_MS	   10000 /* only a test that fails waits so long */
 
 static struct {
@@ -63,6 +63,8 @@ static void on_record(void *ctx, const void *record, size_t size)
 		proctab_exit(w.processes, ev->time, ev->exit);
 	if (w.n < EVENTS_MAX)
 		w.events[w.n++] = ev;
+	else
+		check("witness", "room for one more event of this machine", false);
 }
 
 bool witness_open(const char *name)
