@@ -32,9 +32,11 @@ struct {
 /* Made by int 0x80 or by a 32-bit process: other numbers, other argument registers. */
 static __always_inline bool syscall_compat(void)
 {
-	struct task_struct___x86 *task = (struct task_struct___x86 *)bpf_get_current_task();
+	/* A pointer whose type the verifier knows: one load, where a helper would call a function.
+	 */
+	struct task_struct___x86 *task = (void *)bpf_get_current_task_btf();
 
-	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+	return task->thread_info.status & TS_COMPAT;
 }
 
 /*
