@@ -1,28 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * Physical reads: a program other than the database server opens a file that holds a watched
+ * Opens. Physical reads: a program other than the database server opens a file that holds a watched
  * table. Files are known by {device, inode}, so names, links, bind mounts, directory descriptors
  * and /proc/PID/fd make no difference, and a path that changes during the call cannot deceive.
+ * Reads of secrets, and of files that were put into a watched tree a moment ago: what is staged is
+ * fetched. And opens for writing, and files that are created, where interest.h says so.
  *
  * Ladder: the security hook sees every way to open (io_uring and 32-bit calls included) before
  * it succeeds; where the kernel takes neither BPF LSM nor fentry, the exit of the open family of
  * system calls. That rung does not see io_uring's open.
  */
-#include "emit.h"
-#include "path.h"
+#include "file.h"
 #include "syscall.h"
-#include "task.h"
 
 #define O_ACCMODE 03
 #define O_WRONLY  01
+#define O_CREAT	  0100
+#define O_TRUNC	  01000
 #define O_PATH	  010000000
-
-/* As user/sensor/watch.h declares it. */
-struct inode_key {
-	__u64 ino;
-	__u32 dev;
-	__u32 pad;
-};
+#define S_IFMT	  0170000
+#define S_IFREG	  0100000
 
 /* Files of watched tables; the value is the set of tables, one bit each. */
 struct {
@@ -40,13 +37,6 @@ struct {
 	__type(value, __u32);
 } server_exe SEC(".maps");
 
-static __always_inline void inode_key_fill(struct inode_key *key, struct inode *inode)
-{
-	key->ino = BPF_CORE_READ(inode, i_ino);
-	key->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	key->pad = 0;
-}
-
 static __always_inline bool task_is_server(struct task_struct *task)
 {
 	struct inode *exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
@@ -58,96 +48,155 @@ static __always_inline bool task_is_server(struct task_struct *task)
 	return bpf_map_lookup_elem(&server_exe, &key) != NULL;
 }
 
-/* Opens are rare enough that a claimed slot a CPU or two is plenty; see db.h for why claimed. */
-struct file_scratch {
-	__u32 busy;
-	__u32 pad;
-	struct rec_file_read rec;
-	__u8 tail[PATH_MAX]; /* right behind rec */
-	struct path_buf path;
+/* Why a read is told, and with what marks. */
+struct read_marks {
+	__u32 table, recent, tree, lineage;
 };
 
-#define FILE_SCRATCH_SLOTS 16
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, FILE_SCRATCH_SLOTS);
-	__type(key, __u32);
-	__type(value, struct file_scratch);
-} file_scratches SEC(".maps");
-
-/* Returned with its record zeroed. */
-static __always_inline struct file_scratch *file_scratch_claim(void)
+static __always_inline void file_read_emit(struct file *file, __u32 flags,
+					   const struct read_marks *m)
 {
-	__u32 first = bpf_get_smp_processor_id();
+	struct file_scratch *s = file_scratch_claim();
+	struct rec_file_read *rec;
+	struct tail t;
 
-	for (__u32 i = 0; i < FILE_SCRATCH_SLOTS; i++) {
-		__u32 key = (first + i) % FILE_SCRATCH_SLOTS;
-		struct file_scratch *s = bpf_map_lookup_elem(&file_scratches, &key);
-
-		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1)) {
-			__builtin_memset(&s->rec, 0, sizeof(s->rec));
-			return s;
-		}
-	}
-	return NULL;
+	if (!s)
+		return;
+	rec = (void *)s->record;
+	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	inode_fill(&rec->inode, BPF_CORE_READ(file, f_inode));
+	rec->flags = flags;
+	rec->tree = m->tree;
+	rec->lineage = m->lineage;
+	rec->recent = m->recent;
+	t = file_tail(s, sizeof(*rec));
+	tail_path(&t, &s->path, &rec->path, &file->f_path);
+	file_emit(s, m->table ? LANE_CRIT : LANE_BULK, KIND_file_read);
+	file_scratch_release(s);
 }
 
-static __always_inline void file_emit(struct file_scratch *s, struct file *file)
+/*
+ * Of a file in itself or by its directory: this is asked of every open of this host, which must not
+ * pay for a way up to the root.
+ */
+static __always_inline bool file_is_secret(struct file *file, const struct inode_key *key)
 {
-	__u32 n = path_fill(&s->path, &file->f_path), at = s->path.pos;
+	struct inode *directory = BPF_CORE_READ(file, f_path.dentry, d_parent, d_inode);
+	__u32 *marks = bpf_map_lookup_elem(&watched_tree, key);
+	struct inode_key parent;
 
-	barrier_var(at);
-	at &= PATH_MAX - 1;
-	if (n > PATH_MAX || bpf_probe_read_kernel(s->tail, n, s->path.bytes + at))
-		n = 0;
-	s->rec.path.off = sizeof(s->rec);
-	s->rec.path.len = n;
-	s->rec.path.orig = n + s->path.cut;
-	emit(LANE_CRIT, &s->rec, sizeof(s->rec) + n, KIND_file_read, true);
+	if (marks && (*marks & TREE_SECRET))
+		return true;
+	inode_key_fill(&parent, directory);
+	marks = bpf_map_lookup_elem(&watched_tree, &parent);
+	return marks && (*marks & TREE_SECRET);
 }
 
-/* A watched file was opened: reports it unless the database server did that, or only to write. */
-static __always_inline void file_opened(struct file *file)
+/* Tells it when it is of interest, unless the database server did that, or only to write. */
+static __always_inline void file_read_opened(struct file *file, __u32 flags)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct file_scratch *s;
+	struct read_marks m = {};
 	struct inode_key key;
-	__u32 flags;
+	__u32 *recent;
 
-	inode_key_fill(&key, inode);
-	if (!bpf_map_lookup_elem(&watched_inode, &key))
-		return;
-	flags = BPF_CORE_READ(file, f_flags);
 	/* An O_PATH descriptor cannot be read from; opening it again by /proc can, and is seen. */
-	if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH) || task_is_server(task))
+	if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH))
+		return;
+	inode_key_fill(&key, inode);
+	m.table = bpf_map_lookup_elem(&watched_inode, &key) &&
+		  !task_is_server((struct task_struct *)bpf_get_current_task());
+	recent = bpf_map_lookup_elem(&recent_files, &key);
+	if (recent) {
+		m.recent = 1;
+		m.tree = *recent;
+	}
+	if (file_is_secret(file, &key))
+		m.tree |= TREE_SECRET;
+	if (!m.table && !m.tree)
+		return;
+	m.lineage = interest_lineage();
+	file_read_emit(file, flags, &m);
+}
+
+/* Tells the open, and remembers the file until its last close. */
+static __always_inline void file_open_emit(struct file_scratch *s, struct file *file, __u32 flags,
+					   struct open_file *o)
+{
+	struct rec_file_open *rec = (void *)s->record;
+	struct tail t = file_tail(s, sizeof(*rec));
+	__u64 address = (__u64)file;
+
+	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	inode_fill(&rec->inode, BPF_CORE_READ(file, f_inode));
+	rec->flags = flags;
+	rec->created = o->created;
+	rec->tree = o->tree;
+	rec->lineage = o->lineage;
+	bpf_map_update_elem(&open_files, &address, o, BPF_ANY);
+	tail_path(&t, &s->path, &rec->path, &file->f_path);
+	file_emit(s, LANE_BULK, KIND_file_open);
+}
+
+/* A regular file was opened to be written, or created, in a watched tree or by a lineage. */
+static __always_inline void file_write_opened(struct file *file, __u32 flags)
+{
+	__u32 mode = BPF_CORE_READ(file, f_mode);
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct open_file o = {};
+	struct file_scratch *s;
+
+	if (!(mode & (FMODE_WRITE | FMODE_CREATED)) || (flags & O_PATH) ||
+	    (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG)
 		return;
 	s = file_scratch_claim();
-	if (!s) {
-		emit_lost(LANE_CRIT);
+	if (!s)
 		return;
-	}
-	task_fill(&s->rec.task, task);
-	inode_fill(&s->rec.inode, inode);
-	s->rec.flags = flags;
-	file_emit(s, file);
-	__sync_val_compare_and_swap(&s->busy, 1, 0);
+	o.lineage = interest_lineage();
+	o.tree = interest_trees(&s->walk, &file->f_path);
+	o.created = !!(mode & FMODE_CREATED);
+	inode_key_fill(&o.inode, inode);
+	if (o.tree || o.lineage)
+		file_open_emit(s, file, flags, &o);
+	file_scratch_release(s);
+}
+
+static __always_inline void file_opened(struct file *file, __u32 flags)
+{
+	file_read_opened(file, flags);
+	file_write_opened(file, flags);
 }
 
 SEC("?lsm/file_open")
 int BPF_PROG(file_read__lsm, struct file *file, int ret)
 {
 	if (!ret)
-		file_opened(file);
+		file_opened(file, BPF_CORE_READ(file, f_flags));
 	return ret;
 }
 
 SEC("?fentry/security_file_open")
 int BPF_PROG(file_read__fentry, struct file *file)
 {
-	file_opened(file);
+	file_opened(file, BPF_CORE_READ(file, f_flags));
 	return 0;
+}
+
+/* O_CREAT and O_TRUNC are of the call, the open file has them no more. */
+static __always_inline __u32 open_flags(struct pt_regs *regs, struct file *file)
+{
+	struct syscall_shape *shape = syscall_shape(regs);
+	__u64 given = 0;
+
+	if (shape && shape->value) {
+		given = syscall_arg(regs, shape->value - 1);
+	} else if (shape && shape->value2) { /* struct open_how, which begins with them */
+		bpf_probe_read_user(&given, sizeof(given),
+				    (void *)syscall_arg(regs, shape->value2 - 1));
+	} else { /* creat(2) */
+		given = O_CREAT | O_TRUNC;
+	}
+	return BPF_CORE_READ(file, f_flags) | (given & (O_CREAT | O_TRUNC));
 }
 
 SEC("?tp_btf/sys_exit")
@@ -155,7 +204,10 @@ int BPF_PROG(file_read__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct file *file = syscall_file(ret);
 
-	if (file)
-		file_opened(file);
+	if (!file)
+		return 0;
+	file_opened(file, open_flags(regs, file));
+	if (file_known(file))
+		file_held(ret);
 	return 0;
 }

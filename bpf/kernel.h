@@ -131,7 +131,9 @@ struct inode {
 	unsigned int i_nlink;
 	__u32 i_rdev;
 	long long i_size;
-	long long i_ctime_sec; /* since 6.11 */
+	long long i_mtime_sec; /* these since 6.11 */
+	long long i_ctime_sec;
+	__u32 i_mtime_nsec;
 	__u32 i_ctime_nsec;
 };
 
@@ -141,10 +143,12 @@ struct timespec64 {
 };
 
 struct inode___6_6 {
+	struct timespec64 i_mtime;
 	struct timespec64 __i_ctime;
 };
 
 struct inode___6_1 {
+	struct timespec64 i_mtime;
 	struct timespec64 i_ctime;
 };
 
@@ -162,10 +166,12 @@ struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
+	struct super_block *d_sb;
 };
 
 struct vfsmount {
 	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
 };
 
 struct mount {
@@ -184,6 +190,22 @@ struct file {
 	struct inode *f_inode;
 	void *private_data;
 	unsigned int f_flags;
+	unsigned int f_mode;
+};
+
+/* References to an open file: counted from 1 before 6.13, from 0 since. */
+struct file___count {
+	struct {
+		long counter;
+	} f_count;
+};
+
+struct file___ref {
+	struct {
+		struct {
+			long counter;
+		} refcnt;
+	} f_ref;
 };
 
 struct fdtable {

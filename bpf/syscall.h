@@ -26,6 +26,21 @@ struct {
 	__type(value, __u32);
 } syscall_exits __weak SEC(".maps");
 
+/* As user/sensor/syscall.h declares it: which argument is what, from 1; 0: none. */
+struct syscall_shape {
+	__u8 dir, name, new_dir, new_name;
+	__u8 fd;
+	__u8 value, value2;
+	__u8 flags;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SYSCALL_SLOTS);
+	__type(key, __u32);
+	__type(value, struct syscall_shape);
+} syscall_shapes __weak SEC(".maps");
+
 #if defined(__TARGET_ARCH_x86)
 #define TS_COMPAT 2
 
@@ -116,6 +131,21 @@ static __always_inline unsigned long syscall_arg(struct pt_regs *regs, int n)
 	return ((struct user_pt_regs *)regs)->regs[n & 7];
 }
 #endif
+
+/* The call's slot in the dispatcher's array. */
+static __always_inline __u32 syscall_slot(struct pt_regs *regs)
+{
+	__u32 nr = syscall_number(regs);
+
+	return syscall_compat() ? SYSCALL_MAX + nr : nr;
+}
+
+static __always_inline struct syscall_shape *syscall_shape(struct pt_regs *regs)
+{
+	__u32 slot = syscall_slot(regs);
+
+	return bpf_map_lookup_elem(&syscall_shapes, &slot);
+}
 
 /* The file behind a descriptor of the current task, or NULL. */
 static __always_inline struct file *syscall_file(long fd)

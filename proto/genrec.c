@@ -2,10 +2,13 @@
 // Prints the record structs that BPF programs fill, walked from event.proto's descriptors.
 // Run by the build; a field type that a record cannot hold stops it with the field's name.
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/record.h"
+
+#define DONE_MAX 256
 
 static const char *c_type(const ProtobufCFieldDescriptor *f, size_t size)
 {
@@ -86,24 +89,40 @@ static void print_enum(const ProtobufCEnumDescriptor *desc)
 	printf("};\n\n");
 }
 
+/* Every enum of a message and of those in it; `done` are those that were printed already. */
+static void print_enums(const ProtobufCMessageDescriptor *desc, const void *done[],
+			unsigned *n_done)
+{
+	for (unsigned i = 0; i < desc->n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &desc->fields[i];
+		bool known = f->descriptor == NULL;
+
+		for (unsigned d = 0; d < *n_done && !known; d++)
+			known = done[d] == f->descriptor;
+		if (known || *n_done == DONE_MAX)
+			continue;
+		if (f->type == PROTOBUF_C_TYPE_ENUM || f->type == PROTOBUF_C_TYPE_MESSAGE)
+			done[(*n_done)++] = f->descriptor;
+		if (f->type == PROTOBUF_C_TYPE_ENUM)
+			print_enum(f->descriptor);
+		if (f->type == PROTOBUF_C_TYPE_MESSAGE)
+			print_enums(f->descriptor, done, n_done);
+	}
+}
+
 int main(void)
 {
-	static const ProtobufCEnumDescriptor *const enums[] = {
-		&rollcall__system__descriptor,	&rollcall__confidence__descriptor,
-		&rollcall__end__descriptor,	&rollcall__tap__descriptor,
-		&rollcall__fd_kind__descriptor, &rollcall__connect_result__descriptor,
-	};
 	const ProtobufCMessageDescriptor *event = &rollcall__event__descriptor;
-	const char *done[64];
-	unsigned n_done = 0;
+	const char *done[DONE_MAX];
+	const void *enums[DONE_MAX];
+	unsigned n_done = 0, n_enums = 0;
 
 	printf("/* Made by proto/genrec.c from proto/event.proto. */\n#pragma once\n\n"
 	       "struct record_header {\n\t__u64 time;\n\t__u32 size;\n\t__u16 kind;\n"
 	       "\t__u16 version;\n};\n\n#define RECORD_VERSION %d\n\n"
 	       "struct record_slice {\n\t__u32 off;\n\t__u32 len;\n\t__u32 orig;\n};\n\n",
 	       RECORD_VERSION);
-	for (unsigned i = 0; i < sizeof(enums) / sizeof(enums[0]); i++)
-		print_enum(enums[i]);
+	print_enums(event, enums, &n_enums);
 	printf("enum record_kind {\n");
 	for (unsigned i = 0; i < event->n_fields; i++)
 		if (event->fields[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF &&

@@ -20,7 +20,8 @@ report() { # NAME OFFENDERS
 }
 
 formatted() { files '*.c' '*.h' | xargs clang-format --dry-run 2>&1 | grep warning: | head; }
-lines_600() { files '*.c' '*.h' '*.sh' '*.py' '*.proto' | xargs wc -l | awk '$1 > 600 && $2 != "total" { print $2, $1 }'; }
+# proto/event.proto is the one list of events: it has no limit.
+lines_600() { files '*.c' '*.h' '*.sh' '*.py' '*.proto' | grep -v '^proto/event.proto$' | xargs wc -l | awk '$1 > 600 && $2 != "total" { print $2, $1 }'; }
 # A function ends at a } in the first column; it began at the last { there.
 lines_80() {
 	files '*.c' '*.h' | xargs awk '

@@ -172,6 +172,16 @@ static void mistakes(void **state)
 	}
 }
 
+/* As a dump has it, of a section of lists that are all empty. */
+static void empty_section(void **state)
+{
+	struct target t = {};
+	struct told told = {};
+
+	(void)state;
+	assert_int_equal(load(&t, "numbers:\n  # small: 5\nname: a\n", &told), 0);
+}
+
 static void not_yaml(void **state)
 {
 	static const char *const cases[] = {"name: \xff\xfe", "a: b: c", "{",
@@ -350,6 +360,7 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(values),
 		cmocka_unit_test(mistakes),
+		cmocka_unit_test(empty_section),
 		cmocka_unit_test(not_yaml),
 		cmocka_unit_test(numbers_are_digits),
 		cmocka_unit_test(depth_is_bounded),

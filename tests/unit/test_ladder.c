@@ -72,6 +72,27 @@ static void test_next(void **state)
 	assert_false(ladder_uses(&l, "sys_exit"));
 }
 
+/* A rung of two programs is taken whole or not at all. */
+static void test_parts(void **state)
+{
+	static const char *const parts[] = {"name__fexit_path", "name__sys_exit", "name__fexit"};
+	struct ladder l = {};
+
+	(void)state;
+	refused = "none";
+	ladder_choose(&l, parts, 3, trial);
+	assert_int_equal(l.n, 1);
+	assert_string_equal(chosen(&l, "name"), "name__fexit");
+	assert_true(ladder_chosen(&l, "name__fexit_path"));
+	assert_false(ladder_chosen(&l, "name__sys_exit"));
+	memset(&l, 0, sizeof(l));
+	refused = "_path";
+	ladder_choose(&l, parts, 3, trial);
+	assert_string_equal(chosen(&l, "name"), "name__sys_exit");
+	assert_false(ladder_chosen(&l, "name__fexit"));
+	assert_false(ladder_chosen(&l, "name__fexit_path"));
+}
+
 static int trial_none(const char *program, bool attach)
 {
 	(void)program;
@@ -95,15 +116,16 @@ static void test_slots(void **state)
 {
 	const char *event;
 	char seen[SYSCALL_SLOTS] = {};
+	struct syscall_shape shape;
 
 	(void)state;
-	assert_int_equal(syscall_slot("no such event", 0), -ENOENT);
+	assert_int_equal(syscall_slot("no such event", 0, &shape), -ENOENT);
 	assert_non_null(syscall_event(0));
 	for (unsigned e = 0; (event = syscall_event(e)); e++) {
 		int slot;
 
-		assert_int_not_equal(syscall_slot(event, 0), -ENOENT);
-		for (unsigned i = 0; (slot = syscall_slot(event, i)) != -ENOENT; i++) {
+		assert_int_not_equal(syscall_slot(event, 0, &shape), -ENOENT);
+		for (unsigned i = 0; (slot = syscall_slot(event, i, &shape)) != -ENOENT; i++) {
 			if (slot == -ENOSYS)
 				continue;
 			assert_in_range(slot, 0, sizeof(seen) - 1);
@@ -112,13 +134,31 @@ static void test_slots(void **state)
 	}
 }
 
+static void test_shapes(void **state)
+{
+	struct syscall_shape s;
+
+	(void)state;
+	assert_true(syscall_slot("file_rename", 2, &s) >= 0); /* renameat */
+	assert_int_equal(s.dir, 1);
+	assert_int_equal(s.name, 2);
+	assert_int_equal(s.new_dir, 3);
+	assert_int_equal(s.new_name, 4);
+	assert_int_equal(s.fd + s.value + s.value2 + s.flags, 0);
+	assert_true(syscall_slot("file_owner", 4, &s) >= 0); /* fchown */
+	assert_int_equal(s.fd, 1);
+	assert_int_equal(s.value, 2);
+	assert_int_equal(s.value2, 3);
+	assert_true(syscall_slot("raw_socket", 0, &s) >= 0); /* none given */
+	assert_int_equal(s.dir + s.name + s.fd + s.value, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_best),
-		cmocka_unit_test(test_next),
-		cmocka_unit_test(test_last),
-		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_best),  cmocka_unit_test(test_next),
+		cmocka_unit_test(test_parts), cmocka_unit_test(test_last),
+		cmocka_unit_test(test_slots), cmocka_unit_test(test_shapes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,7 +309,7 @@ static void pair_take(struct load *l, const yaml_node_t *key, const yaml_node_t 
 	if (i < 0 && !*section && is_section(l->c, name)) {
 		if (value->type == YAML_MAPPING_NODE)
 			mapping_take(l, value, name);
-		else
+		else if (!scalar(value) || *scalar(value)) /* else all its keys are comments */
 			mistake(l, &value->start_mark, "%s: a section of keys is expected here",
 				name);
 		return;

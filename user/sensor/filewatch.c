@@ -89,8 +89,7 @@ static uint32_t mount_dev(const struct statx *st)
 	return st->stx_dev_major << 20 | st->stx_dev_minor;
 }
 
-/* Key of a file. -errno of statx. */
-static int key_read(const char *path, struct filewatch_key *ret)
+int filewatch_key(const char *path, struct filewatch_key *ret)
 {
 	struct statx st;
 
@@ -208,7 +207,7 @@ int filewatch_resolve(struct filewatch *f, const struct resolved *r)
 		struct filewatch_key exe;
 
 		/* By path: the number in the file may be another program's by now. */
-		if (!key_read(r->servers[i].exe, &exe))
+		if (!filewatch_key(r->servers[i].exe, &exe))
 			e = server_add(f, &exe, NULL);
 	}
 	for (size_t i = 0; !e && i < r->n_tables; i++) {
@@ -228,7 +227,7 @@ int filewatch_server(struct filewatch *f, Rollcall__System system, int pid)
 	int r;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	r = key_read(path, &exe);
+	r = filewatch_key(path, &exe);
 	if (r)
 		return r;
 	if (system == ROLLCALL__SYSTEM__postgresql)
@@ -322,7 +321,7 @@ static int key_clear(struct filewatch *f, struct file *file, filewatch_set_fn se
 static int file_sync(struct filewatch *f, struct file *file, filewatch_set_fn set, void *ctx)
 {
 	struct filewatch_key now;
-	int e = key_read(file->path, &now), r = 0;
+	int e = filewatch_key(file->path, &now), r = 0;
 
 	if (e == -ENOENT || e == -ENOTDIR) {
 		file->gone = true;

@@ -15,7 +15,7 @@ struct filewatch;
 struct resolved;
 struct watch;
 
-/* As struct inode_key in bpf/file.bpf.c. */
+/* As struct inode_key in bpf/interest.h. */
 struct filewatch_key {
 	uint64_t ino;
 	uint32_t dev; /* (major << 20) | minor */
@@ -25,6 +25,9 @@ struct filewatch_key {
 /* Sets a key of the map "watched_inode" (value uint64_t) or "server_exe" (value uint32_t);
  * value NULL: deletes it. 0 or negative errno. */
 typedef int (*filewatch_set_fn)(void *ctx, const char *map, const void *key, const void *value);
+
+/* Key of a file or directory as BPF reads it. -errno of statx. */
+int filewatch_key(const char *path, struct filewatch_key *ret);
 
 struct filewatch *filewatch_new(const struct watch *w); /* borrows w */
 struct filewatch *filewatch_free(struct filewatch *f);

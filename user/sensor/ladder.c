@@ -2,6 +2,7 @@
 // Ladders of hooks, by program name. Called by probe.c.
 #include "sensor/ladder.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,14 @@ static const char *hook_of(const char *program)
 	return sep ? sep + 2 : "";
 }
 
+/* Is it <hook> or <hook>_<part>? */
+static bool hook_is(const char *hook, const char *name)
+{
+	size_t n = strlen(name);
+
+	return strncmp(hook, name, n) == 0 && (hook[n] == '\0' || hook[n] == '_');
+}
+
 int ladder_rank(const char *program, char *event, size_t size)
 {
 	const char *hook = hook_of(program);
@@ -25,9 +34,16 @@ int ladder_rank(const char *program, char *event, size_t size)
 	if (event)
 		snprintf(event, size, "%.*s", (int)(hook - 2 - program), program);
 	for (unsigned i = 0; i < HOOKS; i++)
-		if (strcmp(hook, hooks[i]) == 0)
+		if (hook_is(hook, hooks[i]))
 			return (int)i;
 	return -1;
+}
+
+static bool is_part(const char *program)
+{
+	int rank = ladder_rank(program, NULL, 0);
+
+	return rank >= 0 && strcmp(hook_of(program), hooks[rank]) != 0;
 }
 
 struct ladder_event *ladder_event(struct ladder *l, const char *name)
@@ -51,9 +67,24 @@ static bool has_lower(const char *const *programs, size_t n, const char *event, 
 	return false;
 }
 
+/* The first error of a rung's programs, or 0: it takes all of them. */
+static int rung_try(const char *const *programs, size_t n, const char *event, int rank,
+		    int (*trial)(const char *program, bool attach))
+{
+	char name[48];
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		if (ladder_rank(programs[i], name, sizeof(name)) == rank &&
+		    strcmp(name, event) == 0)
+			r = trial(programs[i], true);
+	return r;
+}
+
 void ladder_choose(struct ladder *l, const char *const *programs, size_t n,
 		   int (*trial)(const char *program, bool attach))
 {
+	int kinds[HOOKS] = {}; /* -EPERM: the kernel refuses every program of that kind */
 	char name[48];
 
 	for (size_t i = 0; i < HOOKS * n; i++) {
@@ -62,14 +93,17 @@ void ladder_choose(struct ladder *l, const char *const *programs, size_t n,
 		struct ladder_event *ev;
 		bool lower;
 
-		if (ladder_rank(program, name, sizeof(name)) != rank)
+		if (ladder_rank(program, name, sizeof(name)) != rank || is_part(program))
 			continue;
 		ev = ladder_event(l, name);
 		if (!ev || ev->program)
 			continue;
 		lower = has_lower(programs, n, name, rank);
 		if (lower)
-			ev->error = trial(program, true);
+			ev->error = kinds[rank] ? kinds[rank]
+						: rung_try(programs, n, name, rank, trial);
+		if (lower && ev->error == -EPERM)
+			kinds[rank] = -EPERM;
 		if (!lower || ev->error == 0)
 			ev->program = program;
 	}
@@ -79,11 +113,12 @@ bool ladder_chosen(struct ladder *l, const char *program)
 {
 	struct ladder_event *ev;
 	char name[48];
+	int rank = ladder_rank(program, name, sizeof(name));
 
-	if (ladder_rank(program, name, sizeof(name)) < 0)
+	if (rank < 0)
 		return false;
 	ev = ladder_event(l, name);
-	return ev && ev->program && strcmp(ev->program, program) == 0;
+	return ev && ev->program && ladder_rank(ev->program, NULL, 0) == rank;
 }
 
 bool ladder_uses(const struct ladder *l, const char *hook)

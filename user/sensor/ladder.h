@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ladder of hooks of each event. Programs are named <event>__<hook>: the names are the list,
-// there is no other. Knows names only; probe.c loads and attaches.
+// there is no other. A rung that needs more than one program has parts, <event>__<hook>_<part>, and
+// is taken when the kernel accepts all of them. Knows names only; probe.c loads and attaches.
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +11,7 @@
 
 struct ladder_event {
 	char name[48];
-	const char *program; /* in use, borrowed; NULL: none could be attached */
+	const char *program; /* in use, borrowed, without its parts; NULL: none could be attached */
 	int error;	     /* of the last one tried */
 };
 
@@ -35,7 +36,7 @@ struct ladder_event *ladder_event(struct ladder *l, const char *name);
 void ladder_choose(struct ladder *l, const char *const *programs, size_t n,
 		   int (*trial)(const char *program, bool attach));
 
-/* Is it the one in use for its event? */
+/* Is it in use for its event, itself or as a part? */
 bool ladder_chosen(struct ladder *l, const char *program);
 
 /* Is any program of that hook ("sys_exit") in use? */

@@ -15,6 +15,7 @@
 #include "lib/resolved.h"
 #include "lib/version.h"
 #include "lib/watchname.h"
+#include "sensor/treewatch.h"
 #include "sensor/watch.h"
 
 #define CONFIG	"/etc/rollcall/sensor.yaml"
@@ -62,6 +63,17 @@ static int parse_address(const struct conf_key *key, void *field, const char *te
 	return conf_text(key, field, text, why);
 }
 
+static int parse_tree(const struct conf_key *key, void *field, const char *text, char *why)
+{
+	int r = treewatch_add(*(struct treewatch **)field, key->name, text);
+
+	if (r == -EINVAL)
+		snprintf(why, CONF_WHY, "write an absolute path, for example /var/www");
+	if (r == -ENOSPC)
+		snprintf(why, CONF_WHY, "at most %d paths can be watched", TREEWATCH_PATHS_MAX);
+	return r;
+}
+
 #define FIELD(f) offsetof(struct options, f)
 
 static const struct conf_key keys[] = {
@@ -75,6 +87,16 @@ static const struct conf_key keys[] = {
 	 0, 0},
 	{"control", parse_path_or_none, FIELD(control), "",
 	 "Control socket; \"\": " CONTROL ", when there is an aggregator.", false, 0, 0},
+	{"files.web_roots", parse_tree, FIELD(trees), NULL,
+	 "Directories whose files are served, for example [/var/www].", true, 0, 0},
+	{"files.secrets", parse_tree, FIELD(trees), NULL,
+	 "Directories or files with passwords and keys.", true, 0, 0},
+	{"files.logs", parse_tree, FIELD(trees), NULL,
+	 "Directories with logs, for example [/var/log].", true, 0, 0},
+	{"files.config", parse_tree, FIELD(trees), NULL,
+	 "Directories or files that configure the server.", true, 0, 0},
+	{"processes.watch", parse_tree, FIELD(trees), NULL,
+	 "Programs whose descendants' files are told wherever they are.", true, 0, 0},
 	{"thresholds.result_rows", conf_u64, FIELD(thresholds.result_rows), "200",
 	 "Rows of one result that are a finding (0: off)", false, 0, 0},
 	{"thresholds.result_fraction", conf_fraction, FIELD(thresholds.result_fraction), "0.1",
@@ -258,7 +280,8 @@ int options_init(struct options *o, int argc, char **argv)
 
 	memset(o, 0, sizeof(*o));
 	o->watch = watch_new();
-	o->conf = o->watch ? conf_new(keys, o) : NULL;
+	o->trees = treewatch_new();
+	o->conf = o->watch && o->trees ? conf_new(keys, o) : NULL;
 	if (!o->conf)
 		return log_error(-ENOMEM, "cannot start");
 	r = line_read(o, argc, argv, &l);
@@ -285,4 +308,5 @@ void options_fini(struct options *o)
 {
 	conf_free(o->conf);
 	watch_free(o->watch);
+	treewatch_free(o->trees);
 }

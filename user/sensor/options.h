@@ -9,11 +9,13 @@
 #include "sensor/derive/finding.h"
 
 struct conf;
+struct treewatch;
 struct watch;
 
 struct options {
 	bool print, debug;
 	struct watch *watch;
+	struct treewatch *trees;
 	struct finding_thresholds thresholds;
 	uint32_t sessions, principals, processes;
 	uint64_t spool_bytes;

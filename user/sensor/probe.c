@@ -132,11 +132,17 @@ static int link_add(struct probe *p, struct bpf_link *link)
 /* Puts a program into the dispatcher's array, and the dispatcher in place for the first of them. */
 static int syscall_attach(struct probe *p, struct bpf_program *prog, const char *event)
 {
-	int fd = bpf_program__fd(prog), array = bpf_map__fd(p->skel->maps.syscall_exits), slot, r;
+	int fd = bpf_program__fd(prog), array = bpf_map__fd(p->skel->maps.syscall_exits);
+	int shapes = bpf_map__fd(p->skel->maps.syscall_shapes), slot, r;
+	struct syscall_shape shape;
 
-	for (unsigned i = 0; (slot = syscall_slot(event, i)) != -ENOENT; i++) {
-		r = slot < 0 ? slot : bpf_map_update_elem(array, &slot, &fd, BPF_ANY);
-		if (r < 0 && r != -ENOSYS)
+	for (unsigned i = 0; (slot = syscall_slot(event, i, &shape)) != -ENOENT; i++) {
+		if (slot == -ENOSYS)
+			continue;
+		r = slot < 0 ? slot : bpf_map_update_elem(shapes, &slot, &shape, BPF_ANY);
+		if (r == 0)
+			r = bpf_map_update_elem(array, &slot, &fd, BPF_ANY);
+		if (r < 0)
 			return r;
 	}
 	if (p->dispatching)
@@ -145,26 +151,29 @@ static int syscall_attach(struct probe *p, struct bpf_program *prog, const char 
 	return link_add(p, bpf_program__attach(p->skel->progs.syscall_exit__dispatch));
 }
 
-static int event_attach(struct probe *p, const struct ladder_event *ev)
+static int program_attach(struct probe *p, struct bpf_program *prog, const char *event)
 {
-	struct bpf_program *prog = bpf_object__find_program_by_name(p->skel->obj, ev->program);
-
-	if (strstr(ev->program, "__sys_exit"))
-		return syscall_attach(p, prog, ev->name);
+	if (strstr(bpf_program__section_name(prog), "/sys_exit"))
+		return syscall_attach(p, prog, event);
 	return link_add(p, bpf_program__attach(prog));
 }
 
 static int events_attach(struct probe *p)
 {
-	for (unsigned i = 0; i < p->ladder.n; i++) {
-		struct ladder_event *ev = &p->ladder.events[i];
+	struct bpf_program *prog;
 
-		if (!ev->program)
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		const char *name = bpf_program__name(prog);
+		struct ladder_event *ev;
+		char event[48];
+
+		if (ladder_rank(name, event, sizeof(event)) < 0 || !ladder_chosen(&p->ladder, name))
 			continue;
-		ev->error = event_attach(p, ev);
+		ev = ladder_event(&p->ladder, event);
+		ev->error = program_attach(p, prog, event);
 		if (ev->error < 0) {
 			log_warn(ev->error, "probe: %s cannot be attached; %s events are not seen",
-				 ev->program, ev->name);
+				 name, event);
 			ev->program = NULL;
 		}
 	}

@@ -26,6 +26,7 @@
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
 #include "sensor/sandbox.h"
+#include "sensor/treewatch.h"
 #include "sensor/watch.h"
 
 #define SECOND 1000000000ull
@@ -258,6 +259,24 @@ static int ready_emit(struct sensor *s)
 	return 0;
 }
 
+static int tree_set(void *ctx, const char *map, const void *key, const void *value)
+{
+	struct sensor *s = ctx;
+
+	return value ? probe_map_update(s->probe, map, key, value)
+		     : probe_map_delete(s->probe, map, key);
+}
+
+/* Watched paths as they are now; who runs a new one already is marked by a look at every task. */
+static int trees_sync(struct sensor *s)
+{
+	bool exes = false;
+	int r = treewatch_sync(s->opts->trees, tree_set, s, &exes);
+	int e = exes ? probe_iter(s->probe, "lineage__iter", NULL, NULL) : 0;
+
+	return r < 0 ? r : e;
+}
+
 /* Attach first, then learn what ran before, then drain: nothing falls between. */
 static int sensor_begin(struct sensor *s)
 {
@@ -270,6 +289,12 @@ static int sensor_begin(struct sensor *s)
 	r = probe_iter(s->probe, "tcp_owner__iter", NULL, NULL);
 	if (r < 0)
 		log_warn(r, "owners of TCP connections older than the sensor are not known");
+	r = trees_sync(s);
+	if (r < 0)
+		log_warn(r, "not every watched path and process can be watched");
+	if (treewatch_missing(s->opts->trees))
+		log_warn(0, "%u watched paths are not there yet",
+			 treewatch_missing(s->opts->trees));
 	r = pipeline_attach(s->pipeline, s->probe);
 	if (r < 0)
 		return log_error(r, "cannot look for database servers in /proc");
@@ -314,6 +339,7 @@ static void on_timer(void *ctx)
 	s->wait_ms = n ? 1 : s->wait_ms < 10 ? s->wait_ms + 1 : 10;
 	if (host_boottime() >= s->next_tick) {
 		pipeline_tick(s->pipeline, s->probe, 0);
+		trees_sync(s);
 		s->next_tick = host_boottime() + SECOND;
 	}
 	loop_timer_set(s->timer, s->wait_ms);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SYSCALL_MAX (SYSCALL_SLOTS / 2)
@@ -16,11 +17,37 @@
 #define CONNECT_INET	  "connect, not unix"
 #define CONNECT_INET_SLOT (2 * SYSCALL_MAX)
 
+/*
+ * In parentheses the shape, a letter for each argument: d n directory and name, D N of the new name
+ * of a call with two, f descriptor, v w values, F flags, _ of no
+ * interest.
+ */
 static const struct {
 	const char *event;
 	const char *calls[CALLS_MAX];
 } wants[] = {
-	{"file_read", {"open", "openat", "openat2", "open_by_handle_at"}},
+	{"file_read",
+	 {"open(_v)", "creat", "openat(__v)", "openat2(__w)", "open_by_handle_at(__v)"}},
+	{"file_write",
+	 {"write(f)", "pwrite64(f)", "writev(f)", "pwritev(f)", "pwritev2(f)", "sendfile(f)",
+	  "sendfile64(f)", "splice(__f)", "copy_file_range(__f)"}},
+	{"file_close",
+	 {"close(v)", "close_range(vw)", "dup(f)", "dup2(fv)", "dup3(fv)", "fcntl(fw)",
+	  "fcntl64(fw)"}},
+	{"file_unlink", {"unlink(n)", "unlinkat(dnF)", "rmdir(n)"}},
+	{"file_rename", {"rename(nN)", "renameat(dnDN)", "renameat2(dnDN)"}},
+	{"file_link", {"link(nN)", "linkat(dnDN)", "symlink(vN)", "symlinkat(vDN)"}},
+	{"file_mode", {"chmod(nv)", "fchmod(fv)", "fchmodat(dnv)", "fchmodat2(dnv)"}},
+	{"file_owner",
+	 {"chown(nvw)", "lchown(nvw)", "fchown(fvw)", "fchownat(dnvw)", "chown32(nvw)",
+	  "lchown32(nvw)", "fchown32(fvw)"}},
+	{"file_times",
+	 {"utime(n)", "utimes(n)", "futimesat(dn)", "utimensat(dn)", "utimensat_time64(dn)"}},
+	{"file_size", {"truncate(nv)", "ftruncate(fv)", "truncate64(nv)", "ftruncate64(fv)"}},
+	{"file_xattr",
+	 {"setxattr(nv)", "lsetxattr(nv)", "fsetxattr(fv)", "setxattrat(dn_v)", "removexattr(nv)",
+	  "lremovexattr(nv)", "fremovexattr(fv)", "removexattrat(dn_v)"}},
+	{"mount", {"mount(vnwF)", "move_mount(dnDN)", "umount2(nF)"}},
 	{"cred_change",
 	 {"setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups",
 	  "capset", "setuid32", "setgid32", "setreuid32", "setregid32", "setresuid32",
@@ -40,19 +67,68 @@ static uint32_t arch_compat(void)
 	return seccomp_arch_native() == SCMP_ARCH_X86_64 ? SCMP_ARCH_X86 : 0;
 }
 
-/* i386 has these twice; libseccomp knows the older way only, which bpf/syscall.h counts as these.
+/*
+ * Not in Debian 12's libseccomp, or in an older way only: i386 has the calls for sockets twice,
+ * bpf/syscall.h counts the older way as these. Numbers from 424 on are the same everywhere.
  */
 static const struct {
 	const char *call;
 	int nr;
-} i386_sockets[] = {{"socket", 359}, {"connect", 362}, {"listen", 363}, {"accept4", 364}};
+	uint32_t arch; /* 0: any */
+} numbers[] = {
+	{"socket", 359, SCMP_ARCH_X86}, {"connect", 362, SCMP_ARCH_X86},
+	{"listen", 363, SCMP_ARCH_X86}, {"accept4", 364, SCMP_ARCH_X86},
+	{"close_range", 436, 0},	{"fchmodat2", 452, 0},
+	{"setxattrat", 463, 0},		{"removexattrat", 466, 0},
+};
 
 static int call_number(const char *call, uint32_t arch)
 {
-	for (unsigned i = 0; i < sizeof(i386_sockets) / sizeof(i386_sockets[0]); i++)
-		if (arch == SCMP_ARCH_X86 && strcmp(call, i386_sockets[i].call) == 0)
-			return i386_sockets[i].nr;
+	for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if ((!numbers[i].arch || numbers[i].arch == arch) &&
+		    strcmp(call, numbers[i].call) == 0)
+			return numbers[i].nr;
 	return seccomp_syscall_resolve_name_arch(arch, call);
+}
+
+/* NULL for an argument of no interest. */
+static uint8_t *shape_field(struct syscall_shape *s, char letter)
+{
+	switch (letter) {
+	case 'd':
+		return &s->dir;
+	case 'n':
+		return &s->name;
+	case 'D':
+		return &s->new_dir;
+	case 'N':
+		return &s->new_name;
+	case 'f':
+		return &s->fd;
+	case 'v':
+		return &s->value;
+	case 'w':
+		return &s->value2;
+	case 'F':
+		return &s->flags;
+	default:
+		return NULL;
+	}
+}
+
+/* "unlinkat(dn)": the name, cut off at its shape; the shape. */
+static void call_parse(const char *text, char *name, size_t size, struct syscall_shape *shape)
+{
+	size_t n = strcspn(text, "(");
+
+	snprintf(name, size, "%.*s", (int)n, text);
+	memset(shape, 0, sizeof(*shape));
+	for (uint8_t i = 1; text[n] && text[n + i] && text[n + i] != ')'; i++) {
+		uint8_t *field = shape_field(shape, text[n + i]);
+
+		if (field)
+			*field = i;
+	}
 }
 
 static int call_slot(const char *call, bool compat)
@@ -73,14 +149,17 @@ const char *syscall_event(unsigned i)
 	return i < WANTS ? wants[i].event : NULL;
 }
 
-int syscall_slot(const char *event, unsigned n)
+int syscall_slot(const char *event, unsigned n, struct syscall_shape *ret_shape)
 {
+	char call[32];
+
 	for (unsigned i = 0; i < WANTS; i++) {
 		if (strcmp(wants[i].event, event) != 0)
 			continue;
 		if (n / 2 >= CALLS_MAX || !wants[i].calls[n / 2])
 			return -ENOENT;
-		return call_slot(wants[i].calls[n / 2], n % 2);
+		call_parse(wants[i].calls[n / 2], call, sizeof(call), ret_shape);
+		return call_slot(call, n % 2);
 	}
 	return -ENOENT;
 }

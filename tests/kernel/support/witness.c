@@ -92,6 +92,11 @@ int witness_seed(void)
 	return r < 0 ? r : proctab_link(w.processes);
 }
 
+int witness_watch(const char *map, const void *key, const void *value)
+{
+	return probe_map_update(w.probe, map, key, value);
+}
+
 int witness_close(void)
 {
 	probe_freep(&w.probe);
@@ -123,6 +128,23 @@ const Rollcall__Event *witness_event(Rollcall__Event__KindCase kind, pid_t pid, 
 		    event_task(w.events[i])->tgid == (uint32_t)pid && n-- == 0)
 			return w.events[i];
 	return NULL;
+}
+
+const Rollcall__Event *witness_any(Rollcall__Event__KindCase kind)
+{
+	for (unsigned i = w.n; i > 0; i--)
+		if (w.events[i - 1]->kind_case == kind)
+			return w.events[i - 1];
+	return NULL;
+}
+
+unsigned witness_number(Rollcall__Event__KindCase kind)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < w.n; i++)
+		n += w.events[i]->kind_case == kind;
+	return n;
 }
 
 const Rollcall__Event *witness_wait(Rollcall__Event__KindCase kind, pid_t pid, unsigned n)

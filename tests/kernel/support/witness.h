@@ -17,6 +17,9 @@ bool witness_open(const char *name);
 /* Learns again what runs: all of it as Exec events. 0 or negative errno. */
 int witness_seed(void);
 
+/* Puts an entry into a map of the probes. 0 or negative errno. */
+int witness_watch(const char *map, const void *key, const void *value);
+
 /* Ends it and tells the checks; the program's exit status. */
 int witness_close(void);
 
@@ -38,6 +41,10 @@ void witness_settle(void);
 /* The n-th event of a kind of a process, from 0, or NULL; and how many there are. */
 const Rollcall__Event *witness_event(Rollcall__Event__KindCase kind, pid_t pid, unsigned n);
 unsigned witness_count(Rollcall__Event__KindCase kind, pid_t pid);
+
+/* The last event of a kind, whosever it is, or NULL; and how many there are. */
+const Rollcall__Event *witness_any(Rollcall__Event__KindCase kind);
+unsigned witness_number(Rollcall__Event__KindCase kind);
 
 /* A process as the table has it now, or NULL. */
 const Rollcall__Process *witness_process(pid_t pid);

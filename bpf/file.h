@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What the programs of the file family share: the slot a record is built in, and the files that
+ * were opened for writing and are of interest, from their open to their last close.
+ */
+#pragma once
+
+#include "emit.h"
+#include "interest.h"
+#include "tail.h"
+#include "task.h"
+
+#define FILE_FIXED    256	     /* room for any fixed part of the family */
+#define FILE_TAIL     (4 * PATH_MAX) /* two paths, each a directory and a name in it */
+#define FMODE_WRITE   02
+#define FMODE_CREATED (1 << 20)
+
+/* Opens are rare enough that a claimed slot a CPU or two is plenty; see db.h for why claimed. */
+struct file_scratch {
+	__u32 busy;
+	__u32 end; /* of the record so far */
+	struct interest_walk walk;
+	struct tree_name name;
+	__u8 record[FILE_FIXED + FILE_TAIL + TAIL_PIECE];
+	struct path_buf path;
+};
+
+#define FILE_SCRATCH_SLOTS 16
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FILE_SCRATCH_SLOTS);
+	__type(key, __u32);
+	__type(value, struct file_scratch);
+} file_scratches __weak SEC(".maps");
+
+/* Of an open file; the inode tells a struct file that is used again. */
+struct open_file {
+	struct inode_key inode;
+	__u64 written;
+	__u32 tree, lineage;
+	__u32 created, pad;
+};
+
+/* By the address of the struct file. LRU: one whose close is not seen goes in the end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, struct open_file);
+} open_files __weak SEC(".maps");
+
+/*
+ * Processes that may have descriptors of such files, for the last rung of file_close: a bit for
+ * each descriptor, the last one for all above.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u32); /* tgid */
+	__type(value, __u64);
+} file_holders __weak SEC(".maps");
+
+/* Files of interest that were written since the sensor began, and their trees: who reads them? */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct inode_key);
+	__type(value, __u32);
+} recent_files __weak SEC(".maps");
+
+/* With its fixed part zeroed; NULL, and counted, when none is free. */
+static __always_inline struct file_scratch *file_scratch_claim(void)
+{
+	__u32 first = bpf_get_smp_processor_id();
+
+	for (__u32 i = 0; i < FILE_SCRATCH_SLOTS; i++) {
+		__u32 key = (first + i) % FILE_SCRATCH_SLOTS;
+		struct file_scratch *s = bpf_map_lookup_elem(&file_scratches, &key);
+
+		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1)) {
+			__builtin_memset(s->record, 0, FILE_FIXED);
+			return s;
+		}
+	}
+	emit_lost(LANE_BULK);
+	return NULL;
+}
+
+static __always_inline void file_scratch_release(struct file_scratch *s)
+{
+	__sync_val_compare_and_swap(&s->busy, 1, 0);
+}
+
+/* Begins the tail of a record whose fixed part is of `size` bytes. */
+static __always_inline struct tail file_tail(struct file_scratch *s, __u32 size)
+{
+	s->end = size;
+	return (struct tail){s->record, &s->end, FILE_FIXED + FILE_TAIL};
+}
+
+static __always_inline void file_emit(struct file_scratch *s, enum lane lane, enum record_kind kind)
+{
+	__u32 size = s->end;
+
+	barrier_var(size);
+	if (size <= sizeof(s->record))
+		emit(lane, s->record, size, kind, lane == LANE_CRIT);
+}
+
+#define FD_BITS 63 /* descriptors that have a bit of their own */
+
+static __always_inline __u64 file_fd_bit(__u64 fd)
+{
+	return 1ull << (fd < FD_BITS ? fd : FD_BITS);
+}
+
+static __always_inline void file_held(__u32 fd)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u64 *fds = bpf_map_lookup_elem(&file_holders, &tgid), first = file_fd_bit(fd);
+
+	if (fds)
+		*fds |= first;
+	else
+		bpf_map_update_elem(&file_holders, &tgid, &first, BPF_ANY);
+}
+
+/* What is known of a file since it was opened, or NULL: of no interest. */
+static __always_inline struct open_file *file_known(struct file *file)
+{
+	struct inode *inode;
+	struct inode_key key;
+	__u64 address = (__u64)file;
+	struct open_file *o = bpf_map_lookup_elem(&open_files, &address);
+
+	if (!o)
+		return NULL;
+	inode = BPF_CORE_READ(file, f_inode);
+	inode_key_fill(&key, inode);
+	return o->inode.ino == key.ino && o->inode.dev == key.dev ? o : NULL;
+}

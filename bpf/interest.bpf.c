@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Keeps the marks of lineages (interest.h): set at exec, inherited at fork. Writes no records.
+ * What ran before the sensor is marked by an iterator, by its own executable and its ancestors'.
+ */
+#include "interest.h"
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(lineage_exec__tp_btf, struct task_struct *task)
+{
+	struct inode *exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
+	struct inode_key key;
+	__u32 *wanted, *marks;
+
+	if (!exe)
+		return 0;
+	inode_key_fill(&key, exe);
+	wanted = bpf_map_lookup_elem(&watched_exe, &key);
+	if (!wanted)
+		return 0;
+	marks = bpf_task_storage_get(&lineages, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (marks)
+		*marks |= *wanted;
+	return 0;
+}
+
+/* Threads are tasks, too, and inherit. */
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(lineage_fork__tp_btf, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 *from = bpf_task_storage_get(&lineages, parent, NULL, 0), *to;
+
+	if (!from || !*from)
+		return 0;
+	to = bpf_task_storage_get(&lineages, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (to)
+		*to |= *from;
+	return 0;
+}
+
+#define ANCESTORS 32
+
+/* Tasks that run already: as if the sensor had been there, but for those whose parents have ended.
+ */
+SEC("?iter/task")
+int lineage__iter(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task, *at = task;
+	__u32 found = 0, *marks;
+
+	if (!task)
+		return 0;
+	for (int i = 0; i < ANCESTORS; i++) {
+		struct inode *exe = BPF_CORE_READ(at, mm, exe_file, f_inode);
+		struct inode_key key;
+		__u32 *wanted;
+
+		inode_key_fill(&key, exe);
+		wanted = exe ? bpf_map_lookup_elem(&watched_exe, &key) : NULL;
+		if (wanted)
+			found |= *wanted;
+		if (BPF_CORE_READ(at, tgid) <= 1)
+			break;
+		at = BPF_CORE_READ(at, real_parent);
+	}
+	if (!found)
+		return 0;
+	marks = bpf_task_storage_get(&lineages, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (marks)
+		*marks |= found;
+	return 0;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Who and what is of interest, decided in the kernel. A tree is a directory by {device, inode}:
+ * an object belongs to it when an ancestor of its dentry is that directory, so names, symbolic
+ * links, bind mounts and mount namespaces make no difference. A lineage is a mark on a task: set
+ * at exec by the executable's inode, inherited at fork (interest.bpf.c), kept over exec.
+ *
+ * Marks are in task storage, not in a hash by process: the kernel frees them with the task, a
+ * used-again pid cannot inherit them, nothing can fill up, and the look-up is two loads.
+ */
+#pragma once
+
+#include "kernel.h"
+
+#define INTEREST_DEPTH 128 /* directories from an object to the root */
+
+/* As event.proto tells them of FileOpen. */
+enum { TREE_WEB_ROOT = 1, TREE_SECRET = 2, TREE_LOG = 4, TREE_CONFIG = 8 };
+
+/* As user/sensor/filewatch.h declares it. */
+struct inode_key {
+	__u64 ino;
+	__u32 dev;
+	__u32 pad;
+};
+
+/* Directories, and the marks of what is below them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct inode_key);
+	__type(value, __u32);
+} watched_tree __weak SEC(".maps");
+
+/*
+ * The same by path, as the configuration has it, with a slash behind a directory and a NUL behind a
+ * file: for names that are in user memory only (name.h).
+ */
+#define TREE_NAME_MAX 248
+
+struct tree_name {
+	__u32 prefixlen; /* bits */
+	__u8 bytes[TREE_NAME_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, struct tree_name);
+	__type(value, __u32);
+} watched_name __weak SEC(".maps");
+
+/* Executables, and the marks of who runs them and of all descendants. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct inode_key);
+	__type(value, __u32);
+} watched_exe __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} lineages __weak SEC(".maps");
+
+static __always_inline void inode_key_fill(struct inode_key *key, struct inode *inode)
+{
+	key->ino = BPF_CORE_READ(inode, i_ino);
+	key->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	key->pad = 0;
+}
+
+/* Marks of the current task. */
+static __always_inline __u32 interest_lineage(void)
+{
+	__u32 *marks = bpf_task_storage_get(&lineages, bpf_get_current_task_btf(), NULL, 0);
+
+	return marks ? *marks : 0;
+}
+
+/* In map memory: what the verifier does not track, it cannot multiply. */
+struct interest_walk {
+	struct dentry *dentry;
+	struct vfsmount *vfsmnt;
+	__u32 marks;
+	__u32 by_mount; /* leave a mount by its mount point; else by the directory on its disk */
+};
+
+struct interest_ctx {
+	struct interest_walk *walk;
+};
+
+static long interest_step(__u64 i, struct interest_ctx *c)
+{
+	struct interest_walk *w = c->walk;
+	struct dentry *dentry = w->dentry, *parent = BPF_CORE_READ(dentry, d_parent);
+	struct vfsmount *vfsmnt = w->vfsmnt;
+	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+	struct inode_key key;
+	__u32 *marks;
+
+	inode_key_fill(&key, inode);
+	marks = bpf_map_lookup_elem(&watched_tree, &key);
+	if (marks)
+		w->marks |= *marks;
+	if (w->by_mount && dentry == BPF_CORE_READ(vfsmnt, mnt_root)) {
+		struct mount *mount = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
+		struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+
+		if (mount == above)
+			return 1;
+		w->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		w->vfsmnt = (void *)above + bpf_core_field_offset(struct mount, mnt);
+		return 0;
+	}
+	w->dentry = parent;
+	return dentry == parent;
+}
+
+/*
+ * Marks of the trees that hold this object. Both ways up: a bind mount puts a directory into a
+ * tree by its mount point, and takes one out of a tree by another name.
+ */
+static __always_inline __u32 interest_trees(struct interest_walk *w, struct path *path)
+{
+	struct interest_ctx c = {.walk = w};
+
+	w->marks = 0;
+	w->by_mount = 1;
+	w->dentry = BPF_CORE_READ(path, dentry);
+	w->vfsmnt = BPF_CORE_READ(path, mnt);
+	bpf_loop(INTEREST_DEPTH, interest_step, &c, 0);
+	w->by_mount = 0;
+	w->dentry = BPF_CORE_READ(path, dentry);
+	bpf_loop(INTEREST_DEPTH, interest_step, &c, 0);
+	return w->marks;
+}

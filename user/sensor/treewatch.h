@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which directories and executables are of interest, by path as the configuration names them:
+// feeds the maps of bpf/interest.h. Made by options, driven by sensor.c each second. Opens no file.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sensor/filewatch.h"
+
+#define TREEWATCH_PATHS_MAX 1024 /* as watched_exe in bpf/interest.h */
+
+struct treewatch;
+
+struct treewatch *treewatch_new(void);
+struct treewatch *treewatch_free(struct treewatch *t); /* accepts NULL, returns NULL */
+
+/*
+ * `list` is a key of the configuration ("files.web_roots", "processes.watch"): it says which map
+ * and mark. 0, -EINVAL: not an absolute path, -ENOSPC past the limit, -ENOENT: no such list.
+ */
+int treewatch_add(struct treewatch *t, const char *list, const char *path);
+
+/*
+ * Looks at each path again and brings the maps "watched_tree" and "watched_exe" up to date. 0 or
+ * the first error. *ret_exes: an executable is new, tasks that run it already are not marked yet.
+ */
+int treewatch_sync(struct treewatch *t, filewatch_set_fn set, void *ctx, bool *ret_exes);
+
+/* Paths that are not there, for the log. */
+unsigned treewatch_missing(const struct treewatch *t);
