@@ -113,9 +113,11 @@ static __always_inline void file_read_opened(struct file *file, __u32 flags)
 	}
 	if (file_is_secret(file, &key))
 		m.tree |= TREE_SECRET;
-	if (!m.table && !m.tree)
+	if (!m.table && !m.tree && !m.recent)
 		return;
 	m.lineage = interest_lineage();
+	if (!m.table && !m.tree && !m.lineage)
+		return;
 	file_read_emit(file, flags, &m);
 }
 

@@ -67,10 +67,15 @@ bool tree_open(const char *name)
 	char command[256];
 
 	umask(022);
-	if (!mkdtemp(dir) || chmod(dir, 0755) || !witness_open(name))
+	if (!mkdtemp(dir) || chmod(dir, 0755))
 		return false;
-	snprintf(command, sizeof(command), "cd %s && mkdir www other secret && cp /bin/sh sh", dir);
+	snprintf(command, sizeof(command),
+		 "cd %s && mkdir www other secret && cp /bin/sh sh && echo old >www/.old &&"
+		 " echo old >secret/.old",
+		 dir);
 	check(name, "directories", system(command) == 0);
+	if (!witness_open(name))
+		return false;
 	tree_fill(name);
 	watch("watched_tree", "www", TREE_WEB_ROOT);
 	watch("watched_tree", "secret", TREE_SECRET);

@@ -21,7 +21,10 @@ int tree_close(void);
 /* The path of something in it; one of eight buffers in turn. */
 const char *tree_at(const char *name);
 
-/* Makes it anew: www/{a,sub/b}, other/{c,dir}, secret/{key}. */
+/*
+ * Makes it anew: www/{a,sub/b}, other/{c,dir}, secret/{key}. www/.old and secret/.old were there
+ * before the witness, and stay.
+ */
 void tree_fill(const char *test);
 
 void tree_inode_check(const char *test, const Rollcall__Inode *inode, const struct stat *want);
