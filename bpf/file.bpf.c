@@ -69,6 +69,7 @@ static __always_inline void file_read_emit(struct file *file, __u32 flags,
 	rec->tree = m->tree;
 	rec->lineage = m->lineage;
 	rec->recent = m->recent;
+	rec->table = m->table;
 	t = file_tail(s, sizeof(*rec));
 	tail_path(&t, &s->path, &rec->path, &file->f_path);
 	file_emit(s, m->table ? LANE_CRIT : LANE_BULK, KIND_file_read);

@@ -10,7 +10,23 @@
 #include "file.h"
 #include "syscall.h"
 
-static __always_inline void file_write_emit(struct file *file, long bytes,
+/* What a file begins with tells what it is, whatever its name says. */
+#define HEAD_MAX 16
+
+/* `from`: where the bytes were, in the caller's memory; NULL: not known. */
+static __always_inline void file_head(const struct tail *t, struct record_slice *head,
+				      const void *from, long bytes)
+{
+	__u32 off = tail_off(t), n = bytes < HEAD_MAX ? bytes : HEAD_MAX;
+
+	head->off = off;
+	if (!from || bpf_probe_read_user(t->record + off, n, from))
+		return;
+	head->len = head->orig = n;
+	*t->off = off + n;
+}
+
+static __always_inline void file_write_emit(struct file *file, const void *from, long bytes,
 					    const struct open_file *o)
 {
 	struct file_scratch *s = file_scratch_claim();
@@ -27,11 +43,12 @@ static __always_inline void file_write_emit(struct file *file, long bytes,
 	rec->lineage = o->lineage;
 	t = file_tail(s, sizeof(*rec));
 	tail_path(&t, &s->path, &rec->path, &file->f_path);
+	file_head(&t, &rec->head, from, bytes);
 	file_emit(s, LANE_BULK, KIND_file_write);
 	file_scratch_release(s);
 }
 
-static __always_inline void file_written(struct file *file, long bytes)
+static __always_inline void file_written(struct file *file, const void *from, long bytes)
 {
 	struct open_file *o;
 
@@ -41,22 +58,37 @@ static __always_inline void file_written(struct file *file, long bytes)
 	if (!o || __sync_fetch_and_add(&o->written, bytes))
 		return;
 	bpf_map_update_elem(&recent_files, &o->inode, &o->tree, BPF_ANY);
-	file_write_emit(file, bytes, o);
+	file_write_emit(file, from, bytes, o);
+}
+
+struct iovec {
+	const void *base;
+	__u64 len;
+};
+
+/* Where the first of its pieces begins; an empty one tells nothing. */
+static __always_inline const void *iovec_base(const struct iovec *user)
+{
+	struct iovec v = {};
+
+	if (bpf_probe_read_user(&v, sizeof(v), user) || v.len < HEAD_MAX)
+		return NULL;
+	return v.base;
 }
 
 SEC("?fexit/vfs_write")
 int BPF_PROG(file_write__fexit, struct file *file, const char *buf, __u64 count, void *pos,
 	     long ret)
 {
-	file_written(file, ret);
+	file_written(file, buf, ret);
 	return 0;
 }
 
 SEC("?fexit/vfs_writev")
-int BPF_PROG(file_write__fexit_vector, struct file *file, void *vec, unsigned long n, void *pos,
-	     int flags, long ret)
+int BPF_PROG(file_write__fexit_vector, struct file *file, const struct iovec *v, unsigned long n,
+	     void *pos, int flags, long ret)
 {
-	file_written(file, ret);
+	file_written(file, iovec_base(v), ret);
 	return 0;
 }
 
@@ -64,7 +96,7 @@ SEC("?fexit/do_splice")
 int BPF_PROG(file_write__fexit_splice, struct file *in, void *from, struct file *out, void *to,
 	     __u64 n, __u32 flags, long ret)
 {
-	file_written(out, ret);
+	file_written(out, NULL, ret);
 	return 0;
 }
 
@@ -73,7 +105,7 @@ SEC("?fexit/do_splice_direct")
 int BPF_PROG(file_write__fexit_direct, struct file *in, void *from, struct file *out, void *to,
 	     __u64 n, __u32 flags, long ret)
 {
-	file_written(out, ret);
+	file_written(out, NULL, ret);
 	return 0;
 }
 
@@ -81,7 +113,7 @@ SEC("?fexit/vfs_copy_file_range")
 int BPF_PROG(file_write__fexit_copy, struct file *in, long long from, struct file *out,
 	     long long to, __u64 n, __u32 flags, long ret)
 {
-	file_written(out, ret);
+	file_written(out, NULL, ret);
 	return 0;
 }
 
@@ -89,8 +121,14 @@ SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_write__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct syscall_shape *shape = ret > 0 ? syscall_shape(regs) : NULL;
+	const void *from = NULL;
 
-	if (shape && shape->fd)
-		file_written(syscall_file((int)syscall_arg(regs, shape->fd - 1)), ret);
+	if (!shape || !shape->fd)
+		return 0;
+	if (shape->value)
+		from = (const void *)syscall_arg(regs, shape->value - 1);
+	else if (shape->value2 && !syscall_compat())
+		from = iovec_base((const struct iovec *)syscall_arg(regs, shape->value2 - 1));
+	file_written(syscall_file((int)syscall_arg(regs, shape->fd - 1)), from, ret);
 	return 0;
 }

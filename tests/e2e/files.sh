@@ -49,6 +49,7 @@ echo 'shell' >"$dir/www/403.jsp"
 has "web shell" ".event == \"file_open\" and .path == \"$dir/www/403.jsp\" and .created and .tree == 1"
 head -c 100000 /dev/urandom | gzip >"$dir/www/a.css"
 size=$(stat -c %s "$dir/www/a.css")
+has "what it is" ".event == \"file_write\" and .path == \"$dir/www/a.css\" and .type == \"application/gzip\" and (has(\"head\") | not)"
 has "staged archive" ".event == \"file_close\" and .path == \"$dir/www/a.css\" and .written == $size and .inode.size == $size"
 echo go >"$dir/go"
 has "shell that ran before" ".event == \"file_close\" and .path == \"$dir/other/old\" and .lineage == 1 and .written == 4"

@@ -197,39 +197,41 @@ static const struct {
 	unsigned tree, lineage;
 	int flags;
 	bool (*possible)(void);
+	unsigned head; /* bytes of the first write that are known */
 } ways[] = {
 	{"write", way_close, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT,
-	 always},
-	{"dup2", way_dup, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT, always},
-	{"exit", way_exit, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT,
-	 always},
+	 always, 4},
+	{"dup2", way_dup, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT, always,
+	 10},
+	{"exit", way_exit, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT, always,
+	 10},
 	{"writev", way_vector, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT,
-	 always},
+	 always, 0},
 	{"pwrite64", way_pwrite, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT,
-	 always},
+	 always, 10},
 	{"sendfile", way_sendfile, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT,
-	 always},
+	 always, 0},
 	{"copy_file_range", way_copy, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0,
-	 O_RDWR | O_CREAT, always},
+	 O_RDWR | O_CREAT, always, 0},
 	{"splice", way_splice, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT,
-	 always},
+	 always, 0},
 	{"symbolic link", way_symlink, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0,
-	 O_RDWR | O_CREAT, always},
+	 O_RDWR | O_CREAT, always, 10},
 	{"creat", way_creat, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0,
-	 O_WRONLY | O_CREAT | O_TRUNC, always},
+	 O_WRONLY | O_CREAT | O_TRUNC, always, 10},
 	{"openat2", way_openat2, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT,
-	 always},
+	 always, 10},
 	{"32-bit", way_32, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT,
-	 way_has_i386},
+	 way_has_i386, 10},
 	{"bind mount of the tree", way_bind_out, "other/dir/new.jsp", "www/new.jsp", TREE_WEB_ROOT,
-	 0, O_RDWR | O_CREAT, always},
+	 0, O_RDWR | O_CREAT, always, 10},
 	{"bind mount into the tree", way_bind_in, "www/sub/new.jsp", "other/new.jsp", TREE_WEB_ROOT,
-	 0, O_RDWR | O_CREAT, always},
+	 0, O_RDWR | O_CREAT, always, 10},
 	{"lineage", way_lineage, "other/new.jsp", "other/new.jsp", 0, TREE_LINEAGE,
-	 O_WRONLY | O_CREAT | O_TRUNC, always},
-	{"outside", silent_write, NULL, "other/new.jsp", 0, 0, O_RDWR | O_CREAT, always},
-	{"read", silent_read, NULL, "www/a", 0, 0, O_RDWR | O_CREAT, always},
-	{"device", silent_null, NULL, "www/a", 0, 0, O_RDWR | O_CREAT, always},
+	 O_WRONLY | O_CREAT | O_TRUNC, always, 10},
+	{"outside", silent_write, NULL, "other/new.jsp", 0, 0, O_RDWR | O_CREAT, always, 10},
+	{"read", silent_read, NULL, "www/a", 0, 0, O_RDWR | O_CREAT, always, 10},
+	{"device", silent_null, NULL, "www/a", 0, 0, O_RDWR | O_CREAT, always, 10},
 };
 
 static bool last_rung(const char *event)
@@ -269,6 +271,9 @@ static void way_check(unsigned i)
 	check_number(name, "size closed", c->file_close->inode->size, 10);
 	check_number(name, "first write", w->file_write->written, ways[i].go == way_close ? 4 : 10);
 	check_number(name, "bytes", c->file_close->written, 10);
+	check(name, "head",
+	      w->file_write->head.len == ways[i].head &&
+		      memcmp(w->file_write->head.data, "0123456789", ways[i].head) == 0);
 	check(name, "created", o->file_open->created && c->file_close->created);
 	check_number(name, "flags", o->file_open->flags & (O_ACCMODE | O_CREAT | O_TRUNC),
 		     ways[i].flags);

@@ -405,6 +405,7 @@ static const char *on_file(struct replay *r, uint64_t time, const char *exe)
 	ev->id = arena_printf(r->arena, "e%u", ++r->events);
 	ev->process = p;
 	ev->kind_case = ROLLCALL__EVENT__KIND_FILE_READ;
+	m->table = true;
 	ev->file_read = m;
 	assert_int_equal(findings_event(r->findings, r->arena, ev), 0);
 	return r->told;

@@ -145,7 +145,7 @@ static void kind_part(struct out *o, const Rollcall__Event *ev)
 		break;
 	case ROLLCALL__EVENT__KIND_FILE_READ:
 		out_text(o, OUT_PLAIN, ev->file_read->path);
-		out_printf(o, OUT_PLAIN, " of ");
+		out_printf(o, OUT_PLAIN, "%s", *ev->file_read->tables ? " of " : "");
 		out_text(o, OUT_PLAIN, ev->file_read->tables);
 		break;
 	case ROLLCALL__EVENT__KIND_GAP:

@@ -13,6 +13,7 @@
 #include "lib/endpoint.h"
 #include "lib/event.h"
 #include "lib/log.h"
+#include "lib/magic.h"
 #include "lib/record.h"
 #include "lib/segment.h"
 #include "lib/spool.h"
@@ -288,7 +289,9 @@ void pipeline_record(void *ctx, const void *record, size_t size)
 
 	if (record_decode(p->arena, record, size, &ev, &truncated) < 0 ||
 	    endpoint_fill(p->arena, ev) < 0 ||
-	    (ev->kind_case == ROLLCALL__EVENT__KIND_DNS && dns_fill(p->arena, ev->dns) < 0))
+	    (ev->kind_case == ROLLCALL__EVENT__KIND_DNS && dns_fill(p->arena, ev->dns) < 0) ||
+	    (ev->kind_case == ROLLCALL__EVENT__KIND_FILE_WRITE &&
+	     magic_fill(p->arena, ev->file_write) < 0))
 		p->undecoded++;
 	else
 		handle(p, ev);

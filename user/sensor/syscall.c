@@ -29,7 +29,7 @@ static const struct {
 	{"file_read",
 	 {"open(_v)", "creat", "openat(__v)", "openat2(__w)", "open_by_handle_at(__v)"}},
 	{"file_write",
-	 {"write(f)", "pwrite64(f)", "writev(f)", "pwritev(f)", "pwritev2(f)", "sendfile(f)",
+	 {"write(fv)", "pwrite64(fv)", "writev(fw)", "pwritev(fw)", "pwritev2(fw)", "sendfile(f)",
 	  "sendfile64(f)", "splice(__f)", "copy_file_range(__f)"}},
 	{"file_close",
 	 {"close(v)", "close_range(vw)", "dup(f)", "dup2(fv)", "dup3(fv)", "fcntl(fw)",

@@ -572,7 +572,7 @@ int findings_event(struct findings *f, struct arena *a, const Rollcall__Event *e
 	case ROLLCALL__EVENT__KIND_DB_SESSION:
 		return ev->db_session->closed ? on_session_end(f, a, ev, ev->db_session->db) : 0;
 	case ROLLCALL__EVENT__KIND_FILE_READ:
-		return on_physical(f, a, ev);
+		return ev->file_read->table ? on_physical(f, a, ev) : 0;
 	default:
 		return 0;
 	}
