@@ -69,7 +69,7 @@ static bool has_lower(const char *const *programs, size_t n, const char *event, 
 
 /* The first error of a rung's programs, or 0: it takes all of them. */
 static int rung_try(const char *const *programs, size_t n, const char *event, int rank,
-		    int (*trial)(const char *program, bool attach))
+		    ladder_trial_fn trial, void *ctx)
 {
 	char name[48];
 	int r = 0;
@@ -77,12 +77,12 @@ static int rung_try(const char *const *programs, size_t n, const char *event, in
 	for (size_t i = 0; i < n && r == 0; i++)
 		if (ladder_rank(programs[i], name, sizeof(name)) == rank &&
 		    strcmp(name, event) == 0)
-			r = trial(programs[i], true);
+			r = trial(ctx, programs[i]);
 	return r;
 }
 
-void ladder_choose(struct ladder *l, const char *const *programs, size_t n,
-		   int (*trial)(const char *program, bool attach))
+void ladder_choose(struct ladder *l, const char *const *programs, size_t n, ladder_trial_fn trial,
+		   void *ctx)
 {
 	int kinds[HOOKS] = {}; /* -EPERM: the kernel refuses every program of that kind */
 	char name[48];
@@ -101,7 +101,7 @@ void ladder_choose(struct ladder *l, const char *const *programs, size_t n,
 		lower = has_lower(programs, n, name, rank);
 		if (lower)
 			ev->error = kinds[rank] ? kinds[rank]
-						: rung_try(programs, n, name, rank, trial);
+						: rung_try(programs, n, name, rank, trial, ctx);
 		if (lower && ev->error == -EPERM)
 			kinds[rank] = -EPERM;
 		if (!lower || ev->error == 0)

@@ -29,12 +29,15 @@ int ladder_rank(const char *program, char *event, size_t size);
 /* The event of that name, made when there is none; NULL when there are too many. */
 struct ladder_event *ladder_event(struct ladder *l, const char *name);
 
+/* 0 when the kernel takes the program; -EPERM when it refuses all of that hook; negative errno. */
+typedef int (*ladder_trial_fn)(void *ctx, const char *program);
+
 /*
- * Chooses for each event the best of `programs` (n names, borrowed) that `trial` accepts (0). The
- * last of a ladder is taken without a trial.
+ * Chooses for each event the best of `programs` (n names, borrowed) that `trial` accepts. The last
+ * of a ladder is taken without a trial. Forgets what was chosen before.
  */
-void ladder_choose(struct ladder *l, const char *const *programs, size_t n,
-		   int (*trial)(const char *program, bool attach));
+void ladder_choose(struct ladder *l, const char *const *programs, size_t n, ladder_trial_fn trial,
+		   void *ctx);
 
 /* Is it in use for its event, itself or as a part? */
 bool ladder_chosen(struct ladder *l, const char *program);

@@ -16,18 +16,16 @@
 #include "lib/clean.h"
 #include "lib/log.h"
 #include "rollcall.skel.h"
+#include "sensor/choice.h"
 #include "sensor/elf.h"
 #include "sensor/ladder.h"
 #include "sensor/mariadb_offsets.h"
 #include "sensor/postgresql_offsets.h"
 #include "sensor/sandbox.h"
 #include "sensor/syscall.h"
-#include "sensor/trial.h"
 
 #define BINARIES_MAX 64
 #define LINKS_MAX    1024
-#define REFUSED_MAX  16
-#define PROGRAMS_MAX 256
 
 /* As bpf/db.h declares it. */
 struct db_binary {
@@ -48,15 +46,12 @@ static const char *const prefixes[] = {[PROBE_POSTGRESQL] = "pg_", [PROBE_MARIAD
 
 struct probe {
 	struct rollcall *skel;
-	struct rollcall *first; /* the object whose load failed: names point into it */
-	const char *refused[REFUSED_MAX];
-	unsigned n_refused;
 	struct ring_buffer *rings;
 	struct ring_buffer *crit; /* the first of them, by itself */
 	struct bpf_link *links[LINKS_MAX];
 	unsigned n_links;
 	bool dispatching; /* of system calls: the dispatcher is attached */
-	struct ladder ladder;
+	struct choice choice;
 	struct {
 		dev_t dev;
 		ino_t ino;
@@ -80,41 +75,6 @@ static int probe_print(enum libbpf_print_level level, const char *fmt, va_list a
 	line[strcspn(line, "\n")] = '\0';
 	log_debug("%s", line);
 	return 0;
-}
-
-static int hooks_choose(struct probe *p)
-{
-	const char *programs[PROGRAMS_MAX];
-	struct bpf_program *prog;
-	size_t n = 0;
-
-	bpf_object__for_each_program(prog, p->skel->obj) {
-		if (n == PROGRAMS_MAX)
-			return -E2BIG;
-		programs[n++] = bpf_program__name(prog);
-	}
-	ladder_choose(&p->ladder, programs, n, trial_program);
-	return 0;
-}
-
-static bool program_refused(const struct probe *p, const char *program)
-{
-	for (unsigned i = 0; i < p->n_refused; i++)
-		if (strcmp(p->refused[i], program) == 0)
-			return true;
-	return false;
-}
-
-static bool program_chosen(struct probe *p, const char *program)
-{
-	if (program_refused(p, program))
-		return false;
-	if (strstr(program, "__dispatch"))
-		return ladder_uses(&p->ladder, "sys_exit");
-	if (ladder_rank(program, NULL, 0) < 0)
-		return strstr(program, "__uprobe") || strstr(program, "__uretprobe") ||
-		       strstr(program, "__iter");
-	return ladder_chosen(&p->ladder, program);
 }
 
 static int link_add(struct probe *p, struct bpf_link *link)
@@ -167,9 +127,10 @@ static int events_attach(struct probe *p)
 		struct ladder_event *ev;
 		char event[48];
 
-		if (ladder_rank(name, event, sizeof(event)) < 0 || !ladder_chosen(&p->ladder, name))
+		if (ladder_rank(name, event, sizeof(event)) < 0 ||
+		    !ladder_chosen(&p->choice.ladder, name))
 			continue;
-		ev = ladder_event(&p->ladder, event);
+		ev = ladder_event(&p->choice.ladder, event);
 		ev->error = program_attach(p, prog, event);
 		if (ev->error < 0) {
 			log_warn(ev->error, "probe: %s cannot be attached; %s events are not seen",
@@ -221,46 +182,30 @@ static int objects_load(struct probe *p)
 	if (p->opts.ring_bulk)
 		bpf_map__set_max_entries(p->skel->maps.ring_bulk, p->opts.ring_bulk);
 	bpf_object__for_each_program(prog, p->skel->obj)
-		bpf_program__set_autoload(prog, program_chosen(p, bpf_program__name(prog)));
+		bpf_program__set_autoload(prog, choice_has(&p->choice, bpf_program__name(prog)));
 	return bpf_object__load(p->skel->obj);
 }
 
-/* A program that this kernel refuses must not blind the others: finds it, goes on without it. */
-static int refused_drop(struct probe *p)
+/* A program that this kernel refuses must not blind the others: the next rung is taken. */
+static int programs_load(struct probe *p)
 {
-	struct bpf_program *prog;
-	struct rollcall *fresh = rollcall__open();
+	int r = choice_make(&p->choice, p->skel->obj);
 
-	if (!fresh)
-		return -errno;
-	bpf_object__for_each_program(prog, fresh->obj) {
-		const char *name = bpf_program__name(prog);
-		struct ladder_event *ev;
-		char event[48];
-		int r = program_chosen(p, name) ? trial_program(name, false) : 0;
-
-		if (r == 0 || p->n_refused == REFUSED_MAX)
-			continue;
-		log_warn(r, "probe: this kernel refuses %s; what it sees is not seen", name);
-		p->refused[p->n_refused++] = name;
-		ev = ladder_event(&p->ladder,
-				  ladder_rank(name, event, sizeof(event)) < 0 ? name : event);
-		if (ev) {
-			ev->program = NULL;
-			ev->error = r;
-		}
+	while (r == 0) {
+		r = objects_load(p);
+		if (r == 0 || !choice_refuse(&p->choice, p->skel->obj))
+			return r;
+		rollcall__destroy(p->skel);
+		p->skel = rollcall__open();
+		r = p->skel ? choice_make(&p->choice, p->skel->obj) : -errno;
 	}
-	p->first = p->skel;
-	p->skel = fresh;
-	return p->n_refused ? objects_load(p) : -ENOENT;
+	return r;
 }
 
 static int probe_load(struct probe *p)
 {
-	int r = objects_load(p);
+	int r = programs_load(p);
 
-	if (r < 0 && refused_drop(p) == 0)
-		r = 0;
 	if (r < 0)
 		return log_error(r, "probe: the kernel refused the BPF programs "
 				    "(run as root; --debug shows the verifier's reason)");
@@ -280,9 +225,7 @@ int probe_new(const struct probe_opts *opts, struct probe **ret)
 	p->skel = rollcall__open();
 	if (!p->skel)
 		return log_error(-errno, "probe: cannot open the BPF object");
-	r = hooks_choose(p);
-	if (r == 0)
-		r = probe_load(p);
+	r = probe_load(p);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(p);
@@ -298,7 +241,6 @@ struct probe *probe_free(struct probe *p)
 	ring_buffer__free(p->crit);
 	ring_buffer__free(p->rings);
 	rollcall__destroy(p->skel);
-	rollcall__destroy(p->first);
 	free(p);
 	return NULL;
 }
@@ -373,12 +315,12 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 
 		if (strncmp(name, prefixes[system], strlen(prefixes[system])) != 0 ||
 		    !(strstr(name, "__uprobe") || strstr(name, "__uretprobe")) ||
-		    program_refused(p, name))
+		    choice_refused(&p->choice, name))
 			continue;
 		r = uprobe_attach(p, prog, path, cookie);
 		if (r < 0)
 			worst = r;
-		struct ladder_event *ev = ladder_event(&p->ladder, name);
+		struct ladder_event *ev = ladder_event(&p->choice.ladder, name);
 
 		if (ev) {
 			ev->program = r < 0 ? NULL : name;
@@ -556,12 +498,12 @@ int probe_coverage(const struct probe *p, struct arena *a, Rollcall__Coverage **
 	if (!c)
 		return -ENOMEM;
 	rollcall__coverage__init(c);
-	c->probes = arena_alloc(a, p->ladder.n * sizeof(*c->probes));
-	for (unsigned i = 0; c->probes && i < p->ladder.n; i++) {
-		c->probes[c->n_probes] = coverage_probe(&p->ladder.events[i], a);
+	c->probes = arena_alloc(a, p->choice.ladder.n * sizeof(*c->probes));
+	for (unsigned i = 0; c->probes && i < p->choice.ladder.n; i++) {
+		c->probes[c->n_probes] = coverage_probe(&p->choice.ladder.events[i], a);
 		if (!c->probes[c->n_probes++])
 			return -ENOMEM;
-		if (!p->ladder.events[i].program)
+		if (!p->choice.ladder.events[i].program)
 			state = "degraded";
 	}
 	c->state = arena_strdup(a, state);

@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Does this kernel take a program? Called by probe.c while it chooses hooks.
+// Does this kernel take a hook, or a program? Called by probe.c while it chooses.
 #pragma once
 
-#include <stdbool.h>
+struct trial;
 
-/* Loads (and attaches) the program alone, in an object of its own. 0 or negative errno. */
-int trial_program(const char *name, bool attach);
+/* 0 or negative errno. */
+int trial_new(struct trial **ret);
+struct trial *trial_free(struct trial *t); /* accepts NULL, returns NULL */
+void trial_freep(struct trial **t);
+
+/*
+ * Attaches an empty program where `program` would go: 0 or negative errno; -EPERM: the kernel
+ * refuses programs of that kind.
+ */
+int trial_hook(void *trial, const char *program);
+
+/* Loads the program itself, alone, in an object of its own. 0 or negative errno. */
+int trial_program(const char *program);

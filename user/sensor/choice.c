@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which programs of the object are in use on this kernel. There is no list of probes: the object's
+// own program names are the list. Called by probe.c.
+#include "sensor/choice.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/clean.h"
+#include "lib/log.h"
+#include "sensor/trial.h"
+
+#define PROGRAMS_MAX 256
+
+/* It, or another program of its rung: a rung is taken whole. */
+bool choice_refused(const struct choice *c, const char *program)
+{
+	char event[48], other[48];
+	int rank = ladder_rank(program, event, sizeof(event));
+
+	for (unsigned i = 0; i < c->n_refused; i++) {
+		const char *refused = c->refused[i].program;
+
+		if (strcmp(refused, program) == 0)
+			return true;
+		if (rank >= 0 && ladder_rank(refused, other, sizeof(other)) == rank &&
+		    strcmp(other, event) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Of what was not refused. An event that has nothing left says why. */
+int choice_make(struct choice *c, struct bpf_object *obj)
+{
+	_cleanup_(trial_freep) struct trial *trial = NULL;
+	const char *programs[PROGRAMS_MAX];
+	struct bpf_program *prog;
+	size_t n = 0;
+	int r = trial_new(&trial);
+
+	if (r < 0)
+		return log_error(r,
+				 "probe: cannot read the kernel's types (/sys/kernel/btf/vmlinux)");
+	bpf_object__for_each_program(prog, obj) {
+		if (n == PROGRAMS_MAX)
+			return -E2BIG;
+		if (!choice_refused(c, bpf_program__name(prog)))
+			programs[n++] = bpf_program__name(prog);
+	}
+	memset(&c->ladder, 0, sizeof(c->ladder));
+	ladder_choose(&c->ladder, programs, n, trial_hook, trial);
+	for (unsigned i = 0; i < c->n_refused; i++) {
+		const char *name = c->refused[i].program;
+		char event[64];
+		struct ladder_event *ev;
+
+		if (ladder_rank(name, event, sizeof(event)) < 0)
+			snprintf(event, sizeof(event), "%s", name);
+		ev = ladder_event(&c->ladder, event);
+		if (ev && !ev->program)
+			ev->error = c->refused[i].error;
+	}
+	return 0;
+}
+
+bool choice_has(struct choice *c, const char *program)
+{
+	if (choice_refused(c, program))
+		return false;
+	if (strstr(program, "__dispatch"))
+		return ladder_uses(&c->ladder, "sys_exit");
+	if (ladder_rank(program, NULL, 0) < 0)
+		return strstr(program, "__uprobe") || strstr(program, "__uretprobe") ||
+		       strstr(program, "__iter");
+	return ladder_chosen(&c->ladder, program);
+}
+
+/* Finds the programs that this kernel refuses. How many more than before. */
+unsigned choice_refuse(struct choice *c, struct bpf_object *obj)
+{
+	struct bpf_program *prog;
+	unsigned before = c->n_refused;
+
+	bpf_object__for_each_program(prog, obj) {
+		const char *name = bpf_program__name(prog);
+		int r = choice_has(c, name) ? trial_program(name) : 0;
+		struct refused *refused = &c->refused[c->n_refused];
+
+		if (r == 0 || c->n_refused == REFUSED_MAX)
+			continue;
+		log_warn(r, "probe: this kernel refuses %s", name);
+		snprintf(refused->program, sizeof(refused->program), "%s", name);
+		refused->error = r;
+		c->n_refused++;
+	}
+	return c->n_refused - before;
+}

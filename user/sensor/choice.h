@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which programs of the object are in use on this kernel: of each event's ladder the first rung
+// that it takes, and what is on no ladder.
+#pragma once
+
+#include <stdbool.h>
+
+#include "sensor/ladder.h"
+
+#define REFUSED_MAX 16
+
+struct bpf_object;
+
+struct choice {
+	struct ladder ladder;
+	struct refused {
+		char program[64];
+		int error;
+	} refused[REFUSED_MAX];
+	unsigned n_refused;
+};
+
+/*
+ * Chooses among the programs of `obj` that were not refused; an event that has nothing left says
+ * why. Names in the ladder are borrowed from `obj`. 0 or negative errno, logged.
+ */
+int choice_make(struct choice *c, struct bpf_object *obj);
+
+/* Finds the programs in use that the kernel does not load. How many more than before. */
+unsigned choice_refuse(struct choice *c, struct bpf_object *obj);
+
+/* Is it to be loaded? */
+bool choice_has(struct choice *c, const char *program);
+
+/* Was it refused, or another program of its rung: a rung is taken whole. */
+bool choice_refused(const struct choice *c, const char *program);
