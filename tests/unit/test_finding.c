@@ -1,4 +1,4 @@
-// links: user/sensor/derive/finding.c user/sensor/derive/sum.c
+// links: user/sensor/derive/{finding,rule,sum}.c
 // SPDX-License-Identifier: Apache-2.0
 // What is judged a finding: floors, fractions, sums, first reads, copies; when it is told, and what
 // it says. Each test is a replay of events.

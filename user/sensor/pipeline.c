@@ -19,6 +19,7 @@
 #include "lib/spool.h"
 #include "sensor/derive/class.h"
 #include "sensor/derive/session.h"
+#include "sensor/derive/staged.h"
 #include "sensor/derive/summary.h"
 #include "sensor/discover.h"
 #include "sensor/filewatch.h"
@@ -36,6 +37,7 @@ struct pipeline {
 	struct arena *arena; /* of the record being handled */
 	struct sessions *sessions;
 	struct findings *findings;
+	struct staged *staged;
 	struct summary *summary;
 	struct probe *probe;
 	uint64_t seq;	     /* ids when there is no spool */
@@ -131,6 +133,7 @@ static void derived(void *ctx, struct arena *a, Rollcall__Event *ev)
 	else
 		event_out(p, ev);
 	findings_event(p->findings, a, ev);
+	staged_event(p->staged, a, ev);
 }
 
 static void summary_out(void *ctx, struct arena *a, Rollcall__Event *ev)
@@ -168,6 +171,7 @@ static void process_event(struct pipeline *p, Rollcall__Event *ev, uint32_t tgid
 
 	ev->process = process_of(p, p->arena, tgid, ev->time, &unused);
 	event_out(p, ev);
+	staged_event(p->staged, p->arena, ev);
 }
 
 static int file_set(void *ctx, const char *map, const void *key, const void *value)
@@ -470,8 +474,13 @@ struct pipeline *pipeline_new(const struct pipeline_opts *opts)
 		.emit = finding_out,
 		.ctx = p,
 	});
+	p->staged = staged_new(&(struct staged_opts){
+		.rows_min = opts->thresholds.result_rows,
+		.emit = finding_out,
+		.ctx = p,
+	});
 	p->summary = summary_new(opts->principals_max);
-	if (!p->arena || !p->sessions || !p->findings || !p->summary)
+	if (!p->arena || !p->sessions || !p->findings || !p->staged || !p->summary)
 		return NULL;
 	return take_ptr(p);
 }
@@ -482,6 +491,7 @@ struct pipeline *pipeline_free(struct pipeline *p)
 		return NULL;
 	sessions_free(p->sessions);
 	findings_free(p->findings);
+	staged_free(p->staged);
 	summary_free(p->summary);
 	arena_free(p->arena);
 	free(p);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/arena.h"
+#include "sensor/derive/rule.h"
 #include "sensor/derive/sum.h"
 
 #define BUCKETS	     1024
@@ -16,7 +17,7 @@
 #define TABLES_MAX   8 /* named in one finding */
 #define MINUTE	     (60 * 1000000000ull)
 
-enum rule {
+enum rule_id {
 	RULE_RESULT,
 	RULE_10M,
 	RULE_1H,
@@ -31,11 +32,9 @@ enum rule {
 	RULES,
 };
 
-/* ATT&CK ids are those of version 16: T1213.006 Databases, T1119 Automated Collection, T1074.001
+/* T1213.006 Databases, T1119 Automated Collection, T1074.001
  * Local Data Staging, T1005 Data from Local System, T1020 Automated Exfiltration. */
-static const struct {
-	const char *id, *title, *level, *attack[3], *window;
-} rules[RULES] = {
+static const struct rule rules[RULES] = {
 	[RULE_RESULT] = {"rollcall-db-bulk-read",
 			 "Bulk read of a watched table in one result",
 			 "high",
@@ -94,7 +93,7 @@ static const struct {
 };
 
 static const struct {
-	enum rule rule;
+	enum rule_id rule;
 	uint64_t span;
 } windows[WINDOWS] = {
 	[WINDOW_10M] = {RULE_10M, 10 * MINUTE},
@@ -247,29 +246,11 @@ static char *principal_name(struct arena *a, const Rollcall__Db *db)
 			    (int)len, from, c->user[0] ? " as " : "", c->user);
 }
 
-static Rollcall__Rule *rule_new(struct arena *a, enum rule rule)
+static int finding_fill(struct findings *f, struct arena *a, Rollcall__Finding *m,
+			enum rule_id rule, const struct open *o, const char *status,
+			const char *principal)
 {
-	Rollcall__Rule *m = arena_alloc(a, sizeof(*m));
-
-	if (!m)
-		return NULL;
-	rollcall__rule__init(m);
-	m->id = arena_strdup(a, rules[rule].id);
-	m->title = arena_strdup(a, rules[rule].title);
-	m->level = arena_strdup(a, rules[rule].level);
-	m->attack_version = arena_strdup(a, "16");
-	m->attack = arena_alloc(a, 3 * sizeof(*m->attack));
-	if (!m->id || !m->title || !m->level || !m->attack_version || !m->attack)
-		return NULL;
-	for (unsigned i = 0; i < 3 && rules[rule].attack[i]; i++)
-		m->attack[m->n_attack++] = arena_strdup(a, rules[rule].attack[i]);
-	return m;
-}
-
-static int finding_fill(struct findings *f, struct arena *a, Rollcall__Finding *m, enum rule rule,
-			const struct open *o, const char *status, const char *principal)
-{
-	m->rule = rule_new(a, rule);
+	m->rule = rule_message(a, &rules[rule]);
 	m->id = arena_printf(a, "f-%llu-%llu", (unsigned long long)o->first,
 			     (unsigned long long)o->number);
 	m->principal = arena_strdup(a, principal);
@@ -305,7 +286,7 @@ static void open_tables(struct open *o, char *const *tables, size_t n)
 
 /* `ev`: the event that made it, for its process and its time. */
 static int finding_emit(struct findings *f, struct arena *a, const Rollcall__Event *ev,
-			Rollcall__Db *db, const char *principal, enum rule rule, struct open *o,
+			Rollcall__Db *db, const char *principal, enum rule_id rule, struct open *o,
 			const char *status)
 {
 	Rollcall__Finding *m = arena_alloc(a, sizeof(*m));
@@ -354,7 +335,7 @@ static void open_begin(struct findings *f, struct open *o, uint64_t time)
  * session ends: a cursor that fetches in large slices is one finding.
  */
 static int result_finding(struct findings *f, struct arena *a, const Rollcall__Event *ev,
-			  Rollcall__Db *db, struct principal_state *p, enum rule rule)
+			  Rollcall__Db *db, struct principal_state *p, enum rule_id rule)
 {
 	bool streaming = ev->kind_case == ROLLCALL__EVENT__KIND_DB_PROGRESS, completes, tell;
 	struct open *o = &p->open[rule];
@@ -396,7 +377,7 @@ static bool over_result(const struct finding_thresholds *t, const Rollcall__Db *
 
 /* Rules about one result, in order of interest. */
 static bool rule_applies(const struct findings *f, const struct principal_state *p,
-			 const Rollcall__Db *db, enum rule rule)
+			 const Rollcall__Db *db, enum rule_id rule)
 {
 	const struct finding_thresholds *t = &f->opts.thresholds;
 
@@ -459,8 +440,8 @@ static bool counts_towards_sums(const struct findings *f, const Rollcall__Db *db
 static int on_result(struct findings *f, struct arena *a, const Rollcall__Event *ev,
 		     Rollcall__Db *db)
 {
-	static const enum rule order[] = {RULE_SERVER_COPY, RULE_RESULT, RULE_LARGE_ROW,
-					  RULE_FIRST_SEEN};
+	static const enum rule_id order[] = {RULE_SERVER_COPY, RULE_RESULT, RULE_LARGE_ROW,
+					     RULE_FIRST_SEEN};
 	bool streaming = ev->kind_case == ROLLCALL__EVENT__KIND_DB_PROGRESS, found = false;
 	struct principal_state *p = state_get(f, principal_name(a, db));
 

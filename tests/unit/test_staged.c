@@ -1,0 +1,260 @@
+// links: user/sensor/derive/{staged,rule}.c
+// SPDX-License-Identifier: Apache-2.0
+// Rows read, a file written, fetched, removed, by which process of which lineage: when that is a
+// finding, and what it says. Each test is a replay of events.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/arena.h"
+#include "sensor/derive/staged.h"
+
+#define SECOND 1000000000ull
+#define HOUR   (3600 * SECOND)
+#define START  (1000 * HOUR)
+#define INODE  4711
+
+struct replay {
+	struct arena *arena;
+	struct staged *staged;
+	char told[512]; /* "staged-file new 5000 high; ..." since the last look */
+	size_t n;
+	Rollcall__Finding *last;
+	unsigned events;
+};
+
+static void told(void *ctx, struct arena *a, Rollcall__Event *ev)
+{
+	static const char prefix[] = "rollcall-db-";
+	struct replay *r = ctx;
+	Rollcall__Finding *f = ev->finding;
+
+	(void)a;
+	assert_int_equal(strncmp(f->rule->id, prefix, strlen(prefix)), 0);
+	r->n += (size_t)snprintf(r->told + r->n, sizeof(r->told) - r->n, "%s%s %s %llu",
+				 r->n ? "; " : "", f->rule->id + strlen(prefix), f->status,
+				 (unsigned long long)f->rows);
+	r->last = f;
+}
+
+static int setup(void **state)
+{
+	static struct replay r;
+
+	memset(&r, 0, sizeof(r));
+	r.arena = arena_new(64 * 1024);
+	r.staged = staged_new(&(struct staged_opts){.rows_min = 200, .emit = told, .ctx = &r});
+	*state = &r;
+	return !r.arena || !r.staged;
+}
+
+static int teardown(void **state)
+{
+	struct replay *r = *state;
+
+	staged_free(r->staged);
+	arena_free(r->arena);
+	return 0;
+}
+
+/* "mysqldump:7 sh:6 java:5 systemd:1", the process first. */
+static Rollcall__Process *process(struct replay *r, const char *lineage)
+{
+	Rollcall__Process *first = NULL, **next = &first;
+	char exe[32];
+	unsigned pid;
+	int n;
+
+	while (sscanf(lineage, " %31[^:]:%u%n", exe, &pid, &n) == 2) {
+		*next = arena_alloc(r->arena, sizeof(**next));
+		rollcall__process__init(*next);
+		(*next)->id = arena_printf(r->arena, "77777777-%u-1", pid);
+		(*next)->pid = pid;
+		(*next)->exe = arena_printf(r->arena, "/usr/bin/%s", exe);
+		next = &(*next)->parent;
+		lineage += n;
+	}
+	return first;
+}
+
+static const char *happens(struct replay *r, uint64_t time, const char *lineage,
+			   Rollcall__Event *ev)
+{
+	ev->time = START + time;
+	ev->id = arena_printf(r->arena, "event-%u", ++r->events);
+	ev->process = process(r, lineage);
+	r->n = 0;
+	r->told[0] = '\0';
+	assert_int_equal(staged_event(r->staged, r->arena, ev), 0);
+	return r->told;
+}
+
+static Rollcall__Event *event(struct replay *r, Rollcall__Event__KindCase kind, size_t size)
+{
+	Rollcall__Event *ev = arena_alloc(r->arena, sizeof(*ev));
+
+	rollcall__event__init(ev);
+	ev->kind_case = kind;
+	ev->exec = arena_alloc(r->arena, size); /* any member of the union */
+	return ev;
+}
+
+static Rollcall__Inode *inode(struct replay *r, uint64_t ino)
+{
+	Rollcall__Inode *i = arena_alloc(r->arena, sizeof(*i));
+
+	rollcall__inode__init(i);
+	i->ino = ino;
+	i->dev = 1;
+	i->size = 123456;
+	return i;
+}
+
+static const char *reads(struct replay *r, uint64_t time, const char *who, char *table,
+			 uint64_t rows)
+{
+	Rollcall__Event *ev = event(r, ROLLCALL__EVENT__KIND_DB_RESULT, sizeof(*ev->db_result));
+	Rollcall__Db *db = arena_alloc(r->arena, sizeof(*db));
+
+	rollcall__db_result__init(ev->db_result);
+	rollcall__db__init(db);
+	ev->db_result->db = db;
+	db->tables = arena_alloc(r->arena, sizeof(char *));
+	db->tables[0] = table;
+	db->n_tables = *table ? 1 : 0;
+	db->rows = rows;
+	db->confidence = ROLLCALL__CONFIDENCE__exact;
+	return happens(r, time, who, ev);
+}
+
+static const char *writes(struct replay *r, uint64_t time, const char *who, unsigned tree,
+			  uint64_t ino)
+{
+	Rollcall__Event *ev = event(r, ROLLCALL__EVENT__KIND_FILE_CLOSE, sizeof(*ev->file_close));
+
+	rollcall__file_close__init(ev->file_close);
+	ev->file_close->inode = inode(r, ino);
+	ev->file_close->path = arena_printf(r->arena, "/www/%llu.css", (unsigned long long)ino);
+	ev->file_close->tree = tree;
+	return happens(r, time, who, ev);
+}
+
+static const char *fetches(struct replay *r, uint64_t time, const char *who, uint64_t ino)
+{
+	Rollcall__Event *ev = event(r, ROLLCALL__EVENT__KIND_FILE_READ, sizeof(*ev->file_read));
+
+	rollcall__file_read__init(ev->file_read);
+	ev->file_read->inode = inode(r, ino);
+	return happens(r, time, who, ev);
+}
+
+static const char *removes(struct replay *r, uint64_t time, const char *who, uint64_t ino)
+{
+	Rollcall__Event *ev = event(r, ROLLCALL__EVENT__KIND_FILE_UNLINK, sizeof(*ev->file_unlink));
+
+	rollcall__file_unlink__init(ev->file_unlink);
+	ev->file_unlink->path = arena_printf(r->arena, "/www/%llu.css", (unsigned long long)ino);
+	return happens(r, time, who, ev);
+}
+
+#define DUMP  "mysqldump:7 sh:6 java:5 systemd:1"
+#define TAR   "tar:9 sh:8 java:5 systemd:1"
+#define HTTPD "httpd:3 httpd:2 systemd:1"
+
+/* The chain of the real attack: three tables, one file, an ordinary GET, rm. */
+static void test_chain(void **state)
+{
+	struct replay *r = *state;
+
+	assert_string_equal(reads(r, 1 * SECOND, DUMP, "mifs.mi_user", 50000), "");
+	assert_string_equal(reads(r, 2 * SECOND, DUMP, "mifs.ldap", 7), "");
+	assert_string_equal(writes(r, 3 * SECOND, DUMP, 1, INODE), "staged-file new 50007");
+	assert_string_equal(r->last->rule->level, "high");
+	assert_string_equal(r->last->path, "/www/4711.css");
+	assert_int_equal(r->last->n_tables, 2);
+	assert_int_equal(r->last->bytes, 123456);
+	assert_int_equal(r->last->first_seen, START + 1 * SECOND);
+	assert_string_equal(fetches(r, 60 * SECOND, HTTPD, INODE), "staged-and-served new 50007");
+	assert_string_equal(r->last->rule->level, "critical");
+	assert_int_equal(r->last->n_evidence, 4);
+	assert_string_equal(r->last->evidence[3], "event-4");
+	assert_string_equal(fetches(r, 61 * SECOND, HTTPD, INODE),
+			    "staged-and-served updated 50007");
+	assert_string_equal(removes(r, 90 * SECOND, "rm:11 sh:10 java:5 systemd:1", INODE),
+			    "staged-and-served ended 50007");
+	assert_string_equal(fetches(r, 91 * SECOND, HTTPD, INODE), "");
+}
+
+/* Its own tools that read the file again are not the fetch; the server they run under is. */
+static void test_who_fetches(void **state)
+{
+	struct replay *r = *state;
+
+	reads(r, 1 * SECOND, DUMP, "mifs.mi_user", 5000);
+	assert_string_equal(writes(r, 2 * SECOND, TAR, 1, INODE), "staged-file new 5000");
+	assert_string_equal(fetches(r, 3 * SECOND, TAR, INODE), "");
+	assert_string_equal(fetches(r, 3 * SECOND, "sh:8 java:5 systemd:1", INODE), "");
+	assert_string_equal(fetches(r, 4 * SECOND, "java:5 systemd:1", INODE),
+			    "staged-and-served new 5000");
+}
+
+/* A shell's own child that opens a redirection is still the shell. */
+static void test_shell_reads(void **state)
+{
+	struct replay *r = *state;
+
+	reads(r, 1 * SECOND, DUMP, "mifs.mi_user", 5000);
+	assert_string_equal(writes(r, 2 * SECOND, "gzip:12 sh:6 java:5 systemd:1", 1, INODE),
+			    "staged-file new 5000");
+	assert_string_equal(fetches(r, 3 * SECOND, "sh:13 sh:6 java:5 systemd:1", INODE), "");
+}
+
+static void test_ordinary(void **state)
+{
+	struct replay *r = *state;
+
+	/* Few rows, an unwatched table, another lineage, another place, too late. */
+	reads(r, 1 * SECOND, DUMP, "mifs.mi_user", 199);
+	assert_string_equal(writes(r, 2 * SECOND, DUMP, 1, INODE), "");
+	reads(r, 3 * SECOND, DUMP, "", 5000);
+	assert_string_equal(writes(r, 4 * SECOND, DUMP, 1, INODE), "");
+	reads(r, 5 * SECOND, "app:20 systemd:1", "mifs.mi_user", 5000);
+	assert_string_equal(writes(r, 6 * SECOND, DUMP, 1, INODE), "");
+	assert_string_equal(writes(r, 7 * SECOND, "app:20 systemd:1", 4, INODE), "");
+	assert_string_equal(writes(r, 6 * SECOND + HOUR, "app:20 systemd:1", 1, INODE), "");
+	assert_string_equal(fetches(r, 8 * SECOND, HTTPD, INODE), "");
+}
+
+/* More reads and files than there is room for: the newest are kept. */
+static void test_bounded(void **state)
+{
+	struct replay *r = *state;
+
+	for (unsigned i = 0; i < 100; i++) {
+		reads(r, i * SECOND, DUMP, "mifs.mi_user", 10);
+		writes(r, i * SECOND, DUMP, 1, 100 + i);
+	}
+	assert_string_equal(r->told, "staged-file new 640"); /* 64 reads are remembered */
+	assert_string_equal(fetches(r, 101 * SECOND, HTTPD, 119), "");
+	assert_string_equal(fetches(r, 101 * SECOND, HTTPD, 199), "staged-and-served new 640");
+	assert_int_equal(r->last->n_evidence, 32);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_chain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_who_fetches, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shell_reads, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ordinary, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
