@@ -16,11 +16,12 @@ int BPF_PROG(lineage_exec__tp_btf, struct task_struct *task)
 		return 0;
 	inode_key_fill(&key, exe);
 	wanted = bpf_map_lookup_elem(&watched_exe, &key);
-	if (!wanted)
-		return 0;
-	marks = bpf_task_storage_get(&lineages, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (marks)
-		*marks |= *wanted;
+	marks = bpf_task_storage_get(&lineages, task, NULL,
+				     wanted ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+	if (marks && wanted)
+		*marks |= *wanted | LINEAGE_ITSELF;
+	else if (marks)
+		*marks &= ~LINEAGE_ITSELF;
 	return 0;
 }
 
@@ -58,7 +59,7 @@ int lineage__iter(struct bpf_iter__task *ctx)
 		inode_key_fill(&key, exe);
 		wanted = exe ? bpf_map_lookup_elem(&watched_exe, &key) : NULL;
 		if (wanted)
-			found |= *wanted;
+			found |= *wanted | (i ? 0 : LINEAGE_ITSELF);
 		if (BPF_CORE_READ(at, tgid) <= 1)
 			break;
 		at = BPF_CORE_READ(at, real_parent);

@@ -17,6 +17,8 @@
 /* As event.proto tells them of FileOpen. */
 enum { TREE_WEB_ROOT = 1, TREE_SECRET = 2, TREE_LOG = 4, TREE_CONFIG = 8 };
 
+enum { LINEAGE_ITSELF = 2 /* runs such an executable, and not what that executed */ };
+
 /* As user/sensor/filewatch.h declares it. */
 struct inode_key {
 	__u64 ino;

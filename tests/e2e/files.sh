@@ -52,7 +52,7 @@ size=$(stat -c %s "$dir/www/a.css")
 has "what it is" ".event == \"file_write\" and .path == \"$dir/www/a.css\" and .type == \"application/gzip\" and (has(\"head\") | not)"
 has "staged archive" ".event == \"file_close\" and .path == \"$dir/www/a.css\" and .written == $size and .inode.size == $size"
 echo go >"$dir/go"
-has "shell that ran before" ".event == \"file_close\" and .path == \"$dir/other/old\" and .lineage == 1 and .written == 4"
+has "shell that ran before" ".event == \"file_close\" and .path == \"$dir/other/old\" and .lineage == 3 and .written == 4"
 has "its child" ".event == \"file_close\" and .path == \"$dir/other/child\" and .lineage == 1 and .written == 6"
 wait "$old"
 old=

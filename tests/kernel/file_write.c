@@ -227,7 +227,7 @@ static const struct {
 	 0, O_RDWR | O_CREAT, always, 10},
 	{"bind mount into the tree", way_bind_in, "www/sub/new.jsp", "other/new.jsp", TREE_WEB_ROOT,
 	 0, O_RDWR | O_CREAT, always, 10},
-	{"lineage", way_lineage, "other/new.jsp", "other/new.jsp", 0, TREE_LINEAGE,
+	{"lineage", way_lineage, "other/new.jsp", "other/new.jsp", 0, TREE_LINEAGE | TREE_ITSELF,
 	 O_WRONLY | O_CREAT | O_TRUNC, always, 10},
 	{"outside", silent_write, NULL, "other/new.jsp", 0, 0, O_RDWR | O_CREAT, always, 10},
 	{"read", silent_read, NULL, "www/a", 0, 0, O_RDWR | O_CREAT, always, 10},

@@ -133,8 +133,9 @@ static const char *reads(struct replay *r, uint64_t time, const char *who, char 
 	return happens(r, time, who, ev);
 }
 
-static const char *writes(struct replay *r, uint64_t time, const char *who, unsigned tree,
-			  uint64_t ino)
+/* `lineage`: the mark of the writer's. */
+static const char *writes_as(struct replay *r, uint64_t time, const char *who, unsigned lineage,
+			     unsigned tree, uint64_t ino)
 {
 	Rollcall__Event *ev = event(r, ROLLCALL__EVENT__KIND_FILE_CLOSE, sizeof(*ev->file_close));
 
@@ -142,15 +143,24 @@ static const char *writes(struct replay *r, uint64_t time, const char *who, unsi
 	ev->file_close->inode = inode(r, ino);
 	ev->file_close->path = arena_printf(r->arena, "/www/%llu.css", (unsigned long long)ino);
 	ev->file_close->tree = tree;
+	ev->file_close->lineage = lineage;
 	return happens(r, time, who, ev);
 }
 
-static const char *fetches(struct replay *r, uint64_t time, const char *who, uint64_t ino)
+static const char *writes(struct replay *r, uint64_t time, const char *who, unsigned tree,
+			  uint64_t ino)
+{
+	return writes_as(r, time, who, 1, tree, ino);
+}
+
+static const char *fetches(struct replay *r, uint64_t time, const char *who, unsigned lineage,
+			   uint64_t ino)
 {
 	Rollcall__Event *ev = event(r, ROLLCALL__EVENT__KIND_FILE_READ, sizeof(*ev->file_read));
 
 	rollcall__file_read__init(ev->file_read);
 	ev->file_read->inode = inode(r, ino);
+	ev->file_read->lineage = lineage;
 	return happens(r, time, who, ev);
 }
 
@@ -180,15 +190,16 @@ static void test_chain(void **state)
 	assert_int_equal(r->last->n_tables, 2);
 	assert_int_equal(r->last->bytes, 123456);
 	assert_int_equal(r->last->first_seen, START + 1 * SECOND);
-	assert_string_equal(fetches(r, 60 * SECOND, HTTPD, INODE), "staged-and-served new 50007");
+	assert_string_equal(fetches(r, 60 * SECOND, HTTPD, 0, INODE),
+			    "staged-and-served new 50007");
 	assert_string_equal(r->last->rule->level, "critical");
 	assert_int_equal(r->last->n_evidence, 4);
 	assert_string_equal(r->last->evidence[3], "event-4");
-	assert_string_equal(fetches(r, 61 * SECOND, HTTPD, INODE),
+	assert_string_equal(fetches(r, 61 * SECOND, HTTPD, 0, INODE),
 			    "staged-and-served updated 50007");
 	assert_string_equal(removes(r, 90 * SECOND, "rm:11 sh:10 java:5 systemd:1", INODE),
 			    "staged-and-served ended 50007");
-	assert_string_equal(fetches(r, 91 * SECOND, HTTPD, INODE), "");
+	assert_string_equal(fetches(r, 91 * SECOND, HTTPD, 0, INODE), "");
 }
 
 /* Its own tools that read the file again are not the fetch; the server they run under is. */
@@ -198,28 +209,41 @@ static void test_who_fetches(void **state)
 
 	reads(r, 1 * SECOND, DUMP, "mifs.mi_user", 5000);
 	assert_string_equal(writes(r, 2 * SECOND, TAR, 1, INODE), "staged-file new 5000");
-	assert_string_equal(fetches(r, 3 * SECOND, TAR, INODE), "");
-	assert_string_equal(fetches(r, 3 * SECOND, "sh:8 java:5 systemd:1", INODE), "");
-	assert_string_equal(fetches(r, 4 * SECOND, "java:5 systemd:1", INODE),
+	assert_string_equal(fetches(r, 3 * SECOND, TAR, 1, INODE), "");
+	assert_string_equal(fetches(r, 3 * SECOND, "sh:8 java:5 systemd:1", 1, INODE), "");
+	assert_string_equal(fetches(r, 4 * SECOND, "java:5 systemd:1", 3, INODE),
 			    "staged-and-served new 5000");
 }
 
-/* A shell's own child that opens a redirection is still the shell. */
-static void test_shell_reads(void **state)
+/* Where no program is watched, who is of the same tree is no fetch. */
+static void test_unmarked(void **state)
 {
 	struct replay *r = *state;
 
 	reads(r, 1 * SECOND, DUMP, "mifs.mi_user", 5000);
-	assert_string_equal(writes(r, 2 * SECOND, "gzip:12 sh:6 java:5 systemd:1", 1, INODE),
-			    "staged-file new 5000");
-	assert_string_equal(fetches(r, 3 * SECOND, "sh:13 sh:6 java:5 systemd:1", INODE), "");
+	assert_string_equal(writes_as(r, 2 * SECOND, TAR, 0, 1, INODE), "staged-file new 5000");
+	assert_string_equal(fetches(r, 3 * SECOND, TAR, 0, INODE), "");
+	assert_string_equal(fetches(r, 4 * SECOND, "java:5 systemd:1", 0, INODE), "");
+	assert_string_equal(fetches(r, 5 * SECOND, HTTPD, 0, INODE), "staged-and-served new 5000");
+}
+
+/* Two that read below one ancestor far away are not of one lineage with who is nearer. */
+static void test_nearest(void **state)
+{
+	struct replay *r = *state;
+
+	reads(r, 1 * SECOND, "mysqldump:30 cron:29 init:2 systemd:1", "mifs.mi_user", 5000);
+	reads(r, 2 * SECOND, "mysqldump:7 sh:6 java:5 init:2 systemd:1", "mifs.mi_user", 600);
+	assert_string_equal(writes(r, 3 * SECOND, "tar:9 sh:8 java:5 init:2 systemd:1", 1, INODE),
+			    "staged-file new 600");
 }
 
 static void test_ordinary(void **state)
 {
 	struct replay *r = *state;
 
-	/* Few rows, an unwatched table, another lineage, another place, too late. */
+	/* A look-up, few rows, an unwatched table, another lineage, another place, too late. */
+	reads(r, 1 * SECOND, DUMP, "mifs.mi_user", 1);
 	reads(r, 1 * SECOND, DUMP, "mifs.mi_user", 199);
 	assert_string_equal(writes(r, 2 * SECOND, DUMP, 1, INODE), "");
 	reads(r, 3 * SECOND, DUMP, "", 5000);
@@ -228,7 +252,7 @@ static void test_ordinary(void **state)
 	assert_string_equal(writes(r, 6 * SECOND, DUMP, 1, INODE), "");
 	assert_string_equal(writes(r, 7 * SECOND, "app:20 systemd:1", 4, INODE), "");
 	assert_string_equal(writes(r, 6 * SECOND + HOUR, "app:20 systemd:1", 1, INODE), "");
-	assert_string_equal(fetches(r, 8 * SECOND, HTTPD, INODE), "");
+	assert_string_equal(fetches(r, 8 * SECOND, HTTPD, 0, INODE), "");
 }
 
 /* More reads and files than there is room for: the newest are kept. */
@@ -241,8 +265,8 @@ static void test_bounded(void **state)
 		writes(r, i * SECOND, DUMP, 1, 100 + i);
 	}
 	assert_string_equal(r->told, "staged-file new 640"); /* 64 reads are remembered */
-	assert_string_equal(fetches(r, 101 * SECOND, HTTPD, 119), "");
-	assert_string_equal(fetches(r, 101 * SECOND, HTTPD, 199), "staged-and-served new 640");
+	assert_string_equal(fetches(r, 101 * SECOND, HTTPD, 0, 119), "");
+	assert_string_equal(fetches(r, 101 * SECOND, HTTPD, 0, 199), "staged-and-served new 640");
 	assert_int_equal(r->last->n_evidence, 32);
 }
 
@@ -251,7 +275,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_chain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_fetches, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_shell_reads, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unmarked, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nearest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ordinary, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
 	};

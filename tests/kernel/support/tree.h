@@ -11,6 +11,7 @@
 #define TREE_WEB_ROOT 1u
 #define TREE_SECRET   2u
 #define TREE_LINEAGE  1u
+#define TREE_ITSELF   2u
 
 /* Opens the witness, makes the directory, watches. False: cannot, and said why. */
 bool tree_open(const char *name);

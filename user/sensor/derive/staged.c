@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who read rows and who wrote a file are of one lineage when they have an ancestor in common that
-// is not the first process. Who reads the file from outside of that lineage fetches it.
+// is not the first process; of several that read, those whose common ancestor is nearest. Who
+// reads the file fetches it when that is a watched program itself or of no watched lineage; where
+// none is watched, when it has no ancestor in common with the writer.
 #include "sensor/derive/staged.h"
 
 #include <errno.h>
@@ -18,7 +20,10 @@
 #define TABLES_MAX   8
 #define EVIDENCE_MAX 32
 #define KEPT	     (3600 * 1000000000ull) /* from the read to the file, from the file to its fetch */
-#define WEB_ROOT     1			    /* as event.proto tells the marks of FileOpen */
+
+/* As event.proto tells the marks of FileOpen. */
+#define WEB_ROOT       1
+#define LINEAGE_ITSELF 2
 
 /* T1213.006 Databases, T1074.001 Local Data Staging, T1048.003 Exfiltration Over Unencrypted
  * Non-C2 Protocol. */
@@ -62,6 +67,8 @@ struct file {
 	uint32_t dev, number;	  /* 0: a free entry */
 	bool lower_bound;
 	bool fetched;  /* told as critical */
+	uint32_t mark; /* of the writer's lineage, as event.proto tells it of FileOpen */
+	struct lineage writer;
 	char root[32]; /* the ancestor that reader and writer have in common */
 	char *path;
 	unsigned n_tables, n_evidence;
@@ -113,13 +120,14 @@ static bool lineage_has(const struct lineage *l, const char *id)
 	return false;
 }
 
-/* The nearest ancestor, or itself, that both have; NULL: none. */
-static const char *lineage_common(const struct lineage *a, const struct lineage *b)
+/* Of `a`, the nearest ancestor, or itself, that both have; a->n: none. */
+static unsigned lineage_common(const struct lineage *a, const struct lineage *b)
 {
-	for (unsigned i = 0; i < a->n; i++)
-		if (lineage_has(b, a->ids[i]))
-			return a->ids[i];
-	return NULL;
+	unsigned i = 0;
+
+	while (i < a->n && !lineage_has(b, a->ids[i]))
+		i++;
+	return i;
 }
 
 static void on_result(struct staged *s, const Rollcall__Event *ev)
@@ -127,7 +135,8 @@ static void on_result(struct staged *s, const Rollcall__Event *ev)
 	const Rollcall__Db *db = ev->db_result->db;
 	struct read *r = &s->reads[s->n_reads % READS_MAX];
 
-	if (!ev->process || !db->n_tables || !db->rows)
+	/* One row is a look-up, or what a dump tool asks about a table. */
+	if (!ev->process || !db->n_tables || db->rows <= 1)
 		return;
 	memset(r, 0, sizeof(*r));
 	s->n_reads++;
@@ -169,23 +178,27 @@ static void read_add(struct file *f, const struct read *r)
 		table_add(f, &r->tables[i]);
 }
 
-/* All that the writer's lineage read not long ago; false: nothing. */
-static bool reads_find(const struct staged *s, const struct lineage *writer, uint64_t time,
-		       struct file *f)
+/* All that the writer's lineage read not long ago; false: not enough. */
+static bool reads_find(const struct staged *s, uint64_t time, struct file *f)
 {
-	unsigned n = s->n_reads < READS_MAX ? s->n_reads : READS_MAX;
+	unsigned n = s->n_reads < READS_MAX ? s->n_reads : READS_MAX, nearest = f->writer.n;
 
 	for (unsigned i = 0; i < n; i++) {
-		const struct read *r = &s->reads[(s->n_reads - n + i) % READS_MAX];
-		const char *root = lineage_common(writer, &r->lineage);
+		unsigned at = lineage_common(&f->writer, &s->reads[i].lineage);
 
-		if (!root || r->time + KEPT < time)
-			continue;
-		/* The ancestor nearest to the writer of all that read for it is the last one. */
-		snprintf(f->root, sizeof(f->root), "%s", root);
-		read_add(f, r);
+		if (s->reads[i].time + KEPT >= time && at < nearest)
+			nearest = at;
 	}
-	return f->rows >= s->opts.rows_min && f->rows;
+	if (nearest == f->writer.n)
+		return false;
+	snprintf(f->root, sizeof(f->root), "%s", f->writer.ids[nearest]);
+	for (unsigned i = 0; i < n; i++) {
+		const struct read *r = &s->reads[(s->n_reads - n + i) % READS_MAX];
+
+		if (r->time + KEPT >= time && lineage_common(&f->writer, &r->lineage) == nearest)
+			read_add(f, r);
+	}
+	return f->rows >= s->opts.rows_min;
 }
 
 static struct file *file_find(struct staged *s, uint32_t dev, uint64_t ino)
@@ -269,13 +282,13 @@ static int finding_emit(struct staged *s, struct arena *a, const Rollcall__Event
 static int on_close(struct staged *s, struct arena *a, const Rollcall__Event *ev)
 {
 	const Rollcall__FileClose *c = ev->file_close;
-	struct lineage writer;
 	struct file f = {}, *place;
 
 	if (!(c->tree & WEB_ROOT) || !c->inode || !c->inode->size)
 		return 0;
-	lineage_read(&writer, ev->process);
-	if (!reads_find(s, &writer, ev->time, &f))
+	lineage_read(&f.writer, ev->process);
+	f.mark = c->lineage;
+	if (!reads_find(s, ev->time, &f))
 		return 0;
 	place = file_find(s, c->inode->dev, c->inode->ino);
 	if (!place)
@@ -294,29 +307,16 @@ static int on_close(struct staged *s, struct arena *a, const Rollcall__Event *ev
 	return finding_emit(s, a, ev, place, "new");
 }
 
-static bool is_shell(const char *exe)
+static bool is_fetch(const struct file *f, const Rollcall__Process *reader, uint32_t mark)
 {
-	size_t n = strlen(exe);
+	struct lineage l;
 
-	return n >= 2 && strcmp(exe + n - 2, "sh") == 0;
-}
-
-/*
- * Not below the common ancestor; or it itself, or a copy of it that never executed anything else: a
- * server that answers from the same tree its attacker works in.
- */
-static bool is_outside(const struct file *f, const Rollcall__Process *reader)
-{
-	const Rollcall__Process *root = reader;
-
-	while (root && strcmp(root->id, f->root) != 0)
-		root = root->parent;
-	if (!root)
+	if (mark & LINEAGE_ITSELF)
 		return true;
-	for (const Rollcall__Process *p = reader; p != root; p = p->parent)
-		if (strcmp(p->exe, root->exe) != 0)
-			return false;
-	return !is_shell(root->exe);
+	if (mark || f->mark)
+		return !mark;
+	lineage_read(&l, reader);
+	return lineage_common(&f->writer, &l) == f->writer.n;
 }
 
 static int on_fetch(struct staged *s, struct arena *a, const Rollcall__Event *ev)
@@ -325,7 +325,8 @@ static int on_fetch(struct staged *s, struct arena *a, const Rollcall__Event *ev
 	struct file *f = inode ? file_find(s, inode->dev, inode->ino) : NULL;
 	bool again;
 
-	if (!f || f->time + KEPT < ev->time || !ev->process || !is_outside(f, ev->process))
+	if (!f || f->time + KEPT < ev->time || !ev->process ||
+	    !is_fetch(f, ev->process, ev->file_read->lineage))
 		return 0;
 	again = f->fetched;
 	f->fetched = true;
