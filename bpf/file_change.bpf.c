@@ -116,19 +116,46 @@ int BPF_PROG(file_size__fexit_file, void *idmap, struct dentry *dentry, long lon
 }
 
 /*
- * No function has an attribute's name and the path. The mount is the one of the caller's root or
- * working directory that is of the same file system; else the path begins in that file system.
+ * No function has an attribute's name and the path. Whoever changes something under a mount takes
+ * hold of it first: the last that a thread did, when it is of the file's file system.
  */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct vfsmount *);
+} written_mounts SEC(".maps");
+
+static __always_inline void mount_taken(struct vfsmount *mnt)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	bpf_map_update_elem(&written_mounts, &thread, &mnt, BPF_ANY);
+}
+
+SEC("?fentry/mnt_want_write")
+int BPF_PROG(file_xattr__fexit_mount, struct vfsmount *mnt)
+{
+	mount_taken(mnt);
+	return 0;
+}
+
+SEC("?fentry/mnt_want_write_file")
+int BPF_PROG(file_xattr__fexit_mount_file, struct file *file)
+{
+	mount_taken(BPF_CORE_READ(file, f_path.mnt));
+	return 0;
+}
+
 static __always_inline void xattr_changed(struct dentry *dentry, const char *name)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct super_block *sb = BPF_CORE_READ(dentry, d_sb);
-	struct vfsmount *root = BPF_CORE_READ(task, fs, root.mnt);
-	struct vfsmount *pwd = BPF_CORE_READ(task, fs, pwd.mnt);
-	struct path path = {.mnt = pwd, .dentry = dentry};
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct vfsmount **mnt = bpf_map_lookup_elem(&written_mounts, &thread);
+	struct path path = {.dentry = dentry};
 
-	if (BPF_CORE_READ(pwd, mnt_sb) != sb && BPF_CORE_READ(root, mnt_sb) == sb)
-		path.mnt = root;
+	if (!mnt || BPF_CORE_READ(*mnt, mnt_sb) != BPF_CORE_READ(dentry, d_sb))
+		return; /* of a file system below another: its own caller is told */
+	path.mnt = *mnt;
 	changed(&path, FileAspect_xattr, 0, 0, name);
 }
 

@@ -100,12 +100,33 @@ int BPF_PROG(file_write__fexit_splice, struct file *in, void *from, struct file 
 	return 0;
 }
 
+/* Threads in vfs_copy_file_range(), which may do its work by do_splice_direct(): counted once. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u32);
+} file_copies SEC(".maps");
+
 /* sendfile */
 SEC("?fexit/do_splice_direct")
 int BPF_PROG(file_write__fexit_direct, struct file *in, void *from, struct file *out, void *to,
 	     __u64 n, __u32 flags, long ret)
 {
-	file_written(out, NULL, ret);
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	if (!bpf_map_lookup_elem(&file_copies, &thread))
+		file_written(out, NULL, ret);
+	return 0;
+}
+
+SEC("?fentry/vfs_copy_file_range")
+int BPF_PROG(file_write__fexit_copying)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	__u32 one = 1;
+
+	bpf_map_update_elem(&file_copies, &thread, &one, BPF_ANY);
 	return 0;
 }
 
@@ -113,6 +134,9 @@ SEC("?fexit/vfs_copy_file_range")
 int BPF_PROG(file_write__fexit_copy, struct file *in, long long from, struct file *out,
 	     long long to, __u64 n, __u32 flags, long ret)
 {
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	bpf_map_delete_elem(&file_copies, &thread);
 	file_written(out, NULL, ret);
 	return 0;
 }

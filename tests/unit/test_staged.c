@@ -76,6 +76,7 @@ static Rollcall__Process *process(struct replay *r, const char *lineage)
 		rollcall__process__init(*next);
 		(*next)->id = arena_printf(r->arena, "77777777-%u-1", pid);
 		(*next)->pid = pid;
+		(*next)->user = arena_strdup(r->arena, "tomcat");
 		(*next)->exe = arena_printf(r->arena, "/usr/bin/%s", exe);
 		next = &(*next)->parent;
 		lineage += n;
@@ -187,6 +188,7 @@ static void test_chain(void **state)
 	assert_string_equal(writes(r, 3 * SECOND, DUMP, 1, INODE), "staged-file new 50007");
 	assert_string_equal(r->last->rule->level, "high");
 	assert_string_equal(r->last->path, "/www/4711.css");
+	assert_string_equal(r->last->principal, "lineage:/usr/bin/mysqldump as tomcat");
 	assert_int_equal(r->last->n_tables, 2);
 	assert_int_equal(r->last->bytes, 123456);
 	assert_int_equal(r->last->first_seen, START + 1 * SECOND);

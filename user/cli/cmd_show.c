@@ -149,6 +149,8 @@ static void head(struct out *o, const struct store_read_finding *s, const Rollca
 		   s->gap ? "  (events were lost meanwhile: may be more)" : "");
 	row(o, "tables", s->tables);
 	row(o, "principal", s->principal);
+	if (*f->path)
+		row(o, "file", f->path);
 	row(o, "window", s->window);
 	row(o, "first seen", out_time(f->first_seen, when, sizeof(when)));
 	row(o, "last seen", out_time(f->last_seen, when, sizeof(when)));

@@ -70,6 +70,7 @@ struct file {
 	uint32_t mark; /* of the writer's lineage, as event.proto tells it of FileOpen */
 	struct lineage writer;
 	char root[32]; /* the ancestor that reader and writer have in common */
+	char principal[160];
 	char *path;
 	unsigned n_tables, n_evidence;
 	struct text tables[TABLES_MAX];
@@ -238,7 +239,7 @@ static int finding_fill(struct arena *a, Rollcall__Finding *m, const struct file
 	m->rule = rule_message(a, f->fetched ? &rule_fetched : &rule_staged);
 	m->id = arena_printf(a, "s-%llu-%u%s", (unsigned long long)f->first, f->number,
 			     f->fetched ? "-served" : "");
-	m->principal = arena_printf(a, "lineage:%s", f->root);
+	m->principal = arena_strdup(a, f->principal);
 	m->path = arena_strdup(a, f->path);
 	m->status = arena_strdup(a, status);
 	m->window = arena_strdup(a, rule_staged.window);
@@ -279,6 +280,15 @@ static int finding_emit(struct staged *s, struct arena *a, const Rollcall__Event
 	return 0;
 }
 
+/* The common ancestor is who did it: a shell, the web application. */
+static void principal_name(struct file *f, const Rollcall__Process *p)
+{
+	while (p && strcmp(p->id, f->root) != 0)
+		p = p->parent;
+	snprintf(f->principal, sizeof(f->principal), "lineage:%s as %s", p ? p->exe : "",
+		 p ? p->user : "");
+}
+
 static int on_close(struct staged *s, struct arena *a, const Rollcall__Event *ev)
 {
 	const Rollcall__FileClose *c = ev->file_close;
@@ -293,6 +303,7 @@ static int on_close(struct staged *s, struct arena *a, const Rollcall__Event *ev
 	place = file_find(s, c->inode->dev, c->inode->ino);
 	if (!place)
 		place = file_place(s);
+	principal_name(&f, ev->process);
 	f.path = strdup(c->path);
 	if (!f.path)
 		return -ENOMEM;
