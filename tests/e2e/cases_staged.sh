@@ -59,6 +59,7 @@ check "its evidence" "$(paste -sd' ' "$dir/evidence")" "db_result file_close fil
 check "the archive in a style sheet's clothes" "$(jq -c "select(.event == \"file_write\" and .path == \"$css\") | .type" "$dir/events")" '"application/gzip"'
 check "the backup is none" "$(findings 'select(.path | test("backup"))' | wc -l)" 0
 check "rows of the dump" "$(results '.db.rows > 1 and (.process.parent.parent.exe // "" | endswith("/java"))' | jq -s -c 'map(.db.rows)')" "[$people]"
+check "no password is kept" "$(grep -c -e "-ppw" "$dir/events")" 0
 check "nothing was lost" "$(grep -c '"event":"gap"' "$dir/events")" 0
 [ -z "${KEEP_EVENTS:-}" ] || cp "$dir/events" "$KEEP_EVENTS"
 finish

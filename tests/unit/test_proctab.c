@@ -1,4 +1,4 @@
-// links: user/sensor/proctab.c
+// links: user/sensor/proctab.c user/lib/mask.c
 // SPDX-License-Identifier: Apache-2.0
 // The process table, fed with the messages that kernel records decode to: who is forgotten first,
 // whose child is whose, and that an attacker's process tree cannot make it grow.

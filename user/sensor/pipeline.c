@@ -14,6 +14,7 @@
 #include "lib/event.h"
 #include "lib/log.h"
 #include "lib/magic.h"
+#include "lib/mask.h"
 #include "lib/record.h"
 #include "lib/segment.h"
 #include "lib/spool.h"
@@ -219,10 +220,17 @@ static uint64_t exe_age(const struct pipeline *p, const Rollcall__Event *ev)
 	return now > then ? (now - then) / SECOND : 0;
 }
 
+static void exec_mask(Rollcall__Exec *e)
+{
+	mask_args((char *)e->args.data, e->args.len);
+	mask_args((char *)e->env.data, e->env.len);
+}
+
 static void on_exec(struct pipeline *p, Rollcall__Event *ev)
 {
 	enum probe_system system;
 
+	exec_mask(ev->exec);
 	ev->exec->exe_age = exe_age(p, ev);
 	proctab_exec(p->opts.processes, ev->time, ev->exec);
 	process_event(p, ev, ev->exec->task->tgid);
@@ -309,8 +317,10 @@ void pipeline_seed(void *ctx, const void *record, size_t size)
 	unsigned truncated;
 
 	if (record_decode(p->arena, record, size, &ev, &truncated) == 0 &&
-	    ev->kind_case == ROLLCALL__EVENT__KIND_EXEC)
+	    ev->kind_case == ROLLCALL__EVENT__KIND_EXEC) {
+		exec_mask(ev->exec);
 		proctab_exec(p->opts.processes, ev->time, ev->exec);
+	}
 	arena_reset(p->arena);
 }
 

@@ -15,6 +15,7 @@
 
 #include "lib/arena.h"
 #include "lib/clean.h"
+#include "lib/mask.h"
 
 #define BUCKETS	    8192
 #define SECOND	    1000000000ull
@@ -285,6 +286,7 @@ static struct image *image_new(struct proctab *t, const Rollcall__Exec *e)
 	if (!args_len && truncated) {
 		args = buf;
 		args_len = args_read(e->task, buf);
+		mask_args(buf, args_len);
 		truncated = !args_len || args_len > ARGS_MAX;
 	}
 	if (args_len > ARGS_MAX) {
