@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The sensor's memory is flat: while programs start, files are written and connections are made
+# without an end, its own memory (Anonymous of smaps_rollup; the rings and the program are shared)
+# does not grow once its tables are full. SECONDS_ of load (default 20), PAUSE microseconds between
+# rounds. LIMIT processes known, small here so that the table is full soon; "" is the default.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+seconds=${SECONDS_:-20}
+limit=${LIMIT-1024}
+dir=$(mktemp -d /tmp/rollcall-memory.XXXXXX)
+passed=0
+failed=0
+sensor=
+churn=
+end() {
+	[ -z "$churn" ] || { kill "$churn" && wait "$churn"; } 2>/dev/null
+	[ -z "$sensor" ] || { kill "$sensor" && wait "$sensor"; } 2>/dev/null
+	rm -rf "$dir"
+}
+trap end EXIT
+trap 'exit 1' INT TERM
+check() { # NAME GOT WANTED
+	if [ "$2" = "$3" ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		printf 'FAILED %s: got "%s", wanted "%s"\n' "$1" "$2" "$3"
+	fi
+}
+memory() { awk '/^Anonymous:/ { print $2 }' "/proc/$sensor/smaps_rollup"; }
+
+mkdir "$dir/www"
+{
+	printf 'files:\n  web_roots: [%s]\n' "$dir/www"
+	[ -z "$limit" ] || printf 'limits:\n  processes: %s\n' "$limit"
+} >"$dir/sensor.yaml"
+mkfifo "$dir/out"
+# Only counted: an hour of events would fill the disk.
+awk '/"event":"ready"/ { print > "'"$dir"'/ready"; close("'"$dir"'/ready") }
+	{ match($0, /"event":"[a-z_]+"/); n[substr($0, RSTART + 9, RLENGTH - 10)]++ }
+	END { for (k in n) print k, n[k] }' <"$dir/out" >"$dir/counts" &
+counter=$!
+build/rollcall-sensor --stdout --config "$dir/sensor.yaml" --resolved "" >"$dir/out" 2>"$dir/err" &
+sensor=$!
+for _ in $(seq 200); do [ -s "$dir/ready" ] && break; sleep 0.05; done
+[ -s "$dir/ready" ] || { cat "$dir/err"; exit 1; }
+nice build/tests/e2e/churn "$dir/www" "$seconds" "${PAUSE:-0}" >"$dir/rounds" 2>"$dir/churn.err" &
+churn=$!
+sleep $((seconds / 3))
+warm=$(memory)
+most=$warm
+while kill -0 "$churn" 2>/dev/null; do
+	sleep $((seconds > 600 ? 60 : 1))
+	now=$(memory)
+	[ -z "$now" ] || most=$((now > most ? now : most))
+	[ "$seconds" -lt 600 ] || echo "$(date +%T) $now kB"
+done
+wait "$churn"
+check "the load ran" $? 0
+churn=
+kill "$sensor"
+wait "$sensor"
+check "the sensor ends in order" $? 0
+sensor=
+wait "$counter"
+rounds=$(cat "$dir/rounds")
+count() { awk -v k="$1" '$1 == k { print $2 }' "$dir/counts"; }
+check "it saw the load" "$(($(count exec) >= rounds && $(count file_close) >= rounds && $(count tcp_connect) >= rounds))" 1
+# A page or two of the C library's own: a tenth is what a leak of 30 bytes a round would pass at once.
+check "after $rounds rounds $most kB, $warm kB when warm: flat" "$((most <= warm + warm / 10))" 1
+[ "$failed" -eq 0 ] || tail -n 5 "$dir/err" "$dir/churn.err"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
