@@ -11,6 +11,7 @@
  * system calls. That rung does not see io_uring's open.
  */
 #include "file.h"
+#include "guard.h"
 #include "syscall.h"
 
 #define O_ACCMODE 03
@@ -209,6 +210,7 @@ int BPF_PROG(file_read__sys_exit, struct pt_regs *regs, long ret)
 
 	if (!file)
 		return 0;
+	accessed_by_proc(file);
 	file_opened(file, open_flags(regs, file));
 	if (file_known(file))
 		file_held(ret);

@@ -15,14 +15,18 @@
 
 /* `from`: where the bytes were, in the caller's memory; NULL: not known. */
 static __always_inline void file_head(const struct tail *t, struct record_slice *head,
-				      const void *from, long bytes)
+				      const void *from, __u32 n, __u32 max)
 {
-	__u32 off = tail_off(t), n = bytes < HEAD_MAX ? bytes : HEAD_MAX;
+	__u32 off = tail_off(t);
 
 	head->off = off;
+	head->orig = n;
+	barrier_var(n);
+	if (n > max)
+		n = max;
 	if (!from || bpf_probe_read_user(t->record + off, n, from))
 		return;
-	head->len = head->orig = n;
+	head->len = n;
 	*t->off = off + n;
 }
 
@@ -43,7 +47,7 @@ static __always_inline void file_write_emit(struct file *file, const void *from,
 	rec->lineage = o->lineage;
 	t = file_tail(s, sizeof(*rec));
 	tail_path(&t, &s->path, &rec->path, &file->f_path);
-	file_head(&t, &rec->head, from, bytes);
+	file_head(&t, &rec->head, from, bytes < HEAD_MAX ? bytes : HEAD_MAX, HEAD_MAX);
 	file_emit(s, LANE_BULK, KIND_file_write);
 	file_scratch_release(s);
 }
@@ -59,6 +63,51 @@ static __always_inline void file_written(struct file *file, const void *from, lo
 		return;
 	bpf_map_update_elem(&recent_files, &o->inode, &o->tree, BPF_ANY);
 	file_write_emit(file, from, bytes, o);
+}
+
+#define SYSCTL_DEPTH 10
+#define SYSCTL_VALUE 256
+
+/* Is it below the directory "sys" of a proc file system? */
+static __always_inline bool file_is_sysctl(struct file *file)
+{
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry), *parent;
+	char name[4] = {};
+
+	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != PROC_SUPER_MAGIC)
+		return false;
+	for (int i = 0; i < SYSCTL_DEPTH; i++) {
+		parent = BPF_CORE_READ(dentry, d_parent);
+		if (parent == BPF_CORE_READ(parent, d_parent))
+			break;
+		dentry = parent;
+	}
+	bpf_probe_read_kernel(name, 3, BPF_CORE_READ(dentry, d_name.name));
+	return BPF_CORE_READ(dentry, d_name.len) == 3 && name[0] == 's' && name[1] == 'y' &&
+	       name[2] == 's';
+}
+
+static __always_inline void sysctl_written(struct file *file, const void *from, long bytes)
+{
+	struct file_scratch *s;
+	struct rec_sysctl *rec;
+	struct tail t;
+	char last = 0;
+
+	if (bytes <= 0 || !file || !file_is_sysctl(file))
+		return;
+	if (from && bpf_probe_read_user(&last, 1, from + bytes - 1) == 0 && last == '\n')
+		bytes--;
+	s = file_scratch_claim();
+	if (!s)
+		return;
+	rec = (void *)s->record;
+	t = file_tail(s, sizeof(*rec));
+	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	tail_path(&t, &s->path, &rec->path, &file->f_path);
+	file_head(&t, &rec->value, from, bytes, SYSCTL_VALUE);
+	file_emit(s, LANE_CRIT, KIND_sysctl);
+	file_scratch_release(s);
 }
 
 struct iovec {
@@ -81,6 +130,7 @@ int BPF_PROG(file_write__fexit, struct file *file, const char *buf, __u64 count,
 	     long ret)
 {
 	file_written(file, buf, ret);
+	sysctl_written(file, buf, ret);
 	return 0;
 }
 
@@ -146,6 +196,7 @@ int BPF_PROG(file_write__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct syscall_shape *shape = ret > 0 ? syscall_shape(regs) : NULL;
 	const void *from = NULL;
+	struct file *file;
 
 	if (!shape || !shape->fd)
 		return 0;
@@ -153,6 +204,8 @@ int BPF_PROG(file_write__sys_exit, struct pt_regs *regs, long ret)
 		from = (const void *)syscall_arg(regs, shape->value - 1);
 	else if (shape->value2 && !syscall_compat())
 		from = iovec_base((const struct iovec *)syscall_arg(regs, shape->value2 - 1));
-	file_written(syscall_file((int)syscall_arg(regs, shape->fd - 1)), from, ret);
+	file = syscall_file((int)syscall_arg(regs, shape->fd - 1));
+	file_written(file, from, ret);
+	sysctl_written(file, from, ret);
 	return 0;
 }

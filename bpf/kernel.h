@@ -24,6 +24,8 @@ static const char LICENSE[] SEC("license") __attribute__((used)) = "Dual BSD/GPL
 #define AF_INET	 2
 #define AF_INET6 10
 
+#define PROC_SUPER_MAGIC 0x9fa0
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
@@ -121,6 +123,7 @@ struct pid {
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_magic;
 };
 
 struct inode {
@@ -381,6 +384,43 @@ struct sk_buff {
 	unsigned char *head;
 	unsigned char *data;
 };
+
+struct kernel_siginfo {
+	int si_code;
+};
+
+struct proc_inode {
+	struct pid *pid;
+	struct inode vfs_inode;
+};
+
+struct module {
+	char name[56];
+	unsigned long taints;
+};
+
+struct bpf_map {
+	__u32 id;
+};
+
+struct bpf_prog_aux {
+	__u32 id;
+};
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+};
+
+struct __kernel_timex {
+	unsigned int modes;
+	struct {
+		long long tv_sec;
+		long long tv_usec;
+	} time;
+};
+
+enum kernel_load_data_id { LOADING_KEXEC_IMAGE = 3 };
+enum kernel_read_file_id { READING_KEXEC_IMAGE = 3 };
 
 struct bpf_iter_meta {
 	struct seq_file *seq;

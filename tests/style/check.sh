@@ -54,7 +54,7 @@ wrapped() {
 			case " $allowed " in *" $offender "*) ;; *) echo "$offender includes <$header...>" ;; esac
 		done
 	done <<-EOF2
-		bpf/ user/sensor/probe.c user/sensor/choice.c user/sensor/trial.c
+		bpf/ user/sensor/probe.c user/sensor/choice.c user/sensor/guard.c user/sensor/trial.c
 		yaml.h user/lib/conf.c
 		jansson.h user/lib/resolved.c
 		sqlite3.h user/aggregator/store_sqlite.c user/lib/store_read.c

@@ -200,6 +200,10 @@ static void server_attach(void *ctx, enum probe_system system, int pid)
 {
 	struct pipeline *p = ctx;
 	int r = probe_attach_server(p->probe, system, pid);
+	uint32_t tgid = (uint32_t)pid, database = ROLLCALL__GUARDED__database;
+
+	if (r >= 0)
+		probe_map_update(p->probe, "guarded_task", &tgid, &database);
 
 	if (p->opts.files) {
 		filewatch_server(p->opts.files,

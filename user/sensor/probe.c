@@ -18,6 +18,7 @@
 #include "rollcall.skel.h"
 #include "sensor/choice.h"
 #include "sensor/elf.h"
+#include "sensor/guard.h"
 #include "sensor/ladder.h"
 #include "sensor/mariadb_offsets.h"
 #include "sensor/postgresql_offsets.h"
@@ -86,6 +87,7 @@ static int link_add(struct probe *p, struct bpf_link *link)
 		return -ENOSPC;
 	}
 	p->links[p->n_links++] = link;
+	guard_link(bpf_map__fd(p->skel->maps.guarded_object), link);
 	return 0;
 }
 
@@ -202,6 +204,20 @@ static int programs_load(struct probe *p)
 	return r;
 }
 
+/* From here on nobody changes what was decided at the start, and who looks is told. */
+static void maps_guard(struct probe *p)
+{
+	int r = guard_object(bpf_map__fd(p->skel->maps.guarded_object), p->skel->obj);
+
+	if (r < 0)
+		log_warn(r, "probe: not every map and program is guarded");
+	r = guard_freeze(bpf_map__fd(p->skel->maps.syscall_shapes));
+	if (r == 0)
+		r = guard_freeze(bpf_map__fd(p->skel->maps.syscall_exits));
+	if (r < 0)
+		log_warn(r, "probe: the tables of system calls cannot be frozen");
+}
+
 static int probe_load(struct probe *p)
 {
 	int r = programs_load(p);
@@ -210,7 +226,12 @@ static int probe_load(struct probe *p)
 		return log_error(r, "probe: the kernel refused the BPF programs "
 				    "(run as root; --debug shows the verifier's reason)");
 	r = rings_open(p);
-	return r < 0 ? log_error(r, "probe: cannot map the ring buffers") : events_attach(p);
+	if (r < 0)
+		return log_error(r, "probe: cannot map the ring buffers");
+	r = events_attach(p);
+	if (r == 0)
+		maps_guard(p);
+	return r;
 }
 
 int probe_new(const struct probe_opts *opts, struct probe **ret)

@@ -277,6 +277,18 @@ static int trees_sync(struct sensor *s)
 	return r < 0 ? r : e;
 }
 
+/* The supervisor's other children are guarded with it. */
+static void processes_guard(struct sensor *s)
+{
+	uint32_t pids[2] = {(uint32_t)getpid(), (uint32_t)getppid()};
+	uint32_t sensor = ROLLCALL__GUARDED__sensor;
+	unsigned n = *s->opts->aggregator ? 2 : 1;
+
+	for (unsigned i = 0; i < n; i++)
+		if (probe_map_update(s->probe, "guarded_task", &pids[i], &sensor) < 0)
+			log_warn(-errno, "signals to process %u are not told", pids[i]);
+}
+
 /* Attach first, then learn what ran before, then drain: nothing falls between. */
 static int sensor_begin(struct sensor *s)
 {
@@ -289,6 +301,7 @@ static int sensor_begin(struct sensor *s)
 	r = probe_iter(s->probe, "tcp_owner__iter", NULL, NULL);
 	if (r < 0)
 		log_warn(r, "owners of TCP connections older than the sensor are not known");
+	processes_guard(s);
 	r = trees_sync(s);
 	if (r < 0)
 		log_warn(r, "not every watched path and process can be watched");

@@ -97,6 +97,21 @@ int witness_watch(const char *map, const void *key, const void *value)
 	return probe_map_update(w.probe, map, key, value);
 }
 
+int witness_unwatch(const char *map, const void *key)
+{
+	return probe_map_delete(w.probe, map, key);
+}
+
+int witness_next(const char *map, const void *key, void *ret_next)
+{
+	return probe_map_next(w.probe, map, key, ret_next);
+}
+
+int witness_map(const char *map)
+{
+	return probe_map_fd(w.probe, map);
+}
+
 int witness_close(void)
 {
 	probe_freep(&w.probe);

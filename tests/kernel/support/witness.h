@@ -17,8 +17,13 @@ bool witness_open(const char *name);
 /* Learns again what runs: all of it as Exec events. 0 or negative errno. */
 int witness_seed(void);
 
-/* Puts an entry into a map of the probes. 0 or negative errno. */
+/* Puts an entry into a map of the probes, takes one out, goes through them. 0 or negative errno. */
 int witness_watch(const char *map, const void *key, const void *value);
+int witness_unwatch(const char *map, const void *key);
+int witness_next(const char *map, const void *key, void *ret_next);
+
+/* Its descriptor, of the witness. */
+int witness_map(const char *map);
 
 /* Ends it and tells the checks; the program's exit status. */
 int witness_close(void);

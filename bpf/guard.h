@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What is guarded: the sensor's own processes and BPF objects, and the database servers. The maps
+ * are filled by user/sensor/guard.c.
+ */
+#pragma once
+
+#include "emit.h"
+#include "task.h"
+
+/* By tgid; enum rec_guarded. A PostgreSQL backend is its postmaster's child, and guarded with it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, __u32);
+} guarded_task __weak SEC(".maps");
+
+struct guarded_object_key {
+	__u32 object; /* enum rec_bpf_object */
+	__u32 id;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2048);
+	__type(key, struct guarded_object_key);
+	__type(value, __u32);
+} guarded_object __weak SEC(".maps");
+
+/* 0: it is not. */
+static __always_inline __u32 guard_of(struct task_struct *task)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid), parent;
+	__u32 *guarded = bpf_map_lookup_elem(&guarded_task, &tgid);
+
+	if (!guarded) {
+		parent = BPF_CORE_READ(task, group_leader, real_parent, tgid);
+		guarded = bpf_map_lookup_elem(&guarded_task, &parent);
+	}
+	return guarded ? *guarded : 0;
+}
+
+/* Of the current task: what is guarded may do to itself what it wants. */
+static __always_inline __u32 guard_own(void)
+{
+	return guard_of((struct task_struct *)bpf_get_current_task());
+}
+
+/* Memory or state of a process is about to be touched. */
+static __always_inline void accessed(__u32 tgid, __u32 guarded)
+{
+	struct rec_process_access rec = {};
+
+	if (!guarded || guard_own() == guarded)
+		return;
+	task_fill(&rec.task, (struct task_struct *)bpf_get_current_task());
+	rec.target_tgid = tgid;
+	rec.target = guarded;
+	emit(LANE_CRIT, &rec, sizeof(rec), KIND_process_access, true);
+}
+
+/* A number alone: a server's child is known by it only while it is in the map itself. */
+static __always_inline void accessed_number(__u32 tgid)
+{
+	__u32 *guarded = bpf_map_lookup_elem(&guarded_task, &tgid);
+
+	if (guarded)
+		accessed(tgid, *guarded);
+}
+
+/* Opens of /proc/PID/mem, for the last rung: elsewhere a security hook tells. */
+static __always_inline void accessed_by_proc(struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	struct proc_inode *proc;
+	char name[4] = {};
+
+	if (BPF_CORE_READ(inode, i_sb, s_magic) != PROC_SUPER_MAGIC ||
+	    BPF_CORE_READ(dentry, d_name.len) != 3)
+		return;
+	bpf_probe_read_kernel(name, 3, BPF_CORE_READ(dentry, d_name.name));
+	if (name[0] != 'm' || name[1] != 'e' || name[2] != 'm')
+		return;
+	proc = (void *)inode - bpf_core_field_offset(struct proc_inode, vfs_inode);
+	accessed_number(BPF_CORE_READ(proc, pid, numbers[0].nr));
+}

@@ -1,0 +1,333 @@
+// links: tests/kernel/support/*.c user/sensor/{probe,choice,guard,ladder,syscall,trial,sandbox,elf,proctab,*_offsets}.c
+// SPDX-License-Identifier: Apache-2.0
+// Signals to, looks into the memory of, and BPF objects of what is guarded: done for real by
+// another process in every way, each field checked. What guarded processes do among themselves, and
+// what is done to others, must stay silent.
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernel/support/check.h"
+#include "kernel/support/ends.h"
+#include "kernel/support/way.h"
+#include "kernel/support/witness.h"
+
+#define SIGNAL ROLLCALL__EVENT__KIND_SIGNAL
+#define ACCESS ROLLCALL__EVENT__KIND_PROCESS_ACCESS
+#define BPF    ROLLCALL__EVENT__KIND_BPF_ACCESS
+#define SENSOR ROLLCALL__GUARDED__sensor
+#define SERVER ROLLCALL__GUARDED__database
+
+static pid_t target; /* waits for signals */
+static char word[16] = "memory";
+
+static int wait_forever(void)
+{
+	for (;;)
+		pause();
+	return 0;
+}
+
+static void guard(pid_t pid, uint32_t as)
+{
+	uint32_t tgid = (uint32_t)pid;
+
+	check("guard", "map", witness_watch("guarded_task", &tgid, &as) == 0);
+}
+
+/* ---- signals ---- */
+
+static int by_kill(void)
+{
+	return kill(target, SIGSTOP);
+}
+static int by_tgkill(void)
+{
+	return (int)syscall(SYS_tgkill, target, target, SIGCONT);
+}
+static int by_queue(void)
+{
+	return sigqueue(target, SIGTERM, (union sigval){0});
+}
+static int by_pidfd(void)
+{
+	int fd = (int)syscall(SYS_pidfd_open, target, 0);
+
+	return (int)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+}
+static int by_i386(void)
+{
+	return (int)way_i386(37, (long[6]){target, SIGQUIT});
+}
+static int by_kill_usr1(void)
+{
+	return kill(target, SIGUSR1);
+}
+static int by_kill_0(void)
+{
+	return kill(target, 0);
+}
+
+static bool always(void)
+{
+	return true;
+}
+
+static const struct signal_test {
+	const char *name;
+	int (*go)(void);
+	bool (*possible)(void);
+	uint32_t as;
+	int number, code;
+	bool told;
+} signals[] = {
+	{"kill", by_kill, always, SENSOR, SIGSTOP, SI_USER, true},
+	{"tgkill", by_tgkill, always, SENSOR, SIGCONT, SI_TKILL, true},
+	{"sigqueue", by_queue, always, SENSOR, SIGTERM, SI_QUEUE, true},
+	{"pidfd_send_signal", by_pidfd, always, SENSOR, SIGKILL, SI_USER, true},
+	{"kill, 32-bit", by_i386, way_has_i386, SENSOR, SIGQUIT, SI_USER, true},
+	{"kill, any to the sensor", by_kill_usr1, always, SENSOR, SIGUSR1, SI_USER, true},
+	{"kill, to a database server", by_kill, always, SERVER, SIGSTOP, SI_USER, true},
+	{"kill, a server's daily signal", by_kill_usr1, always, SERVER, 0, 0, false},
+	{"kill, nobody guarded", by_kill, always, 0, 0, 0, false},
+	{"kill, only asked", by_kill_0, always, SENSOR, 0, 0, false},
+};
+
+static void target_end(void)
+{
+	uint32_t tgid = (uint32_t)target;
+
+	witness_unwatch("guarded_task", &tgid);
+	kill(target, SIGKILL);
+	waitpid(target, NULL, 0);
+}
+
+static void signal_run(const struct signal_test *t)
+{
+	const Rollcall__Signal *s;
+	const Rollcall__Event *ev;
+	int status;
+	pid_t pid;
+
+	target = witness_fork(wait_forever);
+	if (t->as)
+		guard(target, t->as);
+	pid = witness_run(t->go, &status);
+	check_number(t->name, "child", (uint64_t)status, 0);
+	ev = t->told ? witness_wait(SIGNAL, pid, 1) : NULL;
+	s = ev ? ev->signal : NULL;
+	check_number(t->name, "events", witness_count(SIGNAL, pid), t->told);
+	if (t->told)
+		ends_coverage("signal", t->name, witness_hook("signal"), s);
+	if (s) {
+		ends_check_task(t->name, s->task, pid);
+		check_number(t->name, "target", s->target_tgid, (uint64_t)target);
+		check_number(t->name, "guarded", s->target, t->as);
+		check_number(t->name, "number", s->number, (uint64_t)t->number);
+		check_number(t->name, "code", (uint64_t)(int64_t)s->code,
+			     (uint64_t)(int64_t)t->code);
+	}
+	target_end();
+}
+
+/* ---- memory ---- */
+
+static struct iovec here = {word, sizeof(word)};
+
+static int by_attach(void)
+{
+	return (int)ptrace(PTRACE_ATTACH, target, NULL, NULL);
+}
+static int by_seize(void)
+{
+	return (int)ptrace(PTRACE_SEIZE, target, NULL, NULL);
+}
+static int by_readv(void)
+{
+	struct iovec there = here;
+
+	return process_vm_readv(target, &here, 1, &there, 1, 0) != sizeof(word);
+}
+static int by_writev(void)
+{
+	struct iovec there = here;
+
+	return process_vm_writev(target, &here, 1, &there, 1, 0) != sizeof(word);
+}
+static int by_mem(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", target);
+	return open(path, O_RDONLY) < 0;
+}
+static int by_maps(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", target);
+	return open(path, O_RDONLY) < 0;
+}
+
+static const struct access_test {
+	const char *name;
+	int (*go)(void);
+	uint32_t as;
+	unsigned n; /* events at least: a hook may be asked twice for one call */
+} accesses[] = {
+	{"ptrace, attach", by_attach, SENSOR, 1},  {"ptrace, seize", by_seize, SERVER, 1},
+	{"process_vm_readv", by_readv, SERVER, 1}, {"process_vm_writev", by_writev, SERVER, 1},
+	{"/proc/PID/mem", by_mem, SERVER, 1},	   {"/proc/PID/maps", by_maps, SERVER, 0},
+	{"nobody guarded", by_attach, 0, 0},
+};
+
+static void access_run(const struct access_test *t)
+{
+	const Rollcall__Event *ev;
+	int status;
+	pid_t pid;
+
+	target = witness_fork(wait_forever);
+	if (t->as)
+		guard(target, t->as);
+	pid = witness_run(t->go, &status);
+	check_number(t->name, "child", (uint64_t)status, 0);
+	ev = t->n ? witness_wait(ACCESS, pid, 1) : NULL;
+	check(t->name, "events", t->n ? ev != NULL : witness_count(ACCESS, pid) == 0);
+	if (t->n)
+		ends_coverage("process_access", t->name, witness_hook("process_access"), ev);
+	if (ev) {
+		ends_check_task(t->name, ev->process_access->task, pid);
+		check_number(t->name, "target", ev->process_access->target_tgid, (uint64_t)target);
+		check_number(t->name, "guarded", ev->process_access->target, t->as);
+	}
+	target_end();
+}
+
+/* ---- BPF objects ---- */
+
+static uint32_t object_ids[4]; /* by what they are; 0: another's */
+
+static int open_map(void)
+{
+	return bpf_map_get_fd_by_id(object_ids[1]) < 0;
+}
+static int open_program(void)
+{
+	return bpf_prog_get_fd_by_id(object_ids[2]) < 0;
+}
+static int open_link(void)
+{
+	return bpf_link_get_fd_by_id(object_ids[3]) < 0;
+}
+static int make_map(void)
+{
+	struct bpf_map_info info = {};
+	uint32_t size = sizeof(info);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "other", 4, 4, 1, NULL);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
+		return 1;
+	return bpf_map_get_fd_by_id(info.id) < 0;
+}
+
+static const struct object_test {
+	const char *name;
+	int (*go)(void);
+	Rollcall__BpfObject object;
+} objects[] = {
+	{"map by id", open_map, ROLLCALL__BPF_OBJECT__map},
+	{"program by id", open_program, ROLLCALL__BPF_OBJECT__program},
+	{"link by id", open_link, ROLLCALL__BPF_OBJECT__link},
+	{"a map of its own", make_map, 0},
+};
+
+/* Any one of each kind: the first that the sensor has. */
+static void objects_find(void)
+{
+	struct {
+		uint32_t object, id;
+	} key, next;
+	void *at = NULL;
+
+	while (witness_next("guarded_object", at, &next) == 0) {
+		if (next.object < 4)
+			object_ids[next.object] = next.id;
+		key = next;
+		at = &key;
+	}
+	check("objects", "a map, a program, a link",
+	      object_ids[1] && object_ids[2] && object_ids[3]);
+}
+
+static void object_run(const struct object_test *t)
+{
+	const Rollcall__Event *ev;
+	int status;
+	pid_t pid = witness_run(t->go, &status);
+
+	check_number(t->name, "child", (uint64_t)status, 0);
+	ev = t->object ? witness_wait(BPF, pid, 1) : NULL;
+	check_number(t->name, "events", witness_count(BPF, pid), t->object ? 1 : 0);
+	if (t->object)
+		ends_coverage("bpf_access", t->name, witness_hook("bpf_access"), ev);
+	if (!ev)
+		return;
+	ends_check_task(t->name, ev->bpf_access->task, pid);
+	check_number(t->name, "object", ev->bpf_access->object, t->object);
+	check_number(t->name, "id", ev->bpf_access->object_id, object_ids[t->object]);
+	check_number(t->name, "error", ev->bpf_access->error, 0);
+}
+
+/* Frozen: even who gets hold of it cannot change it. */
+static int change_frozen(void)
+{
+	uint32_t key = 0;
+	uint64_t value = 0;
+
+	return bpf_map_update_elem(witness_map("syscall_shapes"), &key, &value, 0) == 0 ||
+	       errno != EPERM;
+}
+
+/* The sensor's own look is no foreign one; nor is a guarded process's signal to itself. */
+static void own_check(void)
+{
+	const Rollcall__Event *ev;
+
+	guard(getpid(), SENSOR);
+	witness_reset();
+	check("own", "opens a map", !open_map());
+	check("own", "signal", kill(getpid(), 0) == 0 && raise(SIGCHLD) == 0);
+	witness_settle();
+	ev = witness_any(BPF);
+	check("own", "silent", !ev || ev->bpf_access->task->tgid != (uint32_t)getpid());
+	check_number("own", "signals", witness_count(SIGNAL, getpid()), 0);
+}
+
+int main(void)
+{
+	int status;
+
+	if (!witness_open("guard"))
+		return 1;
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		if (signals[i].possible())
+			signal_run(&signals[i]);
+	for (size_t i = 0; i < sizeof(accesses) / sizeof(*accesses); i++)
+		access_run(&accesses[i]);
+	objects_find();
+	for (size_t i = 0; i < sizeof(objects) / sizeof(*objects); i++)
+		object_run(&objects[i]);
+	witness_run(change_frozen, &status);
+	check_number("frozen", "refused", (uint64_t)status, 0);
+	own_check();
+	return witness_close();
+}
