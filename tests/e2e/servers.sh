@@ -85,8 +85,9 @@ sensor_start() {
 	"$sensor" --stdout --watch postgresql:hr.public.staff --watch mariadb:mdm.staff "$@" \
 		>"$dir/events" 2>"$dir/sensor.log" &
 	sensor_pid=$!
-	for _ in $(seq 200); do
+	for _ in $(seq 1200); do
 		grep -q '"event":"ready"' "$dir/events" 2>/dev/null && return
+		kill -0 "$sensor_pid" 2>/dev/null || break
 		sleep 0.05
 	done
 	cat "$dir/sensor.log"

@@ -32,6 +32,7 @@ struct trial {
 	struct btf *kernel;
 	struct rollcall *skel; /* never loaded: tells each program's section */
 	bool lsm;
+	bool attaches[HOOKS]; /* one of that kind could be attached */
 };
 
 /*
@@ -83,7 +84,11 @@ void trial_freep(struct trial **t)
 	*t = trial_free(*t);
 }
 
-static int empty_attach(const struct trial *t, unsigned hook, const char *target)
+/*
+ * Loading is refused when there is no such place. Attaching is tried once for each kind: the kernel
+ * waits for all tasks to be out of the way each time.
+ */
+static int empty_attach(struct trial *t, unsigned hook, const char *target)
 {
 	/* r0 = 0; exit */
 	static const struct bpf_insn insns[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
@@ -102,13 +107,18 @@ static int empty_attach(const struct trial *t, unsigned hook, const char *target
 				sizeof(insns) / sizeof(insns[0]), &opts);
 	if (program < 0)
 		return -errno;
+	if (t->attaches[hook])
+		return 0;
 	link = bpf_raw_tracepoint_open(NULL, program);
-	return link < 0 ? -errno : 0;
+	if (link < 0)
+		return -errno;
+	t->attaches[hook] = true;
+	return 0;
 }
 
 int trial_hook(void *trial, const char *program)
 {
-	const struct trial *t = trial;
+	struct trial *t = trial;
 	struct bpf_program *prog = bpf_object__find_program_by_name(t->skel->obj, program);
 	const char *section = prog ? bpf_program__section_name(prog) : "";
 

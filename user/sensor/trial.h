@@ -10,8 +10,8 @@ struct trial *trial_free(struct trial *t); /* accepts NULL, returns NULL */
 void trial_freep(struct trial **t);
 
 /*
- * Attaches an empty program where `program` would go: 0 or negative errno; -EPERM: the kernel
- * refuses programs of that kind.
+ * Puts an empty program where `program` would go: 0 or negative errno; -EPERM: the kernel refuses
+ * programs of that kind.
  */
 int trial_hook(void *trial, const char *program);
 
