@@ -23,30 +23,65 @@ struct {
 	__uint(max_entries, 1 << 24);
 } ring_bulk __weak SEC(".maps");
 
-/* Per lane and CPU; user space sums them. written + dropped = generated. */
-struct lane_count {
+#define RECORD_KINDS 128
+
+/* Of a lane and kind; user space sums the CPUs. */
+struct record_count {
 	__u64 written;
-	__u64 dropped;
+	__u64 dropped;	 /* no room in the ring, or no slot to make it in */
+	__u64 throttled; /* its session sent too many */
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, LANE_MAX);
+	__uint(max_entries, LANE_MAX *RECORD_KINDS);
 	__type(key, __u32);
-	__type(value, struct lane_count);
-} lane_counts __weak SEC(".maps");
+	__type(value, struct record_count);
+} record_counts __weak SEC(".maps");
+
+static __always_inline struct record_count *record_count(enum lane lane, enum record_kind kind)
+{
+	__u32 key = lane * RECORD_KINDS + kind;
+
+	return bpf_map_lookup_elem(&record_counts, &key);
+}
+
+/* Bulk records of one session in a second; 0: no limit. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} bulk_limit __weak SEC(".maps");
+
+/* As user/sensor/throttle.c declares it. */
+struct session_rate {
+	__u64 second;
+	__u64 throttled; /* since the first that was too many; user space begins anew */
+	__u32 sent;
+	__u32 pad;
+};
+
+#define PIDTYPE_SID 3
+
+/* By session id: a server, or a login, with all it starts that does not leave it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct session_rate);
+} session_rates __weak SEC(".maps");
 
 /*
  * Records do not wake the consumer one by one (a wake-up costs more than the record): it looks
  * every millisecond. `urgent` wakes it at once.
  */
-static __always_inline void emit(enum lane lane, void *rec, __u32 size, enum record_kind kind,
-				 bool urgent)
+static __always_inline void emit_record(enum lane lane, void *rec, __u32 size,
+					enum record_kind kind, bool urgent)
 {
 	struct record_header *h = rec;
 	__u64 wake = urgent ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-	__u32 key = lane;
-	struct lane_count *count = bpf_map_lookup_elem(&lane_counts, &key);
+	struct record_count *count = record_count(lane, kind);
 	long r;
 
 	h->time = bpf_ktime_get_boot_ns();
@@ -57,20 +92,70 @@ static __always_inline void emit(enum lane lane, void *rec, __u32 size, enum rec
 		r = bpf_ringbuf_output(&ring_crit, rec, size, wake);
 	else
 		r = bpf_ringbuf_output(&ring_bulk, rec, size, wake);
-	if (!count)
-		return;
-	if (r)
-		count->dropped++;
-	else
-		count->written++;
+	/* Programs of functions may be interrupted by others on their CPU. */
+	if (count)
+		__sync_fetch_and_add(r ? &count->dropped : &count->written, 1);
+}
+
+static __always_inline void throttle_begin(__u32 session, __u32 limit)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct rec_throttle rec = {};
+
+	rec.task.tgid = BPF_CORE_READ(task, tgid);
+	rec.task.tid = BPF_CORE_READ(task, pid);
+	rec.task.start_time = BPF_CORE_READ(task, group_leader, start_boottime);
+	rec.session = session;
+	rec.limit = limit;
+	emit_record(LANE_CRIT, &rec, sizeof(rec), KIND_throttle, true);
+}
+
+/* Has the current session sent more than it may in this second? Said when that begins. */
+static __noinline int session_throttled(__u32 limit)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 session = BPF_CORE_READ(task, signal, pids[PIDTYPE_SID], numbers[0].nr);
+	struct session_rate *r = bpf_map_lookup_elem(&session_rates, &session);
+	struct session_rate fresh = {.second = bpf_ktime_get_boot_ns() / 1000000000, .sent = 1};
+
+	if (!r) {
+		bpf_map_update_elem(&session_rates, &session, &fresh, BPF_ANY);
+		return 0;
+	}
+	if (r->second != fresh.second) {
+		r->second = fresh.second;
+		r->sent = 0;
+	}
+	if (__sync_fetch_and_add(&r->sent, 1) < limit)
+		return 0;
+	if (!__sync_fetch_and_add(&r->throttled, 1))
+		throttle_begin(session, limit);
+	return 1;
+}
+
+static __always_inline void emit(enum lane lane, void *rec, __u32 size, enum record_kind kind,
+				 bool urgent)
+{
+	__u32 zero = 0, *limit;
+	struct record_count *count;
+
+	if (lane == LANE_BULK) {
+		limit = bpf_map_lookup_elem(&bulk_limit, &zero);
+		if (limit && *limit && session_throttled(*limit)) {
+			count = record_count(lane, kind);
+			if (count)
+				__sync_fetch_and_add(&count->throttled, 1);
+			return;
+		}
+	}
+	emit_record(lane, rec, size, kind, urgent);
 }
 
 /* A record that could not even be made. */
-static __always_inline void emit_lost(enum lane lane)
+static __always_inline void emit_lost(enum lane lane, enum record_kind kind)
 {
-	__u32 key = lane;
-	struct lane_count *count = bpf_map_lookup_elem(&lane_counts, &key);
+	struct record_count *count = record_count(lane, kind);
 
 	if (count)
-		count->dropped++;
+		__sync_fetch_and_add(&count->dropped, 1);
 }

@@ -57,7 +57,8 @@ struct read_marks {
 static __always_inline void file_read_emit(struct file *file, __u32 flags,
 					   const struct read_marks *m)
 {
-	struct file_scratch *s = file_scratch_claim();
+	enum lane lane = m->table ? LANE_CRIT : LANE_BULK;
+	struct file_scratch *s = file_scratch_claim(lane, KIND_file_read);
 	struct rec_file_read *rec;
 	struct tail t;
 
@@ -73,7 +74,7 @@ static __always_inline void file_read_emit(struct file *file, __u32 flags,
 	rec->table = m->table;
 	t = file_tail(s, sizeof(*rec));
 	tail_path(&t, &s->path, &rec->path, &file->f_path);
-	file_emit(s, m->table ? LANE_CRIT : LANE_BULK, KIND_file_read);
+	file_emit(s, lane, KIND_file_read);
 	file_scratch_release(s);
 }
 
@@ -137,6 +138,9 @@ static __always_inline void file_open_emit(struct file_scratch *s, struct file *
 	rec->created = o->created;
 	rec->tree = o->tree;
 	rec->lineage = o->lineage;
+	/* The same struct file again before its last close was looked at. */
+	if (bpf_map_lookup_elem(&open_files, &address))
+		emit_lost(LANE_BULK, KIND_file_close);
 	bpf_map_update_elem(&open_files, &address, o, BPF_ANY);
 	tail_path(&t, &s->path, &rec->path, &file->f_path);
 	file_emit(s, LANE_BULK, KIND_file_open);
@@ -153,9 +157,10 @@ static __always_inline void file_write_opened(struct file *file, __u32 flags)
 	if (!(mode & (FMODE_WRITE | FMODE_CREATED)) || (flags & O_PATH) ||
 	    (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG)
 		return;
-	s = file_scratch_claim();
+	s = file_scratch_claim(LANE_BULK, KIND_file_open);
 	if (!s)
 		return;
+	o.opened = bpf_ktime_get_ns();
 	o.lineage = interest_lineage();
 	o.tree = interest_trees(&s->walk, &file->f_path);
 	o.created = !!(mode & FMODE_CREATED);
@@ -207,12 +212,17 @@ SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_read__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct file *file = syscall_file(ret);
+	struct fd_file held = {.address = (__u64)file};
+	struct open_file *o;
 
 	if (!file)
 		return 0;
 	accessed_by_proc(file);
 	file_opened(file, open_flags(regs, file));
-	if (file_known(file))
-		file_held(ret);
+	o = file_known(file);
+	if (!o)
+		return 0;
+	held.opened = o->opened;
+	file_held(bpf_get_current_pid_tgid() >> 32, ret, &held);
 	return 0;
 }

@@ -38,6 +38,7 @@ struct {
 struct open_file {
 	struct inode_key inode;
 	__u64 written;
+	__u64 opened; /* tells this use of the struct file from the next */
 	__u32 tree, lineage;
 	__u32 created, pad;
 };
@@ -50,10 +51,23 @@ struct {
 	__type(value, struct open_file);
 } open_files __weak SEC(".maps");
 
-/*
- * Processes that may have descriptors of such files, for the last rung of file_close: a bit for
- * each descriptor, the last one for all above.
- */
+/* Which of them a descriptor is, for the last rung of file_close. */
+struct fd_key {
+	__u32 tgid, fd;
+};
+
+struct fd_file {
+	__u64 address, opened;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct fd_key);
+	__type(value, struct fd_file);
+} fd_files __weak SEC(".maps");
+
+/* Processes that have such descriptors: a bit for each, the last one for all above. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
@@ -70,7 +84,8 @@ struct {
 } recent_files __weak SEC(".maps");
 
 /* With its fixed part zeroed; NULL, and counted, when none is free. */
-static __always_inline struct file_scratch *file_scratch_claim(void)
+static __always_inline struct file_scratch *file_scratch_claim(enum lane lane,
+							       enum record_kind kind)
 {
 	__u32 first = bpf_get_smp_processor_id();
 
@@ -83,7 +98,7 @@ static __always_inline struct file_scratch *file_scratch_claim(void)
 			return s;
 		}
 	}
-	emit_lost(LANE_BULK);
+	emit_lost(lane, kind);
 	return NULL;
 }
 
@@ -115,11 +130,12 @@ static __always_inline __u64 file_fd_bit(__u64 fd)
 	return 1ull << (fd < FD_BITS ? fd : FD_BITS);
 }
 
-static __always_inline void file_held(__u32 fd)
+static __always_inline void file_held(__u32 tgid, __u32 fd, const struct fd_file *file)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	__u64 *fds = bpf_map_lookup_elem(&file_holders, &tgid), first = file_fd_bit(fd);
+	struct fd_key key = {tgid, fd};
 
+	bpf_map_update_elem(&fd_files, &key, file, BPF_ANY);
 	if (fds)
 		*fds |= first;
 	else

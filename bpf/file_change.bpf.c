@@ -55,7 +55,7 @@ static __always_inline void change_object(struct file_scratch *s, const struct t
 static __noinline int changed(struct path *path, __u32 aspect, __u64 value, __u64 value2,
 			      const char *xattr)
 {
-	struct file_scratch *s = file_scratch_claim();
+	struct file_scratch *s = file_scratch_claim(LANE_BULK, KIND_file_change);
 	struct rec_file_change *rec;
 	struct tail t;
 
@@ -197,7 +197,7 @@ static __always_inline void change_target(struct file_scratch *s, const struct t
 static __noinline int call_changed(struct pt_regs *regs, __u32 aspect)
 {
 	struct syscall_shape *shape = syscall_shape(regs);
-	struct file_scratch *s = shape ? file_scratch_claim() : NULL;
+	struct file_scratch *s = shape ? file_scratch_claim(LANE_BULK, KIND_file_change) : NULL;
 	struct rec_file_change *rec;
 	struct tail t;
 

@@ -2,22 +2,35 @@
 /*
  * The last close of the files that file.bpf.c remembers in open_files.
  *
- * Ladder: the final fput, whatever led to it. Where fentry is refused, the calls that close: a
- * process that opened such a file, and what it forks, is known by the descriptors that it may have
- * of it; when one of those goes, the files that have no reference left are told. There, unseen: a
- * file that is still mapped, held by io_uring, or was sent over a socket when its last descriptor
- * of that process is closed; who it was sent to is not followed.
+ * Ladder: the final fput, whatever led to it. Where fentry is refused, the calls that close: the
+ * descriptors of such files are followed through dup, fork, exec and the process's end; when one of
+ * them goes, and the file has no reference left, that was the last. There, unseen: a file that is
+ * still mapped, held by io_uring, or was sent over a socket when its last descriptor is closed; who
+ * it was sent to is not followed, nor are descriptors above 1023.
  */
 #include "file.h"
 #include "syscall.h"
 
-#define EXIT_FDS	1024 /* descriptors of an exiting process that are looked at */
 #define F_DUPFD		0
 #define F_DUPFD_CLOEXEC 1030
+#define FDS_MAX		1024 /* descriptors of a process that are looked at */
 
-static __always_inline void file_close_emit(struct file *file, const struct open_file *o)
+/* References besides the first: none is 0, all gone is negative. */
+static __always_inline long file_references(struct file *file)
 {
-	struct file_scratch *s = file_scratch_claim();
+	struct file___count *before = (void *)file;
+	struct file___ref *since = (void *)file;
+
+	if (bpf_core_field_exists(since->f_ref))
+		return BPF_CORE_READ(since, f_ref.refcnt.counter);
+	return BPF_CORE_READ(before, f_count.counter) - 1;
+}
+
+/* `freed`: its memory may be another file's at any moment: what was read is good if it was not. */
+static __always_inline void file_close_emit(struct file *file, const struct open_file *o,
+					    bool freed)
+{
+	struct file_scratch *s = file_scratch_claim(LANE_BULK, KIND_file_close);
 	struct rec_file_close *rec;
 	struct tail t;
 
@@ -32,115 +45,138 @@ static __always_inline void file_close_emit(struct file *file, const struct open
 	rec->lineage = o->lineage;
 	t = file_tail(s, sizeof(*rec));
 	tail_path(&t, &s->path, &rec->path, &file->f_path);
-	file_emit(s, LANE_BULK, KIND_file_close);
+	if (freed && file_references(file) >= 0)
+		emit_lost(LANE_BULK, KIND_file_close);
+	else
+		file_emit(s, LANE_BULK, KIND_file_close);
 	file_scratch_release(s);
 }
 
-static __always_inline void file_closed(struct file *file)
+/* Whoever takes it out of the map tells it: several may see that it is gone. */
+static __always_inline void file_closed(struct file *file, const struct open_file *known,
+					bool freed)
 {
-	struct open_file *o = file_known(file);
+	struct open_file o = *known;
 	__u64 address = (__u64)file;
 
-	if (!o)
-		return;
-	file_close_emit(file, o);
-	bpf_map_delete_elem(&open_files, &address);
+	if (bpf_map_delete_elem(&open_files, &address) == 0)
+		file_close_emit(file, &o, freed);
 }
 
 /* In the final fput, before the path is let go; another name for "the file is released". */
 SEC("?fentry/locks_remove_file")
 int BPF_PROG(file_close__fentry, struct file *file)
 {
-	file_closed(file);
+	struct open_file *o = file_known(file);
+
+	if (o)
+		file_closed(file, o, false);
 	return 0;
 }
 
-/* References besides the first: none is 0, all gone is negative. */
-static __always_inline long file_references(struct file *file)
+/* What a descriptor was, and is no more: the last one? */
+static __always_inline void fd_file_gone(const struct fd_file *f)
 {
-	struct file___count *before = (void *)file;
-	struct file___ref *since = (void *)file;
+	struct open_file *o = bpf_map_lookup_elem(&open_files, &f->address);
+	struct file *file = (struct file *)f->address;
 
-	if (bpf_core_field_exists(since->f_ref))
-		return BPF_CORE_READ(since, f_ref.refcnt.counter);
-	return BPF_CORE_READ(before, f_count.counter) - 1;
+	if (o && o->opened == f->opened && file_references(file) < 0)
+		file_closed(file, o, true);
 }
 
-struct sweep {
-	__u32 pad;
+static __noinline int fd_gone(__u32 tgid, __u32 fd)
+{
+	struct fd_key key = {tgid, fd};
+	struct fd_file *f = bpf_map_lookup_elem(&fd_files, &key), copy;
+
+	if (!f)
+		return 0;
+	copy = *f;
+	bpf_map_delete_elem(&fd_files, &key);
+	fd_file_gone(&copy);
+	return 0;
+}
+
+struct fd_walk {
+	__u64 *fds, all; /* the bits; as they were */
+	__u32 tgid, to;	 /* to: the child */
+	__u32 first, last;
 };
 
-/*
- * A struct file that is released keeps its fields until it is used again. When that was at once,
- * by another CPU, its close is lost, and counted.
- */
-static long sweep_step(void *map, __u64 *address, struct open_file *o, struct sweep *w)
+static long close_step(__u64 i, struct fd_walk *w)
 {
-	struct file *file = (struct file *)*address;
+	__u32 fd = w->first + i;
 
-	if (!file_known(file)) {
-		emit_lost(LANE_BULK);
-		bpf_map_delete_elem(&open_files, address);
-	} else if (file_references(file) < 0) {
-		file_closed(file);
-	}
+	if (fd > w->last)
+		return 1;
+	if (!(w->all & file_fd_bit(fd)))
+		return 0;
+	if (fd < FD_BITS)
+		__sync_fetch_and_and(w->fds, ~file_fd_bit(fd));
+	fd_gone(w->tgid, fd);
 	return 0;
 }
 
-static __noinline int files_sweep(void)
+static __always_inline void fds_closed(__u64 *fds, __u32 tgid, __u32 first, __u32 last)
 {
-	struct sweep w = {};
+	struct fd_walk w = {fds, *fds, tgid, 0, first, last};
 
-	bpf_for_each_map_elem(&open_files, sweep_step, &w, 0);
-	return 0;
+	bpf_loop(last > first ? FDS_MAX : 1, close_step, &w, 0);
 }
 
 /* Where `to` was, nothing is any more; it is what `from` is. */
-static __always_inline void fd_copied(__u64 *fds, __u64 from, __u64 to)
+static __always_inline void fd_copied(__u64 *fds, __u32 tgid, __u32 from, __u32 to)
 {
-	bool had = *fds & file_fd_bit(to);
+	struct fd_key key = {tgid, from};
+	struct fd_file *f;
 
-	if (*fds & file_fd_bit(from))
-		*fds |= file_fd_bit(to);
-	else if (to < FD_BITS)
-		*fds &= ~file_fd_bit(to);
-	if (had)
-		files_sweep();
-}
-
-static __always_inline void fds_closed(__u64 *fds, __u64 first, __u64 last)
-{
-	__u64 mask = (file_fd_bit(last) << 1) - file_fd_bit(first);
-
-	if (!(*fds & mask))
+	if (from == to)
 		return;
-	*fds &= ~mask | file_fd_bit(FD_BITS);
-	files_sweep();
+	if (*fds & file_fd_bit(to))
+		fds_closed(fds, tgid, to, to);
+	f = *fds & file_fd_bit(from) ? bpf_map_lookup_elem(&fd_files, &key) : NULL;
+	if (f)
+		file_held(tgid, to, f);
 }
 
 /* close(v), close_range(vw); dup(f), dup2(fv), dup3(fv), fcntl(fw): as the shapes have them. */
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_close__sys_exit, struct pt_regs *regs, long ret)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, first, last;
 	__u64 *fds = bpf_map_lookup_elem(&file_holders, &tgid);
-	struct syscall_shape *shape = fds && ret >= 0 ? syscall_shape(regs) : NULL;
-	__u64 first, last;
+	struct syscall_shape *shape = fds && *fds && ret >= 0 ? syscall_shape(regs) : NULL;
 
 	if (!shape)
 		return 0;
 	if (!shape->fd) {
 		first = syscall_arg(regs, shape->value - 1);
 		last = shape->value2 ? syscall_arg(regs, shape->value2 - 1) : first;
-		fds_closed(fds, first, last);
+		fds_closed(fds, tgid, first, last);
 		return 0;
 	}
 	if (shape->value2) {
-		first = (__u32)syscall_arg(regs, shape->value2 - 1);
+		first = syscall_arg(regs, shape->value2 - 1);
 		if (first != F_DUPFD && first != F_DUPFD_CLOEXEC)
 			return 0;
 	}
-	fd_copied(fds, syscall_arg(regs, shape->fd - 1), ret);
+	fd_copied(fds, tgid, syscall_arg(regs, shape->fd - 1), ret);
+	return 0;
+}
+
+/* Few have more than the bits can tell. */
+static __always_inline __u32 fds_end(__u64 fds)
+{
+	return fds >> FD_BITS ? FDS_MAX : FD_BITS;
+}
+
+static long fork_step(__u64 fd, struct fd_walk *w)
+{
+	struct fd_key key = {w->tgid, fd};
+	struct fd_file *f = w->all & file_fd_bit(fd) ? bpf_map_lookup_elem(&fd_files, &key) : NULL;
+
+	if (f)
+		file_held(w->to, fd, f);
 	return 0;
 }
 
@@ -148,36 +184,60 @@ SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(file_close__sys_exit_fork, struct task_struct *parent, struct task_struct *child)
 {
 	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid);
-	__u64 *fds = from == to ? NULL : bpf_map_lookup_elem(&file_holders, &from), copy;
+	__u64 *fds = from == to ? NULL : bpf_map_lookup_elem(&file_holders, &from);
+	struct fd_walk w = {.fds = fds, .tgid = from, .to = to};
 
-	if (!fds)
+	if (!fds || !*fds)
 		return 0;
-	copy = *fds;
-	bpf_map_update_elem(&file_holders, &to, &copy, BPF_ANY);
+	w.all = *fds;
+	bpf_loop(fds_end(w.all), fork_step, &w, 0);
 	return 0;
 }
 
-/* Descriptors that close on exec are closed by now. */
+/* A descriptor that is not what it was: closed on exec. */
+static long exec_step(__u64 fd, struct fd_walk *w)
+{
+	struct fd_key key = {w->tgid, fd};
+	struct fd_file *f = w->all & file_fd_bit(fd) ? bpf_map_lookup_elem(&fd_files, &key) : NULL;
+
+	if (!f || (__u64)syscall_file((long)fd) == f->address)
+		return 0;
+	if (fd < FD_BITS)
+		__sync_fetch_and_and(w->fds, ~file_fd_bit(fd));
+	fd_gone(w->tgid, fd);
+	return 0;
+}
+
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(file_close__sys_exit_exec, struct task_struct *task)
 {
 	__u32 tgid = BPF_CORE_READ(task, tgid);
+	__u64 *fds = bpf_map_lookup_elem(&file_holders, &tgid);
+	struct fd_walk w = {.fds = fds, .tgid = tgid};
 
-	if (bpf_map_lookup_elem(&file_holders, &tgid))
-		files_sweep();
+	if (!fds || !*fds)
+		return 0;
+	w.all = *fds;
+	bpf_loop(fds_end(w.all), exec_step, &w, 0);
 	return 0;
 }
 
-struct exit_walk {
-	__u32 pad;
-};
-
-static long exit_step(__u64 fd, struct exit_walk *w)
+/* Still open: without another reference it closes now. */
+static long exit_step(__u64 fd, struct fd_walk *w)
 {
-	struct file *file = syscall_file((long)fd);
+	struct fd_key key = {w->tgid, fd};
+	struct fd_file *f = w->all & file_fd_bit(fd) ? bpf_map_lookup_elem(&fd_files, &key) : NULL;
+	struct open_file *o;
+	struct file *file;
 
-	if (file && file_references(file) == 0)
-		file_closed(file);
+	if (!f)
+		return 0;
+	file = (struct file *)f->address;
+	o = bpf_map_lookup_elem(&open_files, &f->address);
+	if (o && o->opened == f->opened && syscall_file((long)fd) == file &&
+	    file_references(file) == 0)
+		file_closed(file, o, false);
+	bpf_map_delete_elem(&fd_files, &key);
 	return 0;
 }
 
@@ -185,12 +245,17 @@ static long exit_step(__u64 fd, struct exit_walk *w)
 SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(file_close__sys_exit_exit, struct task_struct *task)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid), n = BPF_CORE_READ(task, files, fdt, max_fds);
-	struct exit_walk w = {};
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+	struct fd_walk w = {.tgid = tgid};
+	__u64 *fds;
 
-	if (BPF_CORE_READ(task, signal, live.counter) || !bpf_map_lookup_elem(&file_holders, &tgid))
+	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
+	fds = bpf_map_lookup_elem(&file_holders, &tgid);
+	if (!fds)
+		return 0;
+	w.all = *fds;
+	bpf_loop(fds_end(w.all), exit_step, &w, 0);
 	bpf_map_delete_elem(&file_holders, &tgid);
-	bpf_loop(n > EXIT_FDS ? EXIT_FDS : n, exit_step, &w, 0);
 	return 0;
 }

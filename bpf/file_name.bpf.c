@@ -63,7 +63,7 @@ static __noinline __u32 dentry_fill(struct file_scratch *s, const struct tail *t
 static __always_inline void unlink_told(struct dentry *dentry, bool directory)
 {
 	struct vfsmount *mnt = name_op_end(dentry);
-	struct file_scratch *s = mnt ? file_scratch_claim() : NULL;
+	struct file_scratch *s = mnt ? file_scratch_claim(LANE_BULK, KIND_file_unlink) : NULL;
 	struct rec_file_unlink *rec;
 	struct tail t;
 
@@ -113,7 +113,7 @@ SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_unlink__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct syscall_shape *shape = ret ? NULL : syscall_shape(regs);
-	struct file_scratch *s = shape ? file_scratch_claim() : NULL;
+	struct file_scratch *s = shape ? file_scratch_claim(LANE_BULK, KIND_file_unlink) : NULL;
 	struct rec_file_unlink *rec;
 	struct tail t;
 
@@ -157,7 +157,7 @@ int BPF_PROG(file_rename__fentry, struct inode *old_dir, struct dentry *old, str
 	     struct dentry *new)
 {
 	struct vfsmount *mnt = name_op_end(old);
-	struct file_scratch *s = mnt ? file_scratch_claim() : NULL;
+	struct file_scratch *s = mnt ? file_scratch_claim(LANE_BULK, KIND_file_rename) : NULL;
 	struct inode *inode = BPF_CORE_READ(old, d_inode);
 	struct rec_file_rename *rec;
 	struct tail t;
@@ -180,7 +180,7 @@ SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_rename__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct syscall_shape *shape = ret ? NULL : syscall_shape(regs);
-	struct file_scratch *s = shape ? file_scratch_claim() : NULL;
+	struct file_scratch *s = shape ? file_scratch_claim(LANE_BULK, KIND_file_rename) : NULL;
 	struct rec_file_rename *rec;
 	struct tail t;
 
@@ -222,7 +222,7 @@ SEC("?fentry/security_inode_link")
 int BPF_PROG(file_link__fentry, struct dentry *old, struct inode *dir, struct dentry *new)
 {
 	struct vfsmount *mnt = name_op_end(new);
-	struct file_scratch *s = mnt ? file_scratch_claim() : NULL;
+	struct file_scratch *s = mnt ? file_scratch_claim(LANE_BULK, KIND_file_link) : NULL;
 	struct rec_file_link *rec;
 	struct tail t;
 
@@ -245,7 +245,7 @@ int BPF_PROG(file_link__fentry_symbolic, struct inode *dir, struct dentry *dentr
 	     const char *target)
 {
 	struct vfsmount *mnt = name_op_end(dentry);
-	struct file_scratch *s = mnt ? file_scratch_claim() : NULL;
+	struct file_scratch *s = mnt ? file_scratch_claim(LANE_BULK, KIND_file_link) : NULL;
 	struct rec_file_link *rec;
 	struct tail t;
 
@@ -268,7 +268,7 @@ SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_link__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct syscall_shape *shape = ret ? NULL : syscall_shape(regs);
-	struct file_scratch *s = shape ? file_scratch_claim() : NULL;
+	struct file_scratch *s = shape ? file_scratch_claim(LANE_BULK, KIND_file_link) : NULL;
 	struct rec_file_link *rec;
 	struct tail t;
 

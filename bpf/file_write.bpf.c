@@ -33,7 +33,7 @@ static __always_inline void file_head(const struct tail *t, struct record_slice 
 static __always_inline void file_write_emit(struct file *file, const void *from, long bytes,
 					    const struct open_file *o)
 {
-	struct file_scratch *s = file_scratch_claim();
+	struct file_scratch *s = file_scratch_claim(LANE_BULK, KIND_file_write);
 	struct rec_file_write *rec;
 	struct tail t;
 
@@ -98,7 +98,7 @@ static __always_inline void sysctl_written(struct file *file, const void *from, 
 		return;
 	if (from && bpf_probe_read_user(&last, 1, from + bytes - 1) == 0 && last == '\n')
 		bytes--;
-	s = file_scratch_claim();
+	s = file_scratch_claim(LANE_CRIT, KIND_sysctl);
 	if (!s)
 		return;
 	rec = (void *)s->record;

@@ -21,7 +21,7 @@ SEC("?fexit/path_mount")
 int BPF_PROG(mount__fexit, const char *source, struct path *path, const char *type,
 	     unsigned long flags, void *data, int ret)
 {
-	struct file_scratch *s = ret ? NULL : file_scratch_claim();
+	struct file_scratch *s = ret ? NULL : file_scratch_claim(LANE_BULK, KIND_mount);
 	struct rec_mount *rec;
 	struct tail t;
 
@@ -43,7 +43,7 @@ int BPF_PROG(mount__fexit, const char *source, struct path *path, const char *ty
 SEC("?fentry/security_move_mount")
 int BPF_PROG(mount__fexit_move, struct path *from, struct path *to)
 {
-	struct file_scratch *s = file_scratch_claim();
+	struct file_scratch *s = file_scratch_claim(LANE_BULK, KIND_mount);
 	struct rec_mount *rec;
 	struct tail t;
 
@@ -62,7 +62,7 @@ SEC("?fentry/security_sb_umount")
 int BPF_PROG(mount__fexit_remove, struct vfsmount *mnt, int flags)
 {
 	struct path path = {.mnt = mnt, .dentry = BPF_CORE_READ(mnt, mnt_root)};
-	struct file_scratch *s = file_scratch_claim();
+	struct file_scratch *s = file_scratch_claim(LANE_BULK, KIND_mount);
 	struct rec_mount *rec;
 	struct tail t;
 
@@ -82,7 +82,7 @@ SEC("?tp_btf/sys_exit")
 int BPF_PROG(mount__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct syscall_shape *shape = ret ? NULL : syscall_shape(regs);
-	struct file_scratch *s = shape ? file_scratch_claim() : NULL;
+	struct file_scratch *s = shape ? file_scratch_claim(LANE_BULK, KIND_mount) : NULL;
 	struct rec_mount *rec;
 	struct tail t;
 

@@ -338,7 +338,7 @@ int BPF_PROG(exec__tp_btf, struct task_struct *task, int old_pid, struct linux_b
 	__u32 size;
 
 	if (!s) {
-		emit_lost(LANE_CRIT);
+		emit_lost(LANE_CRIT, KIND_exec);
 		return 0;
 	}
 	e = (void *)s->record;
@@ -436,7 +436,7 @@ int exec__iter(struct bpf_iter__task *ctx)
 		return 0;
 	s = scratch_claim();
 	if (!s) {
-		emit_lost(LANE_CRIT);
+		emit_lost(LANE_CRIT, KIND_exit);
 		return 0;
 	}
 	if (exec_fill(s, task, false)) {

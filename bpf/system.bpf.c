@@ -41,7 +41,7 @@ static __always_inline struct file *descriptor_of(struct pt_regs *regs)
 
 static __always_inline void module_told(struct module *mod, struct file *file, __u32 error)
 {
-	struct file_scratch *s = file_scratch_claim();
+	struct file_scratch *s = file_scratch_claim(LANE_CRIT, KIND_module_load);
 	struct rec_module_load *rec;
 	struct tail t;
 
@@ -81,7 +81,7 @@ int BPF_PROG(module_load__sys_exit, struct pt_regs *regs, long ret)
 
 static __always_inline void kexec_told(struct file *file, __u32 error)
 {
-	struct file_scratch *s = file_scratch_claim();
+	struct file_scratch *s = file_scratch_claim(LANE_CRIT, KIND_kexec);
 	struct rec_kexec *rec;
 	struct tail t;
 

@@ -88,7 +88,7 @@ static __always_inline void unix_connected(struct sock *sk)
 		return;
 	s = unix_scratch_claim();
 	if (!s) {
-		emit_lost(LANE_BULK);
+		emit_lost(LANE_BULK, KIND_unix_connect);
 		return;
 	}
 	task_fill(&s->rec.task, (struct task_struct *)bpf_get_current_task());

@@ -71,16 +71,19 @@ static void print_probes(struct out *o, const Rollcall__Coverage *c)
 
 static void print_lanes(struct out *o, const Rollcall__Status *s)
 {
-	static const char *const heads[] = {"LANE", "WRITTEN", "READ", "LOST", NULL};
+	static const char *const heads[] = {"LANE", "EVENT",	 "WRITTEN", "READ",
+					    "LOST", "THROTTLED", NULL};
 	_cleanup_(out_table_freep) struct out_table *t = out_table_new(heads);
 
-	for (size_t i = 0; t && i < s->coverage->n_lanes; i++) {
-		const Rollcall__Lane *l = s->coverage->lanes[i];
+	for (size_t i = 0; t && i < s->coverage->n_counts; i++) {
+		const Rollcall__Count *n = s->coverage->counts[i];
 
-		out_table_cell(t, OUT_PLAIN, "%s", l->name);
-		out_table_cell(t, OUT_PLAIN, "%" PRIu64, l->written);
-		out_table_cell(t, OUT_PLAIN, "%" PRIu64, l->read);
-		out_table_cell(t, l->dropped ? OUT_RED : OUT_PLAIN, "%" PRIu64, l->dropped);
+		out_table_cell(t, OUT_PLAIN, "%s", n->lane);
+		out_table_cell(t, OUT_PLAIN, "%s", n->event);
+		out_table_cell(t, OUT_PLAIN, "%" PRIu64, n->written);
+		out_table_cell(t, OUT_PLAIN, "%" PRIu64, n->read);
+		out_table_cell(t, n->dropped ? OUT_RED : OUT_PLAIN, "%" PRIu64, n->dropped);
+		out_table_cell(t, n->throttled ? OUT_YELLOW : OUT_PLAIN, "%" PRIu64, n->throttled);
 	}
 	if (t)
 		out_table_print(t, o);

@@ -17,7 +17,7 @@ struct options {
 	struct watch *watch;
 	struct treewatch *trees;
 	struct finding_thresholds thresholds;
-	uint32_t sessions, principals, processes;
+	uint32_t sessions, principals, processes, bulk_events;
 	uint64_t spool_bytes;
 	/* Texts are valid as long as `conf`; an empty one is not set. */
 	const char *host, *resolved;

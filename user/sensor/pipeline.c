@@ -27,6 +27,7 @@
 #include "sensor/host.h"
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
+#include "sensor/throttle.h"
 #include "sensor/watch.h"
 
 #define SECOND	      1000000000ull
@@ -53,6 +54,7 @@ struct pipeline {
 	int spool_failing;
 	struct pipeline_counts counts;
 	uint64_t summary_time;
+	struct throttles throttles;
 	uint64_t files_time; /* of the last look at the watched files; 0: look at once */
 };
 
@@ -284,6 +286,10 @@ static void handle(struct pipeline *p, Rollcall__Event *ev)
 	case ROLLCALL__EVENT__KIND_FILE_READ:
 		on_file_read(p, ev);
 		break;
+	case ROLLCALL__EVENT__KIND_THROTTLE:
+		throttle_began(&p->throttles, ev->throttle->session, ev->throttle->limit);
+		process_event(p, ev, task->tgid);
+		break;
 	case ROLLCALL__EVENT__KIND_DB_CONN:
 	case ROLLCALL__EVENT__KIND_DB_COMMAND:
 	case ROLLCALL__EVENT__KIND_DB_COLUMNS:
@@ -364,6 +370,37 @@ static void gap(struct pipeline *p, const char *lane, const char *reason, uint64
 		pipeline_emit(p, ev);
 }
 
+static int session_rate(void *ctx, uint32_t session, struct session_rate *ret)
+{
+	return probe_map_lookup(ctx, "session_rates", &session, ret);
+}
+
+/* The kernel begins to count anew with the next event that is too many. */
+static void throttles_end(struct pipeline *p, struct probe *probe)
+{
+	struct throttle t;
+	unsigned at = 0;
+
+	while (throttle_ended(&p->throttles, &at, session_rate, probe, &t)) {
+		Rollcall__Throttle *m = arena_alloc(p->arena, sizeof(*m));
+		Rollcall__Event *ev = arena_alloc(p->arena, sizeof(*ev));
+
+		probe_map_delete(probe, "session_rates", &t.session);
+		if (!m || !ev)
+			return;
+		rollcall__throttle__init(m);
+		rollcall__event__init(ev);
+		m->session = t.session;
+		m->limit = t.limit;
+		m->throttled = t.throttled;
+		m->ended = true;
+		ev->time = host_boottime();
+		ev->kind_case = ROLLCALL__EVENT__KIND_THROTTLE;
+		ev->throttle = m;
+		event_out(p, ev);
+	}
+}
+
 /* Every loss is told as a Gap event, once. */
 static void losses(struct pipeline *p, struct probe *probe)
 {
@@ -423,6 +460,7 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 
 	host_clock(p->opts.host);
 	losses(p, probe);
+	throttles_end(p, probe);
 	if (watch_take_stale(p->opts.watch) || now - p->files_time >= MINUTE)
 		files_sync(p, now);
 	if (!p->summary_time)

@@ -15,6 +15,7 @@
 #include "lib/arena.h"
 #include "lib/clean.h"
 #include "lib/log.h"
+#include "lib/record.h"
 #include "rollcall.skel.h"
 #include "sensor/choice.h"
 #include "sensor/elf.h"
@@ -34,10 +35,10 @@ struct db_binary {
 	struct mariadb_offsets mariadb;
 };
 
-struct lane_count {
-	uint64_t written;
-	uint64_t dropped;
-};
+#define RECORD_KINDS 128
+
+/* As bpf/emit.h declares it. */
+enum { COUNT_WRITTEN, COUNT_DROPPED, COUNT_THROTTLED, COUNTS };
 
 enum { LANE_CRIT, LANE_BULK };
 static const char *const lanes[] = {[LANE_CRIT] = "crit", [LANE_BULK] = "bulk"};
@@ -58,7 +59,7 @@ struct probe {
 		ino_t ino;
 	} binaries[BINARIES_MAX];
 	unsigned n_binaries;
-	uint64_t read[2];
+	uint64_t read[2][RECORD_KINDS];
 	struct probe_opts opts;
 	struct probe_ring {
 		struct probe *probe;
@@ -145,12 +146,13 @@ static int events_attach(struct probe *p)
 
 static int ring_sample(void *ctx, void *data, size_t size)
 {
+	const struct record_header *h = data;
 	struct probe_ring *ring = ctx;
 
 	/* A process is made (crit) before it does something (bulk), and is read of first. */
 	if (ring->lane != LANE_CRIT)
 		ring_buffer__consume(ring->probe->crit);
-	ring->probe->read[ring->lane]++;
+	ring->probe->read[ring->lane][h->kind % RECORD_KINDS]++;
 	ring->probe->opts.record(ring->probe->opts.ctx, data, size);
 	return 0;
 }
@@ -407,6 +409,13 @@ int probe_map_fd(const struct probe *p, const char *name)
 	return fd < 0 ? -ENOENT : fd;
 }
 
+int probe_map_lookup(const struct probe *p, const char *name, const void *key, void *ret_value)
+{
+	int fd = probe_map_fd(p, name);
+
+	return fd < 0 ? fd : bpf_map_lookup_elem(fd, key, ret_value);
+}
+
 int probe_map_update(const struct probe *p, const char *name, const void *key, const void *value)
 {
 	int fd = probe_map_fd(p, name);
@@ -476,24 +485,71 @@ uint64_t probe_misses(const struct probe *p)
 	return sum;
 }
 
+/* Name of a kind of record; NULL: there is none of that number. */
+static const char *kind_name(uint32_t kind)
+{
+	const ProtobufCFieldDescriptor *f =
+		protobuf_c_message_descriptor_get_field(&rollcall__event__descriptor, kind);
+
+	return f && f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF && kind < RECORD_KIND_MAX ? f->name
+										     : NULL;
+}
+
+static int coverage_count(const struct probe *p, struct arena *a, Rollcall__Coverage *c,
+			  unsigned lane, uint32_t kind)
+{
+	Rollcall__Lane *l = c->lanes[lane];
+	Rollcall__Count *count;
+	uint64_t n[COUNTS];
+	int r = percpu_sum(bpf_map__fd(p->skel->maps.record_counts), lane * RECORD_KINDS + kind, n,
+			   COUNTS);
+
+	if (r < 0 || !(n[COUNT_WRITTEN] || n[COUNT_DROPPED] || n[COUNT_THROTTLED]))
+		return r;
+	count = arena_alloc(a, sizeof(*count));
+	if (!count)
+		return -ENOMEM;
+	rollcall__count__init(count);
+	count->lane = l->name;
+	count->event = arena_strdup(a, kind_name(kind));
+	l->written += count->written = n[COUNT_WRITTEN];
+	l->dropped += count->dropped = n[COUNT_DROPPED];
+	l->throttled += count->throttled = n[COUNT_THROTTLED];
+	l->read += count->read = p->read[lane][kind];
+	c->counts[c->n_counts++] = count;
+	return count->event ? 0 : -ENOMEM;
+}
+
+static int coverage_lane(const struct probe *p, struct arena *a, Rollcall__Coverage *c,
+			 unsigned lane)
+{
+	Rollcall__Lane *l = arena_alloc(a, sizeof(*l));
+	int r = 0;
+
+	if (!l)
+		return -ENOMEM;
+	rollcall__lane__init(l);
+	l->name = arena_strdup(a, lanes[lane]);
+	c->lanes[c->n_lanes++] = l;
+	if (!l->name)
+		return -ENOMEM;
+	for (uint32_t kind = 0; kind < RECORD_KIND_MAX && r == 0; kind++)
+		if (kind_name(kind))
+			r = coverage_count(p, a, c, lane, kind);
+	return r;
+}
+
 static int coverage_lanes(const struct probe *p, struct arena *a, Rollcall__Coverage *c)
 {
-	c->lanes = arena_alloc(a, 2 * sizeof(*c->lanes));
-	for (unsigned i = 0; c->lanes && i < 2; i++) {
-		Rollcall__Lane *lane = arena_alloc(a, sizeof(*lane));
-		uint64_t n[2] = {};
+	int r = 0;
 
-		if (!lane)
-			return -ENOMEM;
-		rollcall__lane__init(lane);
-		percpu_sum(bpf_map__fd(p->skel->maps.lane_counts), i, n, 2);
-		lane->name = arena_strdup(a, lanes[i]);
-		lane->written = n[0];
-		lane->dropped = n[1];
-		lane->read = p->read[i];
-		c->lanes[c->n_lanes++] = lane;
-	}
-	return c->lanes ? 0 : -ENOMEM;
+	c->lanes = arena_alloc(a, 2 * sizeof(*c->lanes));
+	c->counts = arena_alloc(a, 2 * RECORD_KINDS * sizeof(*c->counts));
+	if (!c->lanes || !c->counts)
+		return -ENOMEM;
+	for (unsigned lane = 0; lane < 2 && r == 0; lane++)
+		r = coverage_lane(p, a, c, lane);
+	return r;
 }
 
 static Rollcall__Probe *coverage_probe(const struct ladder_event *ev, struct arena *a)

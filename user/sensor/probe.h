@@ -46,6 +46,7 @@ int probe_iter(struct probe *p, const char *program, probe_record_fn fn, void *c
 
 /* Descriptor of a map by name, borrowed; -ENOENT. */
 int probe_map_fd(const struct probe *p, const char *name);
+int probe_map_lookup(const struct probe *p, const char *name, const void *key, void *ret_value);
 int probe_map_update(const struct probe *p, const char *name, const void *key, const void *value);
 int probe_map_delete(const struct probe *p, const char *name, const void *key);
 /* Walks a hash map's keys: *key in, next key out (start: zeroed and `first`). 0 or -ENOENT. */

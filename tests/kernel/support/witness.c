@@ -262,3 +262,16 @@ uint64_t witness_dropped(void)
 		n += c->lanes[i]->dropped;
 	return n;
 }
+
+uint64_t witness_throttled(const char *event)
+{
+	Rollcall__Coverage *c;
+	uint64_t n = 0;
+
+	if (probe_coverage(w.probe, w.arena, &c) < 0)
+		return UINT64_MAX;
+	for (size_t i = 0; i < c->n_counts; i++)
+		if (strcmp(c->counts[i]->event, event) == 0)
+			n += c->counts[i]->throttled;
+	return n;
+}

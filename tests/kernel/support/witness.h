@@ -63,3 +63,6 @@ const char *witness_hook(const char *event);
 /* The table as it is; and how many records the rings had no room for, since the start. */
 void witness_counts(struct proctab_counts *ret);
 uint64_t witness_dropped(void);
+
+/* Records of an event that were held back, since the start. */
+uint64_t witness_throttled(const char *event);
