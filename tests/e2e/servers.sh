@@ -4,8 +4,9 @@
 # scratch directory and gone at the end.
 dir=$(mktemp -d /tmp/rollcall.XXXXXX)
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin | tail -1)
-port=$((20000 + $$ % 20000))
-my_port=$((port + 20001))
+# Below the ports that the kernel gives to clients.
+port=$((10000 + $$ % 10000))
+my_port=$((port + 10001))
 people=${PEOPLE:-5000}
 passed=0
 failed=0

@@ -11,7 +11,7 @@ out=$dir/database.json
 passed=0
 failed=0
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin | tail -1)
-port=$((20000 + $$ % 20000))
+port=$((10000 + $$ % 10000))
 # Names of our own: other servers of the host are looked at, too.
 hr=hr$$
 mdm=mdm$$
