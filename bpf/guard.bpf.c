@@ -63,7 +63,7 @@ SEC("?lsm/ptrace_access_check")
 int BPF_PROG(process_access__lsm, struct task_struct *child, unsigned int mode, int ret)
 {
 	if (!ret && mode & PTRACE_MODE_ATTACH)
-		accessed(BPF_CORE_READ(child, tgid), guard_of(child));
+		accessed(child);
 	return ret;
 }
 
@@ -71,25 +71,52 @@ SEC("?fentry/security_ptrace_access_check")
 int BPF_PROG(process_access__fentry, struct task_struct *child, unsigned int mode)
 {
 	if (mode & PTRACE_MODE_ATTACH)
-		accessed(BPF_CORE_READ(child, tgid), guard_of(child));
+		accessed(child);
 	return 0;
 }
 
-/* ptrace(vw): request and process; process_vm_readv(w), process_vm_writev(w). */
+#define PID_FS_MAGIC 0x50494446
+
+/* By number, as the caller's pid namespace counts; a thread's is good as well. Since 6.14. */
+extern struct task_struct *bpf_task_from_vpid(__s32 vpid) __ksym __weak;
+extern void bpf_task_release(struct task_struct *task) __ksym __weak;
+
+static __always_inline void accessed_pidfd(struct file *file)
+{
+	struct task_struct *target;
+
+	if (!file || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != PID_FS_MAGIC)
+		return;
+	target = guard_task((struct pid *)BPF_CORE_READ(file, f_inode, i_private));
+	if (target)
+		accessed(target);
+}
+
+/*
+ * ptrace(vw): request and process; process_vm_readv(w), process_vm_writev(w): process;
+ * pidfd_getfd(f).
+ */
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(process_access__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct syscall_shape *shape = ret < 0 ? NULL : syscall_shape(regs);
+	struct task_struct *target;
 	unsigned long request;
 
-	if (!shape || !shape->value2)
+	if (!shape)
 		return 0;
+	if (shape->fd)
+		accessed_pidfd(syscall_file(syscall_arg(regs, shape->fd - 1)));
 	if (shape->value) {
 		request = syscall_arg(regs, shape->value - 1);
 		if (request != PTRACE_ATTACH && request != PTRACE_SEIZE)
 			return 0;
 	}
-	accessed_number((__u32)syscall_arg(regs, shape->value2 - 1));
+	target = shape->value2 ? bpf_task_from_vpid(syscall_arg(regs, shape->value2 - 1)) : NULL;
+	if (!target)
+		return 0;
+	accessed(target);
+	bpf_task_release(target);
 	return 0;
 }
 
@@ -143,11 +170,30 @@ int BPF_PROG(bpf_access__fentry, int command, union bpf_attr *attr)
 	return 0;
 }
 
-/* bpf(vw): command, attributes. */
+/* Of what the call opened, by the new descriptor: the caller cannot change that afterwards. */
+static __always_inline __u32 object_opened(__u32 object, struct file *file)
+{
+	void *data = BPF_CORE_READ(file, private_data);
+	struct bpf_prog *prog = data;
+	struct bpf_link *link = data;
+	struct bpf_map *map = data;
+
+	switch (object) {
+	case BpfObject_map:
+		return BPF_CORE_READ(map, id);
+	case BpfObject_program:
+		return BPF_CORE_READ(prog, aux, id);
+	default:
+		return BPF_CORE_READ(link, id);
+	}
+}
+
+/* bpf(vw): command, attributes. Of a refused call the id is read from the caller's memory. */
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(bpf_access__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct syscall_shape *shape = syscall_shape(regs);
+	struct file *file = ret < 0 ? NULL : syscall_file(ret);
 	__u32 object, id = 0;
 
 	if (!shape || !shape->value || !shape->value2)
@@ -155,8 +201,11 @@ int BPF_PROG(bpf_access__sys_exit, struct pt_regs *regs, long ret)
 	object = object_of((__u32)syscall_arg(regs, shape->value - 1));
 	if (!object)
 		return 0;
-	if (bpf_probe_read_user(&id, sizeof(id), (void *)syscall_arg(regs, shape->value2 - 1)) == 0)
-		object_accessed(object, id, ret < 0 ? -ret : 0);
+	if (file)
+		id = object_opened(object, file);
+	else
+		bpf_probe_read_user(&id, sizeof(id), (void *)syscall_arg(regs, shape->value2 - 1));
+	object_accessed(object, id, ret < 0 ? -ret : 0);
 	return 0;
 }
 

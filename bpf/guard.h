@@ -48,26 +48,26 @@ static __always_inline __u32 guard_own(void)
 	return guard_of((struct task_struct *)bpf_get_current_task());
 }
 
-/* Memory or state of a process is about to be touched. */
-static __always_inline void accessed(__u32 tgid, __u32 guarded)
+/* Memory, state or descriptors of a process are about to be touched, or were. */
+static __always_inline void accessed(struct task_struct *target)
 {
 	struct rec_process_access rec = {};
+	__u32 guarded = guard_of(target);
 
 	if (!guarded || guard_own() == guarded)
 		return;
 	task_fill(&rec.task, (struct task_struct *)bpf_get_current_task());
-	rec.target_tgid = tgid;
+	rec.target_tgid = BPF_CORE_READ(target, tgid);
 	rec.target = guarded;
 	emit(LANE_CRIT, &rec, sizeof(rec), KIND_process_access, true);
 }
 
-/* A number alone: a server's child is known by it only while it is in the map itself. */
-static __always_inline void accessed_number(__u32 tgid)
+/* Who has that number, or NULL: it has ended. */
+static __always_inline struct task_struct *guard_task(struct pid *pid)
 {
-	__u32 *guarded = bpf_map_lookup_elem(&guarded_task, &tgid);
+	struct hlist_node *node = BPF_CORE_READ(pid, tasks[0].first);
 
-	if (guarded)
-		accessed(tgid, *guarded);
+	return node ? (void *)node - bpf_core_field_offset(struct task_struct, pid_links) : NULL;
 }
 
 /* Opens of /proc/PID/mem, for the last rung: elsewhere a security hook tells. */
@@ -75,6 +75,7 @@ static __always_inline void accessed_by_proc(struct file *file)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	struct task_struct *target;
 	struct proc_inode *proc;
 	char name[4] = {};
 
@@ -85,5 +86,7 @@ static __always_inline void accessed_by_proc(struct file *file)
 	if (name[0] != 'm' || name[1] != 'e' || name[2] != 'm')
 		return;
 	proc = (void *)inode - bpf_core_field_offset(struct proc_inode, vfs_inode);
-	accessed_number(BPF_CORE_READ(proc, pid, numbers[0].nr));
+	target = guard_task(BPF_CORE_READ(proc, pid));
+	if (target)
+		accessed(target);
 }

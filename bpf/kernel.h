@@ -116,8 +116,17 @@ struct upid {
 	struct pid_namespace *ns;
 };
 
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 struct pid {
 	unsigned int level;
+	struct hlist_head tasks[4]; /* by PIDTYPE_* */
 	struct upid numbers[1];
 };
 
@@ -134,6 +143,7 @@ struct inode {
 	unsigned int i_nlink;
 	__u32 i_rdev;
 	long long i_size;
+	void *i_private;
 	long long i_mtime_sec; /* these since 6.11 */
 	long long i_ctime_sec;
 	__u32 i_mtime_nsec;
@@ -292,6 +302,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
+	struct hlist_node pid_links[4]; /* by PIDTYPE_* */
 };
 
 /* x86 only: 32-bit system calls have TS_COMPAT set here. */
@@ -409,6 +420,10 @@ struct bpf_prog_aux {
 
 struct bpf_prog {
 	struct bpf_prog_aux *aux;
+};
+
+struct bpf_link {
+	__u32 id;
 };
 
 struct __kernel_timex {
