@@ -4,8 +4,8 @@
  * unseen.
  *
  * Ladders: a tracepoint for signals; the security hooks, which have the objects, for the rest; else
- * the exit of the calls. There, ptrace(2) is told when it succeeded, and an id of bpf(2) is read
- * from the caller's memory.
+ * the exit of the calls. There, ptrace(2) is told when it succeeded, and what bpf(2) changes is
+ * looked for by arguments in the caller's memory.
  */
 #include "guard.h"
 #include "syscall.h"
@@ -120,92 +120,157 @@ int BPF_PROG(process_access__sys_exit, struct pt_regs *regs, long ret)
 	return 0;
 }
 
-static __always_inline void object_accessed(__u32 object, __u32 id, __u32 error)
+/* ---- bpf(2): taking an object by its id, and what changes one ---- */
+
+#define ATTR_WORDS 10 /* the longest way to a descriptor, in 32-bit words */
+#define COMMANDS   (BPF_PROG_BIND_MAP + 1)
+
+enum { BY_NOTHING, BY_FD, BY_ID };
+
+/* Where in the arguments the object is named. What only reads by a descriptor is not told. */
+static const struct {
+	__u8 by;
+	__u8 word;
+	__u8 object; /* by id: enum rec_bpf_object */
+} commands[COMMANDS] = {
+	[BPF_MAP_UPDATE_ELEM] = {BY_FD, 0, 0},
+	[BPF_MAP_DELETE_ELEM] = {BY_FD, 0, 0},
+	[BPF_MAP_LOOKUP_AND_DELETE_ELEM] = {BY_FD, 0, 0},
+	[BPF_MAP_FREEZE] = {BY_FD, 0, 0},
+	[BPF_MAP_LOOKUP_AND_DELETE_BATCH] = {BY_FD, 9, 0},
+	[BPF_MAP_UPDATE_BATCH] = {BY_FD, 9, 0},
+	[BPF_MAP_DELETE_BATCH] = {BY_FD, 9, 0},
+	[BPF_OBJ_PIN] = {BY_FD, 2, 0},
+	[BPF_PROG_ATTACH] = {BY_FD, 1, 0},
+	[BPF_PROG_DETACH] = {BY_FD, 1, 0},
+	[BPF_PROG_TEST_RUN] = {BY_FD, 0, 0},
+	[BPF_RAW_TRACEPOINT_OPEN] = {BY_FD, 2, 0},
+	[BPF_LINK_CREATE] = {BY_FD, 0, 0},
+	[BPF_LINK_UPDATE] = {BY_FD, 0, 0},
+	[BPF_LINK_DETACH] = {BY_FD, 0, 0},
+	[BPF_ITER_CREATE] = {BY_FD, 0, 0},
+	[BPF_PROG_BIND_MAP] = {BY_FD, 0, 0},
+	[BPF_MAP_GET_FD_BY_ID] = {BY_ID, 0, BpfObject_map},
+	[BPF_PROG_GET_FD_BY_ID] = {BY_ID, 0, BpfObject_program},
+	[BPF_LINK_GET_FD_BY_ID] = {BY_ID, 0, BpfObject_link},
+};
+
+/* An index that the verifier cannot misjudge. */
+static __always_inline __u32 word_at(const __u32 *words, __u32 n)
 {
-	struct guarded_object_key key = {object, id};
+	switch (n) {
+	case 0:
+		return words[0];
+	case 1:
+		return words[1];
+	case 2:
+		return words[2];
+	default:
+		return words[ATTR_WORDS - 1];
+	}
+}
+
+/* "bpf-map", "bpf-prog", "bpf_link": what files of BPF objects are called. */
+static __always_inline struct guarded_object_key object_of(struct file *file)
+{
+	void *data = BPF_CORE_READ(file, private_data);
+	struct bpf_prog *prog = data;
+	struct bpf_link *link = data;
+	struct bpf_map *map = data;
+	char name[8] = {};
+
+	bpf_probe_read_kernel_str(name, sizeof(name),
+				  BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	if (name[0] != 'b' || name[1] != 'p' || name[2] != 'f')
+		return (struct guarded_object_key){};
+	switch (name[4]) {
+	case 'm':
+		return (struct guarded_object_key){BpfObject_map, BPF_CORE_READ(map, id)};
+	case 'p':
+		return (struct guarded_object_key){BpfObject_program, BPF_CORE_READ(prog, aux, id)};
+	case 'l':
+		return (struct guarded_object_key){BpfObject_link, BPF_CORE_READ(link, id)};
+	default:
+		return (struct guarded_object_key){};
+	}
+}
+
+static __always_inline void object_accessed(__u32 command, const struct guarded_object_key *key,
+					    __u32 error)
+{
 	struct rec_bpf_access rec = {};
 
-	if (!bpf_map_lookup_elem(&guarded_object, &key) || guard_own() == Guarded_sensor)
+	if (!bpf_map_lookup_elem(&guarded_object, key) || guard_own() == Guarded_sensor)
 		return;
 	task_fill(&rec.task, (struct task_struct *)bpf_get_current_task());
-	rec.object = object;
-	rec.object_id = id;
+	rec.command = command;
+	rec.object = key->object;
+	rec.object_id = key->id;
 	rec.error = error;
 	emit(LANE_CRIT, &rec, sizeof(rec), KIND_bpf_access, true);
 }
 
-/* The commands that open an object by its id, and what it is. */
-static __always_inline __u32 object_of(__u32 command)
+/* `opened`: what the call made, where its exit is the hook: nobody can change that afterwards. */
+static __always_inline void bpf_called(__u32 command, const __u32 *words, struct file *opened,
+				       __u32 error)
 {
-	switch (command) {
-	case BPF_MAP_GET_FD_BY_ID:
-		return BpfObject_map;
-	case BPF_PROG_GET_FD_BY_ID:
-		return BpfObject_program;
-	case BPF_LINK_GET_FD_BY_ID:
-		return BpfObject_link;
-	default:
-		return 0;
-	}
+	struct guarded_object_key key = {};
+	struct file *file;
+	__u32 word;
+
+	if (command >= COMMANDS || commands[command].by == BY_NOTHING)
+		return;
+	word = word_at(words, commands[command].word);
+	file = commands[command].by == BY_ID ? opened : syscall_file((int)word);
+	if (file)
+		key = object_of(file);
+	else if (commands[command].by == BY_ID)
+		key = (struct guarded_object_key){commands[command].object, word};
+	if (key.object)
+		object_accessed(command, &key, error);
 }
 
-/* The kernel's own copy of the attributes; the id is what all three begin with. */
+/* The kernel's own copy of the attributes, which is as long as the longest. */
+static __always_inline void bpf_checked(__u32 command, void *attr)
+{
+	__u32 words[ATTR_WORDS];
+
+	if (bpf_probe_read_kernel(words, sizeof(words), attr) == 0)
+		bpf_called(command, words, NULL, 0);
+}
+
 SEC("?lsm/bpf")
 int BPF_PROG(bpf_access__lsm, int command, union bpf_attr *attr, unsigned int size)
 {
-	__u32 object = object_of(command), id = 0;
-
-	if (object && bpf_probe_read_kernel(&id, sizeof(id), attr) == 0)
-		object_accessed(object, id, 0);
+	bpf_checked(command, attr);
 	return 0;
 }
 
 SEC("?fentry/security_bpf")
 int BPF_PROG(bpf_access__fentry, int command, union bpf_attr *attr)
 {
-	__u32 object = object_of(command), id = 0;
-
-	if (object && bpf_probe_read_kernel(&id, sizeof(id), attr) == 0)
-		object_accessed(object, id, 0);
+	bpf_checked(command, attr);
 	return 0;
 }
 
-/* Of what the call opened, by the new descriptor: the caller cannot change that afterwards. */
-static __always_inline __u32 object_opened(__u32 object, struct file *file)
-{
-	void *data = BPF_CORE_READ(file, private_data);
-	struct bpf_prog *prog = data;
-	struct bpf_link *link = data;
-	struct bpf_map *map = data;
-
-	switch (object) {
-	case BpfObject_map:
-		return BPF_CORE_READ(map, id);
-	case BpfObject_program:
-		return BPF_CORE_READ(prog, aux, id);
-	default:
-		return BPF_CORE_READ(link, id);
-	}
-}
-
-/* bpf(vw): command, attributes. Of a refused call the id is read from the caller's memory. */
+/* bpf(vw): command, attributes, and behind them their size. */
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(bpf_access__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct syscall_shape *shape = syscall_shape(regs);
-	struct file *file = ret < 0 ? NULL : syscall_file(ret);
-	__u32 object, id = 0;
+	__u32 words[ATTR_WORDS] = {}, size = syscall_arg(regs, 2);
+	void *attr;
 
 	if (!shape || !shape->value || !shape->value2)
 		return 0;
-	object = object_of((__u32)syscall_arg(regs, shape->value - 1));
-	if (!object)
-		return 0;
-	if (file)
-		id = object_opened(object, file);
+	attr = (void *)syscall_arg(regs, shape->value2 - 1);
+	barrier_var(size);
+	if (size < sizeof(words))
+		bpf_probe_read_user(words, size, attr);
 	else
-		bpf_probe_read_user(&id, sizeof(id), (void *)syscall_arg(regs, shape->value2 - 1));
-	object_accessed(object, id, ret < 0 ? -ret : 0);
+		bpf_probe_read_user(words, sizeof(words), attr);
+	bpf_called((__u32)syscall_arg(regs, shape->value - 1), words,
+		   ret < 0 ? NULL : syscall_file(ret), ret < 0 ? -ret : 0);
 	return 0;
 }
 
