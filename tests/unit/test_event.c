@@ -44,6 +44,10 @@ static void sample_value(struct arena *a, const ProtobufCFieldDescriptor *f, voi
 		*(double *)p = 0.25;
 	else if (f->type == PROTOBUF_C_TYPE_UINT32)
 		*(uint32_t *)p = 0x80000000u + f->id;
+	else if (f->type == PROTOBUF_C_TYPE_SINT32)
+		*(int32_t *)p = -(int32_t)f->id;
+	else if (f->type == PROTOBUF_C_TYPE_SINT64)
+		*(int64_t *)p = -(int64_t)f->id;
 	else if (f->type == PROTOBUF_C_TYPE_UINT64 || f->type == PROTOBUF_C_TYPE_FIXED64)
 		memcpy(p, &n, sizeof(n));
 	else
@@ -104,6 +108,12 @@ static void value_is(const json_t *j, const ProtobufCFieldDescriptor *f, const v
 		break;
 	case PROTOBUF_C_TYPE_DOUBLE:
 		assert_true(json_number_value(j) == *(const double *)p);
+		break;
+	case PROTOBUF_C_TYPE_SINT32:
+		assert_true(json_number_value(j) == *(const int32_t *)p);
+		break;
+	case PROTOBUF_C_TYPE_SINT64:
+		assert_true(json_number_value(j) == (double)*(const int64_t *)p);
 		break;
 	case PROTOBUF_C_TYPE_UINT32:
 		assert_int_equal(json_number_value(j), *(const uint32_t *)p);
