@@ -97,39 +97,57 @@ static __always_inline void emit_record(enum lane lane, void *rec, __u32 size,
 		__sync_fetch_and_add(r ? &count->dropped : &count->written, 1);
 }
 
-static __always_inline void throttle_begin(__u32 session, __u32 limit)
+/* Not on the stack: who emits may have little left. Two at once on one CPU: either is good. */
+struct throttle_scratch {
+	struct rec_throttle rec;
+	struct session_rate fresh;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct throttle_scratch);
+} throttle_scratches __weak SEC(".maps");
+
+static __always_inline void throttle_begin(struct rec_throttle *rec, __u32 session, __u32 limit)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct rec_throttle rec = {};
 
-	rec.task.tgid = BPF_CORE_READ(task, tgid);
-	rec.task.tid = BPF_CORE_READ(task, pid);
-	rec.task.start_time = BPF_CORE_READ(task, group_leader, start_boottime);
-	rec.session = session;
-	rec.limit = limit;
-	emit_record(LANE_CRIT, &rec, sizeof(rec), KIND_throttle, true);
+	rec->task.tgid = BPF_CORE_READ(task, tgid);
+	rec->task.tid = BPF_CORE_READ(task, pid);
+	rec->task.start_time = BPF_CORE_READ(task, group_leader, start_boottime);
+	rec->session = session;
+	rec->limit = limit;
+	emit_record(LANE_CRIT, rec, sizeof(*rec), KIND_throttle, true);
 }
 
 /* Has the current session sent more than it may in this second? Said when that begins. */
 static __noinline int session_throttled(__u32 limit)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u32 session = BPF_CORE_READ(task, signal, pids[PIDTYPE_SID], numbers[0].nr);
-	struct session_rate *r = bpf_map_lookup_elem(&session_rates, &session);
-	struct session_rate fresh = {.second = bpf_ktime_get_boot_ns() / 1000000000, .sent = 1};
+	__u64 second = bpf_ktime_get_boot_ns() / 1000000000;
+	__u32 session = 0;
+	struct throttle_scratch *s = bpf_map_lookup_elem(&throttle_scratches, &session);
+	struct session_rate *r;
 
+	if (!s)
+		return 0;
+	session = BPF_CORE_READ(task, signal, pids[PIDTYPE_SID], numbers[0].nr);
+	r = bpf_map_lookup_elem(&session_rates, &session);
 	if (!r) {
-		bpf_map_update_elem(&session_rates, &session, &fresh, BPF_ANY);
+		s->fresh = (struct session_rate){.second = second, .sent = 1};
+		bpf_map_update_elem(&session_rates, &session, &s->fresh, BPF_ANY);
 		return 0;
 	}
-	if (r->second != fresh.second) {
-		r->second = fresh.second;
+	if (r->second != second) {
+		r->second = second;
 		r->sent = 0;
 	}
 	if (__sync_fetch_and_add(&r->sent, 1) < limit)
 		return 0;
 	if (!__sync_fetch_and_add(&r->throttled, 1))
-		throttle_begin(session, limit);
+		throttle_begin(&s->rec, session, limit);
 	return 1;
 }
 

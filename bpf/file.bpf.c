@@ -101,7 +101,7 @@ static __always_inline void file_read_opened(struct file *file, __u32 flags)
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	struct read_marks m = {};
 	struct inode_key key;
-	__u32 *recent;
+	struct recent_file *recent;
 
 	/* An O_PATH descriptor cannot be read from; opening it again by /proc can, and is seen. */
 	if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH))
@@ -110,9 +110,9 @@ static __always_inline void file_read_opened(struct file *file, __u32 flags)
 	m.table = bpf_map_lookup_elem(&watched_inode, &key) &&
 		  !task_is_server((struct task_struct *)bpf_get_current_task());
 	recent = bpf_map_lookup_elem(&recent_files, &key);
-	if (recent) {
+	if (recent && recent->generation == BPF_CORE_READ(inode, i_generation)) {
 		m.recent = 1;
-		m.tree = *recent;
+		m.tree = recent->tree;
 	}
 	if (file_is_secret(file, &key))
 		m.tree |= TREE_SECRET;

@@ -75,13 +75,27 @@ struct {
 	__type(value, __u64);
 } file_holders __weak SEC(".maps");
 
-/* Files of interest that were written since the sensor began, and their trees: who reads them? */
+struct recent_file {
+	__u32 tree;
+	__u32 generation; /* an inode's number is used again, with another */
+};
+
+/* Files of interest that were written since the sensor began: who reads them? */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, struct inode_key);
-	__type(value, __u32);
+	__type(value, struct recent_file);
 } recent_files __weak SEC(".maps");
+
+static __always_inline void file_is_recent(struct inode *inode, __u32 tree)
+{
+	struct recent_file recent = {tree, BPF_CORE_READ(inode, i_generation)};
+	struct inode_key key;
+
+	inode_key_fill(&key, inode);
+	bpf_map_update_elem(&recent_files, &key, &recent, BPF_ANY);
+}
 
 /* With its fixed part zeroed; NULL, and counted, when none is free. */
 static __always_inline struct file_scratch *file_scratch_claim(enum lane lane,

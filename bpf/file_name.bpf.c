@@ -135,12 +135,8 @@ int BPF_PROG(file_unlink__sys_exit, struct pt_regs *regs, long ret)
 static __always_inline void rename_emit(struct file_scratch *s, struct rec_file_rename *rec,
 					struct inode *inode)
 {
-	struct inode_key key;
-
-	if (inode && rec->tree) {
-		inode_key_fill(&key, inode);
-		bpf_map_update_elem(&recent_files, &key, &rec->tree, BPF_ANY);
-	}
+	if (inode && rec->tree)
+		file_is_recent(inode, rec->tree);
 	if (rec->tree || rec->lineage)
 		file_emit(s, LANE_BULK, KIND_file_rename);
 }

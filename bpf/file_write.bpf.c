@@ -61,7 +61,7 @@ static __always_inline void file_written(struct file *file, const void *from, lo
 	o = file_known(file);
 	if (!o || __sync_fetch_and_add(&o->written, bytes))
 		return;
-	bpf_map_update_elem(&recent_files, &o->inode, &o->tree, BPF_ANY);
+	file_is_recent(BPF_CORE_READ(file, f_inode), o->tree);
 	file_write_emit(file, from, bytes, o);
 }
 

@@ -142,6 +142,7 @@ struct inode {
 	unsigned long i_ino;
 	unsigned int i_nlink;
 	__u32 i_rdev;
+	__u32 i_generation;
 	long long i_size;
 	void *i_private;
 	long long i_mtime_sec; /* these since 6.11 */

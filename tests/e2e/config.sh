@@ -70,7 +70,7 @@ cat >"$dir/sensor.yaml" <<-EOF2
 EOF2
 "$sensor" --stdout --config "$dir/sensor.yaml" >"$dir/events" 2>"$dir/sensor.log" &
 sensor_pid=$!
-for _ in $(seq 200); do grep -q '"event":"ready"' "$dir/events" && break; sleep 0.05; done
+for _ in $(seq 1200); do grep -q '"event":"ready"' "$dir/events" && break; sleep 0.05; done
 PGAPPNAME=below pg -c 'select name from staff limit 49' >/dev/null
 PGAPPNAME=above pg -c 'select name from staff limit 50' >/dev/null
 sensor_stop

@@ -27,6 +27,7 @@ struct replay {
 	size_t n;
 	Rollcall__Finding *last;
 	unsigned events;
+	bool touch; /* the next files are opened to be written, and not */
 };
 
 static void told(void *ctx, struct arena *a, Rollcall__Event *ev)
@@ -144,6 +145,7 @@ static const char *writes_as(struct replay *r, uint64_t time, const char *who, u
 	ev->file_close->inode = inode(r, ino);
 	ev->file_close->path = arena_printf(r->arena, "/www/%llu.css", (unsigned long long)ino);
 	ev->file_close->tree = tree;
+	ev->file_close->written = r->touch ? 0 : 123456;
 	ev->file_close->lineage = lineage;
 	return happens(r, time, who, ev);
 }
@@ -255,6 +257,8 @@ static void test_ordinary(void **state)
 	assert_string_equal(writes(r, 7 * SECOND, "app:20 systemd:1", 4, INODE), "");
 	assert_string_equal(writes(r, 6 * SECOND + HOUR, "app:20 systemd:1", 1, INODE), "");
 	assert_string_equal(fetches(r, 8 * SECOND, HTTPD, 0, INODE), "");
+	r->touch = true;
+	assert_string_equal(writes(r, 9 * SECOND, "app:20 systemd:1", 1, INODE), "");
 }
 
 /* More reads and files than there is room for: the newest are kept. */

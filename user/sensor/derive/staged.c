@@ -294,7 +294,8 @@ static int on_close(struct staged *s, struct arena *a, const Rollcall__Event *ev
 	const Rollcall__FileClose *c = ev->file_close;
 	struct file f = {}, *place;
 
-	if (!(c->tree & WEB_ROOT) || !c->inode || !c->inode->size)
+	/* Opened to be written, and not: touch(1). */
+	if (!(c->tree & WEB_ROOT) || !c->inode || !c->inode->size || !(c->written || c->created))
 		return 0;
 	lineage_read(&f.writer, ev->process);
 	f.mark = c->lineage;
