@@ -1,4 +1,4 @@
-// links: user/lib/conf_field.c user/lib/utf8.c
+// links: user/lib/arena.c user/lib/conf_field.c user/lib/doc.c user/lib/near.c user/lib/utf8.c
 // SPDX-License-Identifier: Apache-2.0
 // Configuration files, and single values as from a command line. What is accepted is dumped, and
 // the dump reads as the same.

@@ -55,7 +55,8 @@ wrapped() {
 		done
 	done <<-EOF2
 		bpf/ user/sensor/probe.c user/sensor/choice.c user/sensor/guard.c user/sensor/trial.c
-		yaml.h user/lib/conf.c
+		yaml.h user/lib/doc.c
+		pcre2.h user/lib/sigma/regex.c
 		jansson.h user/lib/resolved.c
 		sqlite3.h user/aggregator/store_sqlite.c user/lib/store_read.c
 		event2/ user/lib/loop.c user/lib/link.c

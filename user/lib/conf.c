@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Configuration from a table of keys, on libyaml's documents, whose nodes know line and column.
+// Configuration from a table of keys, on YAML documents, whose nodes know line and column.
 #include "lib/conf.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
+#include "lib/arena.h"
 #include "lib/clean.h"
+#include "lib/doc.h"
+#include "lib/near.h"
 #include "lib/utf8.h"
 
-#define CONF_NAME_MAX 80
-#define DEPTH_MAX     8 /* a section, its keys, a list; and room for telling what is wrong */
+#define DEPTH_MAX 8 /* a section, its keys, a list; and room for telling what is wrong */
 
 struct text {
 	struct text *next;
@@ -137,38 +138,6 @@ int conf_set(struct conf *c, const char *name, const char *text, char *why)
 
 /* ---- a suggestion for a name that is not there ---- */
 
-static unsigned least(unsigned a, unsigned b, unsigned c)
-{
-	unsigned m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Levenshtein's distance. */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[CONF_NAME_MAX + 1];
-	size_t n = strlen(b);
-
-	if (n > CONF_NAME_MAX)
-		return UINT32_MAX;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= n; j++) {
-			unsigned above = row[j];
-
-			row[j] =
-				least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[n];
-}
-
 static const char *after_dot(const char *name)
 {
 	const char *dot = strchr(name, '.');
@@ -183,7 +152,7 @@ static const char *suggestion(const struct conf *c, const char *name)
 	const char *found = NULL;
 
 	for (size_t i = 0; i < c->n; i++) {
-		d = distance(name, c->keys[i].name);
+		d = near_distance(name, c->keys[i].name);
 		if (strcmp(after_dot(name), after_dot(c->keys[i].name)) == 0)
 			d = 1;
 		if (d < best && d < strlen(name)) {
@@ -198,19 +167,16 @@ static const char *suggestion(const struct conf *c, const char *name)
 
 struct load {
 	struct conf *c;
-	const char *text;
-	size_t size;
-	yaml_document_t doc;
 	conf_mistake_fn fn;
 	void *ctx;
 	int mistakes;
 	bool *seen;
 };
 
-static void mistake(struct load *l, const yaml_mark_t *at, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+static void mistake(struct load *l, unsigned line, unsigned column, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
-static void mistake(struct load *l, const yaml_mark_t *at, const char *fmt, ...)
+static void mistake(struct load *l, unsigned line, unsigned column, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -219,66 +185,29 @@ static void mistake(struct load *l, const yaml_mark_t *at, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	l->mistakes++;
-	l->fn(l->ctx, (unsigned)at->line + 1, (unsigned)at->column + 1, text);
+	l->fn(l->ctx, line, column, text);
 }
 
-/* Where the character at `offset` is, counted as libyaml counts. */
-static yaml_mark_t place(const struct load *l, size_t offset)
-{
-	yaml_mark_t at = {};
-	uint32_t code;
-	size_t n;
-
-	for (size_t i = 0; (n = utf8_decode(l->text + i, l->size - i, &code)) && i + n <= offset;
-	     i += n) {
-		bool crlf = code == '\r' && i + 1 < l->size && l->text[i + 1] == '\n';
-
-		at.column++;
-		if (code == '\n' || code == 0x85 || code == 0x2028 || code == 0x2029 ||
-		    (code == '\r' && !crlf)) {
-			at.line++;
-			at.column = 0;
-		}
-	}
-	return at;
-}
-
-/* What libyaml cannot read. Of bytes that are no text it tells the offset only. */
-static void problem(struct load *l, const yaml_parser_t *p)
-{
-	yaml_mark_t at =
-		p->error == YAML_READER_ERROR ? place(l, p->problem_offset) : p->problem_mark;
-
-	mistake(l, &at, "%s", p->problem ? p->problem : "not YAML");
-}
-
-static const char *scalar(const yaml_node_t *n)
-{
-	const char *text = (const char *)n->data.scalar.value;
-
-	return n->type == YAML_SCALAR_NODE && strlen(text) == n->data.scalar.length ? text : NULL;
-}
-
-static void value_take(struct load *l, size_t i, const yaml_node_t *n)
+static void value_take(struct load *l, size_t i, const struct doc_node *n)
 {
 	char why[CONF_WHY] = "not a value that can be used";
-	const char *text = scalar(n);
+	const char *text = doc_text(n);
 
 	if (!text)
-		mistake(l, &n->start_mark, "%s: one value is expected here", l->c->keys[i].name);
+		mistake(l, n->line, n->column, "%s: one value is expected here",
+			l->c->keys[i].name);
 	else if (key_set(l->c, i, text, why) < 0)
-		mistake(l, &n->start_mark, "%s: '%.60s': %s", l->c->keys[i].name, text, why);
+		mistake(l, n->line, n->column, "%s: '%.60s': %s", l->c->keys[i].name, text, why);
 }
 
-static void key_take(struct load *l, size_t i, const yaml_node_t *n)
+static void key_take(struct load *l, size_t i, const struct doc_node *n)
 {
-	if (!l->c->keys[i].list || n->type != YAML_SEQUENCE_NODE) {
+	if (!l->c->keys[i].list || n->type != DOC_LIST) {
 		value_take(l, i, n);
 		return;
 	}
-	for (yaml_node_item_t *k = n->data.sequence.items.start; k < n->data.sequence.items.top;
-	     k++)
-		value_take(l, i, yaml_document_get_node(&l->doc, *k));
+	for (const struct doc_node *k = n->first; k; k = k->next)
+		value_take(l, i, k);
 }
 
 static bool is_section(const struct conf *c, const char *name)
@@ -291,154 +220,77 @@ static bool is_section(const struct conf *c, const char *name)
 	return false;
 }
 
-static void mapping_take(struct load *l, const yaml_node_t *n, const char *section);
+static void mapping_take(struct load *l, const struct doc_node *n, const char *section);
 
-static void pair_take(struct load *l, const yaml_node_t *key, const yaml_node_t *value,
-		      const char *section)
+static void pair_take(struct load *l, const struct doc_node *value, const char *section)
 {
-	const char *text = scalar(key), *near;
-	char name[2 * CONF_NAME_MAX];
+	const struct doc_node *key = value->key;
+	const char *text = doc_text(key), *near;
+	char name[2 * NEAR_NAME_MAX];
 	ssize_t i;
 
-	if (!text || strlen(text) > CONF_NAME_MAX) {
-		mistake(l, &key->start_mark, "a key is expected here");
+	if (!text || strlen(text) > NEAR_NAME_MAX - 1) {
+		mistake(l, key->line, key->column, "a key is expected here");
 		return;
 	}
 	snprintf(name, sizeof(name), "%s%s%s", section, *section ? "." : "", text);
 	i = key_find(l->c, name);
 	if (i < 0 && !*section && is_section(l->c, name)) {
-		if (value->type == YAML_MAPPING_NODE)
+		if (value->type == DOC_MAP)
 			mapping_take(l, value, name);
-		else if (!scalar(value) || *scalar(value)) /* else all its keys are comments */
-			mistake(l, &value->start_mark, "%s: a section of keys is expected here",
-				name);
+		else if (!doc_text(value) || *doc_text(value)) /* else all its keys are comments */
+			mistake(l, value->line, value->column,
+				"%s: a section of keys is expected here", name);
 		return;
 	}
 	if (i < 0) {
 		near = suggestion(l->c, name);
-		mistake(l, &key->start_mark, "unknown key '%.80s'%s%s%s", name,
+		mistake(l, key->line, key->column, "unknown key '%.80s'%s%s%s", name,
 			near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 		return;
 	}
 	if (l->seen[i])
-		mistake(l, &key->start_mark, "%s: was given before", name);
+		mistake(l, key->line, key->column, "%s: was given before", name);
 	l->seen[i] = true;
 	key_take(l, (size_t)i, value);
 }
 
-static void mapping_take(struct load *l, const yaml_node_t *n, const char *section)
+static void mapping_take(struct load *l, const struct doc_node *n, const char *section)
 {
-	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top; p++)
-		pair_take(l, yaml_document_get_node(&l->doc, p->key),
-			  yaml_document_get_node(&l->doc, p->value), section);
+	for (const struct doc_node *value = n->first; value; value = value->next)
+		pair_take(l, value, section);
 }
 
-static void parser_init(yaml_parser_t *p, const struct load *l)
+static void document_take(struct load *l, const struct doc *d)
 {
-	yaml_parser_initialize(p);
-	yaml_parser_set_encoding(p, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(p, (const unsigned char *)l->text, l->size);
-}
+	const struct doc_node *root = d->root;
+	const char *text = doc_text(root);
 
-static int deeper(yaml_token_type_t type)
-{
-	switch (type) {
-	case YAML_BLOCK_SEQUENCE_START_TOKEN:
-	case YAML_BLOCK_MAPPING_START_TOKEN:
-	case YAML_FLOW_SEQUENCE_START_TOKEN:
-	case YAML_FLOW_MAPPING_START_TOKEN:
-		return 1;
-	case YAML_BLOCK_END_TOKEN:
-	case YAML_FLOW_SEQUENCE_END_TOKEN:
-	case YAML_FLOW_MAPPING_END_TOKEN:
-		return -1;
-	default:
-		return 0;
-	}
-}
-
-/*
- * Anchors are refused before the document is made: a few bytes of aliases to aliases stand for
- * millions of nodes. So is depth, which costs libyaml time and memory without end, and what it
- * cannot read.
- */
-static bool tokens_good(struct load *l)
-{
-	yaml_parser_t p;
-	yaml_token_t t;
-	bool end = false;
-	int depth = 0;
-
-	parser_init(&p, l);
-	while (!end && !l->mistakes) {
-		if (!yaml_parser_scan(&p, &t)) {
-			problem(l, &p);
-			break;
-		}
-		end = t.type == YAML_STREAM_END_TOKEN;
-		depth += deeper(t.type);
-		if (depth > DEPTH_MAX)
-			mistake(l, &t.start_mark,
-				"nested too deep: keys need no more than 3 levels");
-		if (t.type == YAML_ANCHOR_TOKEN || t.type == YAML_ALIAS_TOKEN ||
-		    t.type == YAML_TAG_TOKEN)
-			mistake(l, &t.start_mark, "anchors, aliases and tags are not used here");
-		yaml_token_delete(&t);
-	}
-	yaml_parser_delete(&p);
-	return !l->mistakes;
-}
-
-/* What comes after the first document would not be read. */
-static bool nothing_follows(struct load *l, yaml_parser_t *p)
-{
-	yaml_document_t next;
-
-	if (!yaml_parser_load(p, &next)) {
-		problem(l, p);
-		return false;
-	}
-	if (yaml_document_get_root_node(&next))
-		mistake(l, &next.start_mark, "a second document; only one is read");
-	yaml_document_delete(&next);
-	return !l->mistakes;
-}
-
-static void document_take(struct load *l)
-{
-	yaml_parser_t p;
-	yaml_node_t *root;
-
-	parser_init(&p, l);
-	if (!yaml_parser_load(&p, &l->doc)) {
-		problem(l, &p);
-		yaml_parser_delete(&p);
-		return;
-	}
-	root = yaml_document_get_root_node(&l->doc);
-	if (nothing_follows(l, &p)) {
-		if (root && root->type == YAML_MAPPING_NODE)
-			mapping_take(l, root, "");
-		else if (root && !(scalar(root) && !*scalar(root)))
-			mistake(l, &root->start_mark, "keys and values are expected here");
-	}
-	yaml_document_delete(&l->doc);
-	yaml_parser_delete(&p);
+	/* What comes after the first document would not be read. */
+	if (d->next)
+		mistake(l, d->next->line, d->next->column, "a second document; only one is read");
+	else if (root->type == DOC_MAP)
+		mapping_take(l, root, "");
+	else if (!text || *text)
+		mistake(l, root->line, root->column, "keys and values are expected here");
 }
 
 int conf_load(struct conf *c, const char *text, size_t size, conf_mistake_fn fn, void *ctx)
 {
-	static const char bom[] = {'\xef', '\xbb', '\xbf'};
-	size_t skip = size >= sizeof(bom) && memcmp(text, bom, sizeof(bom)) == 0 ? sizeof(bom) : 0;
-	struct load l = {c, text + skip, size - skip, .fn = fn, .ctx = ctx};
+	_cleanup_(arena_freep) struct arena *a = arena_new(16 * 1024);
+	_cleanup_(freep) bool *seen = calloc(c->n, sizeof(*seen));
+	struct load l = {c, fn, ctx, 0, seen};
+	struct doc *docs = NULL;
+	int r;
 
-	l.seen = calloc(c->n, sizeof(*l.seen));
-	if (!l.seen)
+	if (!a || !seen)
 		return -ENOMEM;
-	if (tokens_good(&l))
-		document_take(&l);
-	free(l.seen);
-	return l.mistakes;
+	r = doc_parse(a, text, size,
+		      &(struct doc_opts){DEPTH_MAX, "keys need no more than 3 levels", fn, ctx},
+		      &docs);
+	if (r == 0 && docs)
+		document_take(&l, docs);
+	return r ? r : l.mistakes;
 }
 
 int conf_load_file(struct conf *c, const char *path, conf_mistake_fn fn, void *ctx)

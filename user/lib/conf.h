@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Configuration from a table of keys: YAML files, command line values, defaults and the dump all
-// come from it. The only file that knows libyaml. Logs nothing: mistakes go to the caller.
+// come from it. Logs nothing: mistakes go to the caller.
 #pragma once
 
 #include <stdbool.h>
