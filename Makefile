@@ -8,7 +8,7 @@ PREFIX    ?= /usr
 CFLAGS    ?= -O2 -g
 WARN      := -Wall -Wextra -Wshadow -Wcast-qual -Wmissing-prototypes -Wstrict-prototypes -Werror
 ALLCFLAGS  = -std=gnu11 -D_GNU_SOURCE -Iuser -isystem $(B) -I$(B)/proto $(WARN) $(CFLAGS) $(SAN) -MD -MP
-LIBS       = -lprotobuf-c -levent -levent_openssl -lssl -lcrypto -lyaml -lz -ljansson
+LIBS       = -lprotobuf-c -levent -levent_openssl -lssl -lcrypto -lyaml -lz -ljansson -lpcre2-8
 LIBS_sensor     = -lbpf -lelf -lseccomp -lcap-ng
 LIBS_aggregator = -lsqlite3
 LIBS_cli        = -lsqlite3

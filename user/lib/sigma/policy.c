@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads a policy: first every document, then placeholders, then rules, then what refers to rules.
+#include "lib/sigma/policy.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/arena.h"
+#include "lib/clean.h"
+#include "lib/doc.h"
+#include "lib/sigma/placeholders.h"
+#include "lib/sigma/program.h"
+#include "lib/sigma/rule.h"
+
+#define YAML_DEPTH_MAX 16
+#define DIR_DEPTH_MAX  8
+#define FILTERS_MAX    64 /* of one rule */
+
+struct document {
+	struct document *next;
+	const char *file;
+	const struct doc_node *root;
+};
+
+struct policy {
+	const struct policy_schema *schema;
+	struct arena *arena;
+	struct diag diag;
+	struct document *documents, **documents_end;
+	struct placeholders placeholders;
+	struct rule *rules, **rules_end;
+	struct program *program;
+};
+
+struct policy *policy_new(const struct policy_schema *schema, diag_fn fn, void *ctx)
+{
+	struct policy *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->schema = schema;
+	p->diag = (struct diag){.fn = fn, .ctx = ctx};
+	p->documents_end = &p->documents;
+	p->rules_end = &p->rules;
+	p->arena = arena_new(64 * 1024);
+	p->program = program_new(schema->sources);
+	return p->arena && p->program ? p : policy_free(p);
+}
+
+struct policy *policy_free(struct policy *p)
+{
+	if (!p)
+		return NULL;
+	program_free(p->program);
+	arena_free(p->arena);
+	free(p);
+	return NULL;
+}
+
+void policy_freep(struct policy **p)
+{
+	*p = policy_free(*p);
+}
+
+/* ---- files ---- */
+
+int policy_text(struct policy *p, const char *file, const char *text, size_t size)
+{
+	struct doc *docs = NULL;
+	int r;
+
+	p->diag.file = arena_strdup(p->arena, file);
+	if (!p->diag.file)
+		return -ENOMEM;
+	r = doc_parse(p->arena, text, size,
+		      &(struct doc_opts){YAML_DEPTH_MAX, "a Sigma rule needs no more than 6 levels",
+					 diag_yaml, &p->diag},
+		      &docs);
+	if (r)
+		return r < 0 ? r : 0;
+	for (; docs; docs = docs->next) {
+		struct document *d = arena_alloc(p->arena, sizeof(*d));
+
+		if (!d)
+			return -ENOMEM;
+		*d = (struct document){NULL, p->diag.file, docs->root};
+		*p->documents_end = d;
+		p->documents_end = &d->next;
+	}
+	return 0;
+}
+
+static int file_read(struct policy *p, const char *path)
+{
+	_cleanup_(fclosep) FILE *f = fopen(path, "re");
+	_cleanup_(freep) char *text = malloc(POLICY_FILE_MAX + 1);
+	size_t n;
+
+	if (!f)
+		return -errno;
+	if (!text)
+		return -ENOMEM;
+	n = fread(text, 1, POLICY_FILE_MAX + 1, f);
+	if (ferror(f))
+		return -EIO;
+	return n > POLICY_FILE_MAX ? -EFBIG : policy_text(p, path, text, n);
+}
+
+static bool is_yaml(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && name[0] != '.' && (strcmp(dot, ".yml") == 0 || strcmp(dot, ".yaml") == 0);
+}
+
+static int path_read(struct policy *p, const char *path, bool named, unsigned depth);
+
+static int dir_read(struct policy *p, const char *path, unsigned depth)
+{
+	struct dirent **entries;
+	int n = scandir(path, &entries, NULL, alphasort), r = 0;
+
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++) {
+		const char *name = entries[i]->d_name;
+		char *sub = arena_printf(p->arena, "%s/%s", path, name);
+
+		if (r == 0 && name[0] != '.')
+			r = sub ? path_read(p, sub, false, depth + 1) : -ENOMEM;
+		free(entries[i]);
+	}
+	free(entries);
+	return r;
+}
+
+static int path_read(struct policy *p, const char *path, bool named, unsigned depth)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return depth < DIR_DEPTH_MAX ? dir_read(p, path, depth) : -ELOOP;
+	if (!S_ISREG(st.st_mode))
+		return named ? -EINVAL : 0;
+	return named || is_yaml(path) ? file_read(p, path) : 0;
+}
+
+int policy_read(struct policy *p, const char *path)
+{
+	return path_read(p, path, true, 0);
+}
+
+/* ---- documents ---- */
+
+static int placeholders_take(struct policy *p)
+{
+	int r = 0;
+
+	for (struct document *d = p->documents; d && r != -ENOMEM; d = d->next) {
+		p->diag.file = d->file;
+		if (placeholders_are(d->root))
+			r = placeholders_read(&p->placeholders, p->arena, &p->diag, d->root);
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+static const struct rule *rule_find(const struct policy *p, const char *reference)
+{
+	for (const struct rule *r = p->rules; r; r = r->next)
+		if (r->kind != RULE_FILTER && rule_is(r, reference))
+			return r;
+	return NULL;
+}
+
+/* Ids and names are what filters, correlations and findings call a rule. */
+static int rule_keep(struct policy *p, struct rule *r)
+{
+	const struct rule *id = *r->id ? rule_find(p, r->id) : NULL;
+	const struct rule *name = *r->name ? rule_find(p, r->name) : NULL;
+	const struct rule *same = id ? id : name;
+
+	if (same && r->kind != RULE_FILTER)
+		return diag_mistake(&p->diag, doc_get(r->at, id ? "id" : "name"),
+				    "'%.80s' is the %s of '%.80s' in %s", id ? r->id : r->name,
+				    id ? "id" : "name", same->title, same->file);
+	*p->rules_end = r;
+	p->rules_end = &r->next;
+	return 0;
+}
+
+static int rules_take(struct policy *p)
+{
+	const struct item_opts opts = {p->arena, &p->diag, &p->placeholders};
+	struct rule *rule;
+	int r = 0;
+
+	for (struct document *d = p->documents; d && r != -ENOMEM; d = d->next) {
+		const char *text = d->root->type == DOC_SCALAR ? doc_text(d->root) : NULL;
+
+		p->diag.file = d->file;
+		if (placeholders_are(d->root) || (text && !*text))
+			continue;
+		r = rule_parse(&opts, d->root, &rule);
+		if (r == 0)
+			r = rule_keep(p, rule);
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+static int references_check(struct policy *p, const struct rule *filter)
+{
+	for (const struct doc_node *n = filter->rules->first; n; n = n->next)
+		if (!doc_text(n) || !rule_find(p, n->text))
+			return diag_mistake(&p->diag, n, "no rule has the id or name '%.80s'",
+					    n->type == DOC_SCALAR ? n->text : "");
+	return 0;
+}
+
+static bool filter_names(const struct rule *filter, const struct rule *rule)
+{
+	for (const struct doc_node *n = filter->rules->first; n; n = n->next)
+		if (rule_is(rule, n->text))
+			return true;
+	return false;
+}
+
+/* Fields that no event of the source has are told: the rule cannot see them. */
+static void fields_check(struct policy *p, const struct rule *r, uint32_t source)
+{
+	for (size_t i = 0; i < r->n_items; i++) {
+		const struct item *item = &r->items[i];
+		const char *near = NULL;
+
+		if (*item->field && !p->schema->field(source, item->field, &near))
+			diag_note(&p->diag, item->at,
+				  "no event of this log source has the field '%.60s'%s%s%s",
+				  item->field, near ? "; did you mean '" : "", near ? near : "",
+				  near ? "'?" : "");
+	}
+}
+
+static int source_of(struct policy *p, const struct rule *r)
+{
+	const struct rule_source *s = &r->source;
+	int source = p->schema->source(s);
+
+	if (source < 0)
+		diag_mistake(&p->diag, s->at,
+			     "no event of this sensor is of category '%.40s', product '%.40s', "
+			     "service '%.40s'",
+			     s->category, s->product, s->service);
+	return source;
+}
+
+/* A rule with the filters that name it. */
+static int detection_add(struct policy *p, const struct rule *rule)
+{
+	const struct rule *filters[FILTERS_MAX];
+	size_t n = 0;
+	int source = source_of(p, rule);
+
+	if (source < 0)
+		return source;
+	fields_check(p, rule, (uint32_t)source);
+	for (const struct rule *f = p->rules; f; f = f->next) {
+		if (f->kind != RULE_FILTER || !filter_names(f, rule))
+			continue;
+		if (n == FILTERS_MAX)
+			return diag_mistake(&p->diag, rule->at, "more than %d filters name it",
+					    FILTERS_MAX);
+		filters[n++] = f;
+	}
+	return program_add(p->program, &p->diag, rule, (uint32_t)source, filters, n);
+}
+
+static int rules_compile(struct policy *p)
+{
+	unsigned before = p->diag.mistakes;
+	int r = 0;
+
+	for (const struct rule *rule = p->rules; rule && r != -ENOMEM; rule = rule->next) {
+		p->diag.file = rule->file;
+		if (rule->kind == RULE_FILTER)
+			r = references_check(p, rule);
+	}
+	/* Filters that name what is not there must not be compiled into anything. */
+	if (p->diag.mistakes > before)
+		return 0;
+	for (const struct rule *rule = p->rules; rule && r != -ENOMEM; rule = rule->next) {
+		p->diag.file = rule->file;
+		if (rule->kind == RULE_DETECTION)
+			r = detection_add(p, rule);
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+int policy_finish(struct policy *p)
+{
+	int r = placeholders_take(p);
+
+	if (r == 0)
+		r = rules_take(p);
+	if (r == 0)
+		r = rules_compile(p);
+	if (r == 0)
+		r = program_finish(p->program);
+	if (r < 0)
+		return r;
+	return p->diag.mistakes ? -EBADMSG : 0;
+}
+
+const struct program *policy_program(const struct policy *p)
+{
+	return p->program;
+}
+
+unsigned policy_mistakes(const struct policy *p)
+{
+	return p->diag.mistakes;
+}
+
+unsigned policy_notes(const struct policy *p)
+{
+	return p->diag.notes;
+}

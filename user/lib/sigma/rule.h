@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// One Sigma document: a detection rule, a filter or a correlation rule, read and checked but not
+// yet compiled. Made by policy.c; lives in its arena.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/sigma/expr.h"
+#include "lib/sigma/item.h"
+
+enum rule_kind { RULE_DETECTION, RULE_FILTER, RULE_CORRELATION };
+
+struct rule_texts {
+	const char **s;
+	size_t n;
+};
+
+struct rule_source {
+	const struct doc_node *at;
+	const char *category, *product, *service; /* "": any */
+};
+
+struct rule {
+	struct rule *next;
+	enum rule_kind kind;
+	const char *file;
+	const struct doc_node *at;
+	const char *title, *id, *name, *level, *status, *description, *taxonomy;
+	struct rule_texts tags, fields, falsepositives;
+	struct rule_source source;
+	/* Of detections and filters: the leaves of the expression are items. */
+	struct item *items;
+	size_t n_items;
+	const struct expr *expr;
+	const struct doc_node *rules; /* of filters: whom they filter */
+	bool suppresses;	      /* of filters: what its condition selects is hidden */
+};
+
+/* 0, -ENOMEM, or -EINVAL (mistakes told). `file` is kept. */
+int rule_parse(const struct item_opts *o, const struct doc_node *root, struct rule **ret_rule);
+
+/* Is this what a correlation or filter calls the rule? Ids are compared without case. */
+bool rule_is(const struct rule *r, const char *reference);
