@@ -45,7 +45,7 @@ layers() {
 	grep -nE '#include "(sensor|aggregator)/' $(files 'user/cli/*') /dev/null
 }
 # One file of a program speaks to a foreign library. libevent: loop and link; OpenSSL: sessions,
-# certificates, digests; SQLite: the writer and the reader;
+# certificates, digests; SQLite: the writer and the reader; jansson: what setup found, events;
 # libseccomp: the filter, and the numbers of calls.
 wrapped() {
 	local allowed header offender
@@ -57,7 +57,7 @@ wrapped() {
 		bpf/ user/sensor/probe.c user/sensor/choice.c user/sensor/guard.c user/sensor/trial.c
 		yaml.h user/lib/doc.c
 		pcre2.h user/lib/sigma/regex.c
-		jansson.h user/lib/resolved.c
+		jansson.h user/lib/resolved.c user/lib/event_read.c
 		sqlite3.h user/aggregator/store_sqlite.c user/lib/store_read.c
 		event2/ user/lib/loop.c user/lib/link.c
 		openssl/ user/lib/tls.c user/lib/chain.c user/aggregator/ca.c

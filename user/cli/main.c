@@ -5,6 +5,7 @@
 
 #include "cli/cmd_findings.h"
 #include "cli/cmd_hosts.h"
+#include "cli/cmd_policy.h"
 #include "cli/cmd_setup.h"
 #include "cli/cmd_show.h"
 #include "cli/cmd_status.h"
@@ -22,6 +23,7 @@ static const struct command {
 	{"findings", cmd_findings, "what was found, on the aggregator's machine"},
 	{"show", cmd_show, "one finding, from process ancestors to rows"},
 	{"hosts", cmd_hosts, "the hosts that the aggregator knows"},
+	{"policy", cmd_policy, "check Sigma rules, try them against a recording"},
 	{"setup", cmd_setup, "setup database: resolve the watched tables, once, as root"},
 };
 

@@ -15,6 +15,7 @@
 #include "lib/resolved.h"
 #include "lib/version.h"
 #include "lib/watchname.h"
+#include "sensor/rules.h"
 #include "sensor/treewatch.h"
 #include "sensor/watch.h"
 
@@ -97,6 +98,9 @@ static const struct conf_key keys[] = {
 	 "Directories or files that configure the server.", true, 0, 0},
 	{"processes.watch", parse_tree, FIELD(trees), NULL,
 	 "Programs whose descendants' files are told wherever they are.", true, 0, 0},
+	{"policy.rules", parse_path_or_none, FIELD(rules), "",
+	 "Sigma rules, a file or a directory; \"\": " RULES_PATH ", when it is there.", false, 0,
+	 0},
 	{"thresholds.result_rows", conf_u64, FIELD(thresholds.result_rows), "200",
 	 "Rows of one result that are a finding (0: off)", false, 0, 0},
 	{"thresholds.result_fraction", conf_fraction, FIELD(thresholds.result_fraction), "0.1",
@@ -158,6 +162,7 @@ static const char help[] =
 	"  --stream-user USER who the process that has the network runs as\n"
 	"  --control PATH     where `rollcall status` and `rollcall watch` ask\n"
 	"  --resolved FILE    what `rollcall setup database` wrote\n"
+	"  --rules PATH       Sigma rules, a file or a directory\n"
 	"  --host NAME        name of this host in events\n"
 	"  --debug            also log what libbpf and the verifier say\n"
 	"  --help, --version\n"
@@ -170,14 +175,9 @@ static const struct {
 	int letter;
 	const char *key;
 } settings[] = {
-	{'w', "watch"},
-	{'a', "aggregator.address"},
-	{'b', "aggregator.bundle"},
-	{'S', "spool.directory"},
-	{'u', "aggregator.user"},
-	{'c', "control"},
-	{'r', "resolved"},
-	{'n', "host"},
+	{'w', "watch"},		  {'a', "aggregator.address"}, {'b', "aggregator.bundle"},
+	{'S', "spool.directory"}, {'u', "aggregator.user"},    {'c', "control"},
+	{'r', "resolved"},	  {'R', "policy.rules"},       {'n', "host"},
 };
 
 enum task { RUN, CHECK, DUMP };
@@ -199,6 +199,7 @@ static const struct option options[] = {
 	{"stream-user", required_argument, NULL, 'u'},
 	{"control", required_argument, NULL, 'c'},
 	{"resolved", required_argument, NULL, 'r'},
+	{"rules", required_argument, NULL, 'R'},
 	{"host", required_argument, NULL, 'n'},
 	{"debug", no_argument, NULL, 'd'},
 	{"help", no_argument, NULL, 'h'},
@@ -276,6 +277,18 @@ static int file_read(struct options *o, const char *given)
 	return r ? -EBADMSG : 0;
 }
 
+/* The rules are part of what is configured. */
+static int check(const struct options *o)
+{
+	struct rules *rules = NULL;
+	int r = rules_new(&(struct rules_opts){.path = o->rules}, &rules);
+
+	rules_free(rules);
+	if (r < 0)
+		return -EBADMSG;
+	return puts("no mistake was found") < 0 ? -EIO : 1;
+}
+
 int options_init(struct options *o, int argc, char **argv)
 {
 	struct line l = {};
@@ -298,7 +311,7 @@ int options_init(struct options *o, int argc, char **argv)
 	if (l.task == DUMP)
 		return conf_dump(o->conf, stdout) < 0 ? -EIO : 1;
 	if (l.task == CHECK)
-		return puts("no mistake was found") < 0 ? -EIO : 1;
+		return check(o);
 	if (!o->print && !*o->aggregator)
 		return log_error(0, "nothing to do without --stdout or an aggregator (see --help)"),
 		       -EINVAL;

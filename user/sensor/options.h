@@ -21,6 +21,7 @@ struct options {
 	uint64_t spool_bytes;
 	/* Texts are valid as long as `conf`; an empty one is not set. */
 	const char *host, *resolved;
+	const char *rules;	/* file or directory; not set: where they are installed */
 	const char *spool;	/* directory */
 	const char *aggregator; /* not set: nothing is spooled or sent */
 	const char *bundle;

@@ -27,6 +27,7 @@
 #include "sensor/host.h"
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
+#include "sensor/rules.h"
 #include "sensor/throttle.h"
 #include "sensor/watch.h"
 
@@ -40,6 +41,7 @@ struct pipeline {
 	struct sessions *sessions;
 	struct findings *findings;
 	struct staged *staged;
+	struct rules *rules;
 	struct summary *summary;
 	struct probe *probe;
 	uint64_t seq;	     /* ids when there is no spool */
@@ -49,6 +51,7 @@ struct pipeline {
 	uint64_t refused;
 	uint64_t evicted;
 	uint64_t undecoded, undecoded_told;
+	uint64_t gave_up;	      /* regular expressions, as last reported */
 	uint64_t unkept, unkept_told; /* events that the spool could not take */
 	uint64_t trimmed_told[SEGMENT_CLASSES], errors_told;
 	int spool_failing;
@@ -99,6 +102,7 @@ static void event_out(struct pipeline *p, Rollcall__Event *ev)
 	}
 	if (p->opts.tap)
 		p->opts.tap(p->opts.tap_ctx, ev);
+	rules_event(p->rules, p->arena, ev);
 }
 
 /* Findings come back here with the wall-clock time of the event they rest on. */
@@ -131,10 +135,12 @@ static void derived(void *ctx, struct arena *a, Rollcall__Event *ev)
 
 	if (db && ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT)
 		summary_add(p->summary, db);
-	if (db)
+	if (db) {
 		ev->time = host_realtime(p->opts.host, ev->time);
-	else
+		rules_event(p->rules, a, ev);
+	} else {
 		event_out(p, ev);
+	}
 	findings_event(p->findings, a, ev);
 	staged_event(p->staged, a, ev);
 }
@@ -366,6 +372,7 @@ static void gap(struct pipeline *p, const char *lane, const char *reason, uint64
 	ev->kind_case = ROLLCALL__EVENT__KIND_GAP;
 	ev->gap = m;
 	findings_gap(p->findings, host_realtime(p->opts.host, ev->time));
+	rules_gap(p->rules, host_realtime(p->opts.host, ev->time));
 	if (m->lane && m->reason)
 		pipeline_emit(p, ev);
 }
@@ -424,6 +431,7 @@ static void losses(struct pipeline *p, struct probe *probe)
 	proctab_counts(p->opts.processes, &processes);
 	gap(p, "proctab", "process table full", processes.evicted, &p->evicted);
 	gap(p, "decoder", "malformed record", p->undecoded, &p->undecoded_told);
+	gap(p, "rules", "a regular expression gave up", rules_gave_up(p->rules), &p->gave_up);
 }
 
 static void spool_losses(struct pipeline *p)
@@ -504,12 +512,13 @@ int pipeline_attach(struct pipeline *p, struct probe *probe)
 	return r;
 }
 
-struct pipeline *pipeline_new(const struct pipeline_opts *opts)
+int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipeline)
 {
 	_cleanup_(pipeline_freep) struct pipeline *p = calloc(1, sizeof(*p));
+	int r;
 
 	if (!p)
-		return NULL;
+		return log_error(-ENOMEM, "cannot start");
 	p->opts = *opts;
 	p->arena = arena_new(64 * 1024);
 	p->sessions = sessions_new(&(struct sessions_opts){
@@ -533,8 +542,12 @@ struct pipeline *pipeline_new(const struct pipeline_opts *opts)
 	});
 	p->summary = summary_new(opts->principals_max);
 	if (!p->arena || !p->sessions || !p->findings || !p->staged || !p->summary)
-		return NULL;
-	return take_ptr(p);
+		return log_error(-ENOMEM, "cannot start");
+	r = rules_new(&(struct rules_opts){opts->rules, finding_out, p}, &p->rules);
+	if (r < 0)
+		return r;
+	*ret_pipeline = take_ptr(p);
+	return 0;
 }
 
 struct pipeline *pipeline_free(struct pipeline *p)
@@ -544,6 +557,7 @@ struct pipeline *pipeline_free(struct pipeline *p)
 	sessions_free(p->sessions);
 	findings_free(p->findings);
 	staged_free(p->staged);
+	rules_free(p->rules);
 	summary_free(p->summary);
 	arena_free(p->arena);
 	free(p);

@@ -23,6 +23,7 @@ struct pipeline_opts {
 	struct watch *watch;
 	struct filewatch *files; /* NULL: physical reads are not watched */
 	struct proctab *processes;
+	const char *rules;   /* of Sigma, as rules_opts has them */
 	FILE *json;	     /* NULL: not printed */
 	struct spool *spool; /* NULL: not kept */
 	pipeline_tap_fn tap; /* NULL: nobody looks on */
@@ -32,7 +33,8 @@ struct pipeline_opts {
 	uint32_t principals_max;
 };
 
-struct pipeline *pipeline_new(const struct pipeline_opts *opts);
+/* Failures are told. */
+int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipeline);
 struct pipeline *pipeline_free(struct pipeline *p);
 void pipeline_freep(struct pipeline **p);
 

@@ -159,25 +159,29 @@ static int spool_begin(struct sensor *s)
 static int stages_new(struct sensor *s)
 {
 	const struct options *o = s->opts;
+	int r;
 
 	s->files = filewatch_new(o->watch);
 	s->processes = proctab_new(o->processes, s->host->boot_id);
 	if (!s->files || !s->processes)
 		return log_error(-ENOMEM, "cannot start");
-	s->pipeline = pipeline_new(&(struct pipeline_opts){
-		.host = s->host,
-		.watch = o->watch,
-		.files = s->files,
-		.processes = s->processes,
-		.json = o->print ? stdout : NULL,
-		.spool = s->spool,
-		.tap = s->control ? control_event : NULL,
-		.tap_ctx = s->control,
-		.thresholds = o->thresholds,
-		.sessions_max = o->sessions,
-		.principals_max = o->principals,
-	});
-	return s->pipeline ? resolved_load(s) : log_error(-ENOMEM, "cannot start");
+	r = pipeline_new(
+		&(struct pipeline_opts){
+			.host = s->host,
+			.watch = o->watch,
+			.files = s->files,
+			.processes = s->processes,
+			.rules = o->rules,
+			.json = o->print ? stdout : NULL,
+			.spool = s->spool,
+			.tap = s->control ? control_event : NULL,
+			.tap_ctx = s->control,
+			.thresholds = o->thresholds,
+			.sessions_max = o->sessions,
+			.principals_max = o->principals,
+		},
+		&s->pipeline);
+	return r < 0 ? r : resolved_load(s);
 }
 
 static void on_ring(void *ctx);

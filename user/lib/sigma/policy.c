@@ -320,6 +320,11 @@ const struct program *policy_program(const struct policy *p)
 	return p->program;
 }
 
+const struct rule *policy_rules(const struct policy *p)
+{
+	return p->rules;
+}
+
 unsigned policy_mistakes(const struct policy *p)
 {
 	return p->diag.mistakes;

@@ -40,5 +40,7 @@ int policy_finish(struct policy *p);
 
 /* Borrowed. Its rules' numbers are those of match.h. */
 const struct program *policy_program(const struct policy *p);
+/* Every document that had no mistake, chained by `next`; filters too. */
+const struct rule *policy_rules(const struct policy *p);
 unsigned policy_mistakes(const struct policy *p);
 unsigned policy_notes(const struct policy *p);

@@ -346,6 +346,7 @@ static const struct key keys[] = {
 	{"level", take_level, AT(level)},
 	{"tags", take_texts, AT(tags)},
 	{"scope", take_nothing, 0},
+	{"attack_version", take_text, AT(attack_version)}, /* ours: of the ids in the tags */
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -428,7 +429,7 @@ int rule_parse(const struct item_opts *o, const struct doc_node *root, struct ru
 		return -ENOMEM;
 	rule->file = o->diag->file;
 	rule->at = root;
-	rule->id = rule->name = rule->status = rule->description = "";
+	rule->id = rule->name = rule->status = rule->description = rule->attack_version = "";
 	rule->level = "medium";
 	rule->taxonomy = "sigma";
 	if (root->type != DOC_MAP)

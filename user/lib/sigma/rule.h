@@ -28,6 +28,7 @@ struct rule {
 	const char *file;
 	const struct doc_node *at;
 	const char *title, *id, *name, *level, *status, *description, *taxonomy;
+	const char *attack_version;
 	struct rule_texts tags, fields, falsepositives;
 	struct rule_source source;
 	/* Of detections and filters: the leaves of the expression are items. */

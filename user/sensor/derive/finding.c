@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/arena.h"
+#include "lib/principal.h"
 #include "sensor/derive/rule.h"
 #include "sensor/derive/sum.h"
 
@@ -231,21 +232,6 @@ static struct principal_state *state_get(struct findings *f, const char *name)
 	return fresh;
 }
 
-static char *principal_name(struct arena *a, const Rollcall__Db *db)
-{
-	const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(
-		&rollcall__system__descriptor, (int)db->system);
-	const Rollcall__Client *c = db->client;
-	const char *from = c->exe[0] ? c->exe : c->address;
-	size_t len = strlen(from);
-
-	/* A remote client's port changes with every connection. */
-	if (!c->exe[0] && strrchr(from, ':'))
-		len = (size_t)(strrchr(from, ':') - from);
-	return arena_printf(a, "%s:%s@%s via %.*s%s%s", v ? v->name : "", db->user, db->name,
-			    (int)len, from, c->user[0] ? " as " : "", c->user);
-}
-
 static int finding_fill(struct findings *f, struct arena *a, Rollcall__Finding *m,
 			enum rule_id rule, const struct open *o, const char *status,
 			const char *principal)
@@ -443,7 +429,7 @@ static int on_result(struct findings *f, struct arena *a, const Rollcall__Event 
 	static const enum rule_id order[] = {RULE_SERVER_COPY, RULE_RESULT, RULE_LARGE_ROW,
 					     RULE_FIRST_SEEN};
 	bool streaming = ev->kind_case == ROLLCALL__EVENT__KIND_DB_PROGRESS, found = false;
-	struct principal_state *p = state_get(f, principal_name(a, db));
+	struct principal_state *p = state_get(f, principal_of(a, db));
 
 	if (!p)
 		return -ENOMEM;
@@ -476,7 +462,7 @@ static int on_side_channel(struct findings *f, struct arena *a, const Rollcall__
 	if (!f->opts.thresholds.side_channel_bytes ||
 	    db->side_bytes < f->opts.thresholds.side_channel_bytes)
 		return 0;
-	p = state_get(f, principal_name(a, db));
+	p = state_get(f, principal_of(a, db));
 	return p ? result_finding(f, a, ev, db, p, RULE_SIDE_CHANNEL) : -ENOMEM;
 }
 
@@ -487,7 +473,7 @@ static int on_side_channel(struct findings *f, struct arena *a, const Rollcall__
 static int on_session_end(struct findings *f, struct arena *a, const Rollcall__Event *ev,
 			  Rollcall__Db *db)
 {
-	struct principal_state *p = state_get(f, principal_name(a, db));
+	struct principal_state *p = state_get(f, principal_of(a, db));
 	int e = on_side_channel(f, a, ev, db);
 
 	if (e < 0)
@@ -537,7 +523,7 @@ static int on_database(struct findings *f, struct arena *a, const Rollcall__Even
 	if (r < 0)
 		return r;
 	if (db->replication && *db->replication && db->bytes) {
-		p = state_get(f, principal_name(a, db));
+		p = state_get(f, principal_of(a, db));
 		return p ? result_finding(f, a, ev, db, p, RULE_REPLICATION) : -ENOMEM;
 	}
 	return db->n_tables ? on_result(f, a, ev, db) : 0;

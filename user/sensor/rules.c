@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// Findings of Sigma rules. What is open is kept in a table of fixed size; where it is full, the
+// finding that was quiet longest is told anew when it goes on.
+#include "sensor/rules.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/arena.h"
+#include "lib/clean.h"
+#include "lib/log.h"
+#include "lib/principal.h"
+#include "lib/sigma/engine.h"
+#include "lib/sigma/fields.h"
+#include "lib/sigma/policy.h"
+#include "lib/sigma/rule.h"
+
+#define MINUTE	     (60 * 1000000000ull)
+#define QUIET	     (10 * MINUTE) /* then what comes is a new finding */
+#define SETS	     1024
+#define WAYS	     4
+#define EVIDENCE_MAX 8
+#define ID_MAX	     48
+
+/* A finding that may still grow. */
+struct open {
+	uint64_t key; /* of rule and principal; 0: none */
+	uint64_t number, first, last;
+	uint64_t events, told; /* told: how many there were */
+	uint64_t rows, bytes;
+	bool lower_bound;
+	unsigned n_evidence;
+	char evidence[EVIDENCE_MAX][ID_MAX];
+};
+
+struct rules {
+	struct rules_opts opts;
+	struct policy *policy;
+	struct engine *engine;
+	struct arena *arena; /* of the event being looked at */
+	struct open *table;  /* SETS x WAYS */
+	uint64_t number;
+	uint64_t gap_time;
+};
+
+/* ---- what is open ---- */
+
+static uint64_t key_of(uint32_t rule, const char *principal)
+{
+	uint64_t h = 0xcbf29ce484222325ull ^ rule;
+
+	do
+		h = (h ^ (unsigned char)*principal) * 0x100000001b3ull;
+	while (*principal++);
+	return h | 1;
+}
+
+/* The open finding, or a fresh one in the place of the one that was quiet longest. */
+static struct open *open_get(struct rules *r, uint64_t key, uint64_t time)
+{
+	struct open *set = &r->table[(key >> 32) % SETS * WAYS], *oldest = set;
+
+	for (unsigned i = 0; i < WAYS; i++) {
+		if (set[i].key == key && time < set[i].last + QUIET)
+			return &set[i];
+		if (set[i].key == key || set[i].last < oldest->last)
+			oldest = &set[i];
+		if (set[i].key == key)
+			break;
+	}
+	*oldest = (struct open){.key = key, .number = ++r->number, .first = time};
+	return oldest;
+}
+
+static const Rollcall__Db *db_of(const Rollcall__Event *ev)
+{
+	switch (ev->kind_case) {
+	case ROLLCALL__EVENT__KIND_DB_RESULT:
+		return ev->db_result->db;
+	case ROLLCALL__EVENT__KIND_DB_PROGRESS:
+		return ev->db_progress->db;
+	case ROLLCALL__EVENT__KIND_DB_SESSION:
+		return ev->db_session->db;
+	case ROLLCALL__EVENT__KIND_DB_SUMMARY:
+		return ev->db_summary->db;
+	default:
+		return NULL;
+	}
+}
+
+static void open_add(struct open *o, const Rollcall__Event *ev)
+{
+	const Rollcall__Db *db = db_of(ev);
+
+	o->last = ev->time > o->last ? ev->time : o->last;
+	o->events++;
+	o->rows += db ? db->rows : 0;
+	o->bytes += db ? db->bytes : 0;
+	o->lower_bound |= db && db->confidence != ROLLCALL__CONFIDENCE__exact;
+	if (*ev->id && o->n_evidence < EVIDENCE_MAX)
+		snprintf(o->evidence[o->n_evidence++], ID_MAX, "%s", ev->id);
+}
+
+/* ---- findings ---- */
+
+/* "attack.t1059.004" is T1059.004; tactics and other tags are not ids. */
+static char *attack_id(struct arena *a, const char *tag)
+{
+	static const char prefix[] = "attack.t";
+	char *id;
+
+	if (strncmp(tag, prefix, sizeof(prefix) - 1) != 0 ||
+	    !isdigit((unsigned char)tag[sizeof(prefix) - 1]))
+		return NULL;
+	id = arena_strdup(a, tag + sizeof(prefix) - 2);
+	if (id)
+		id[0] = 'T';
+	return id;
+}
+
+static Rollcall__Rule *rule_fill(struct arena *a, const struct rule *rule)
+{
+	Rollcall__Rule *m = arena_alloc(a, sizeof(*m));
+	const char *id = *rule->id ? rule->id : *rule->name ? rule->name : rule->title;
+
+	if (!m)
+		return NULL;
+	rollcall__rule__init(m);
+	m->id = arena_strdup(a, id);
+	m->title = arena_strdup(a, rule->title);
+	m->level = arena_strdup(a, rule->level);
+	m->attack_version = arena_strdup(a, rule->attack_version);
+	m->attack = arena_alloc(a, (rule->tags.n + 1) * sizeof(*m->attack));
+	if (!m->id || !m->title || !m->level || !m->attack_version || !m->attack)
+		return NULL;
+	for (size_t i = 0; i < rule->tags.n; i++) {
+		char *attack = attack_id(a, rule->tags.s[i]);
+
+		if (attack)
+			m->attack[m->n_attack++] = attack;
+	}
+	return m;
+}
+
+static int evidence_fill(struct arena *a, Rollcall__Finding *m, const struct open *o)
+{
+	m->evidence = arena_alloc(a, EVIDENCE_MAX * sizeof(*m->evidence));
+	for (unsigned i = 0; m->evidence && i < o->n_evidence; i++) {
+		m->evidence[i] = arena_strdup(a, o->evidence[i]);
+		if (!m->evidence[i])
+			return -ENOMEM;
+		m->n_evidence++;
+	}
+	return m->evidence ? 0 : -ENOMEM;
+}
+
+static int finding_fill(const struct rules *r, Rollcall__Finding *m, const struct rule *rule,
+			const struct open *o, const Rollcall__Event *ev)
+{
+	const Rollcall__Db *db = db_of(ev);
+
+	m->rule = rule_fill(r->arena, rule);
+	m->id = arena_printf(r->arena, "s-%llu-%llu", (unsigned long long)o->first,
+			     (unsigned long long)o->number);
+	m->status = arena_strdup(r->arena, o->told ? "updated" : "new");
+	if (!m->rule || !m->id || !m->status || evidence_fill(r->arena, m, o) < 0)
+		return -ENOMEM;
+	m->events = o->events;
+	m->rows = m->rows_min = o->rows;
+	m->rows_max = o->lower_bound ? 0 : o->rows;
+	m->bytes = o->bytes;
+	m->first_seen = o->first;
+	m->last_seen = o->last;
+	m->gap = r->gap_time && r->gap_time + MINUTE > o->first;
+	m->db = (Rollcall__Db *)(uintptr_t)db;
+	if (db) {
+		m->tables = db->tables;
+		m->n_tables = db->n_tables;
+	}
+	return 0;
+}
+
+static char *principal(struct arena *a, const Rollcall__Event *ev)
+{
+	const Rollcall__Db *db = db_of(ev);
+
+	if (db)
+		return principal_of(a, db);
+	return arena_printf(a, "%s as %s", ev->process ? ev->process->exe : "",
+			    ev->process ? ev->process->user : "");
+}
+
+static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit *hit)
+{
+	struct rules *r = ctx;
+	char *who = principal(r->arena, ev);
+	struct open *o = who ? open_get(r, key_of(hit->number, who), ev->time) : NULL;
+	Rollcall__Finding *m = arena_alloc(r->arena, sizeof(*m));
+	Rollcall__Event *out = arena_alloc(r->arena, sizeof(*out));
+
+	if (!o || !m || !out)
+		return;
+	open_add(o, ev);
+	if (o->told && o->events < 2 * o->told)
+		return;
+	rollcall__finding__init(m);
+	rollcall__event__init(out);
+	if (finding_fill(r, m, hit->rule, o, ev) < 0)
+		return;
+	o->told = o->events;
+	m->principal = who;
+	out->time = ev->time;
+	out->process = ev->process;
+	out->kind_case = ROLLCALL__EVENT__KIND_FINDING;
+	out->finding = m;
+	r->opts.emit(r->opts.ctx, r->arena, out);
+}
+
+void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev)
+{
+	/* Findings, gaps and coverage are no events of the host. */
+	if (!r->engine || ev->kind_case >= ROLLCALL__EVENT__KIND_FINDING)
+		return;
+	r->arena = a;
+	engine_event(r->engine, ev);
+}
+
+void rules_gap(struct rules *r, uint64_t time)
+{
+	r->gap_time = time;
+}
+
+uint64_t rules_gave_up(const struct rules *r)
+{
+	return r->engine ? engine_gave_up(r->engine) : 0;
+}
+
+/* ---- loading ---- */
+
+static void tell(void *ctx, const struct diag_text *t)
+{
+	(void)ctx;
+	if (t->mistake)
+		log_error(0, "%s:%u:%u: %s", t->file, t->line, t->column, t->text);
+}
+
+static int load(struct rules *r, const char *path)
+{
+	int e;
+
+	r->policy = policy_new(&fields_schema, tell, NULL);
+	if (!r->policy)
+		return log_error(-ENOMEM, "cannot start");
+	e = policy_read(r->policy, path);
+	if (e < 0)
+		return log_error(e, "cannot read the rules in '%s'", path);
+	e = policy_finish(r->policy);
+	if (e < 0)
+		return log_error(e == -EBADMSG ? 0 : e, "the rules in '%s' have mistakes", path), e;
+	r->engine = engine_new(r->policy, on_hit, r);
+	r->table = calloc(SETS * WAYS, sizeof(*r->table));
+	return r->engine && r->table ? 0 : log_error(-ENOMEM, "cannot start");
+}
+
+static void rules_freep(struct rules **r)
+{
+	*r = rules_free(*r);
+}
+
+int rules_new(const struct rules_opts *opts, struct rules **ret_rules)
+{
+	_cleanup_(rules_freep) struct rules *r = calloc(1, sizeof(*r));
+	int e = 0;
+
+	if (!r)
+		return log_error(-ENOMEM, "cannot start");
+	r->opts = *opts;
+	if (*opts->path || access(RULES_PATH, F_OK) == 0)
+		e = load(r, *opts->path ? opts->path : RULES_PATH);
+	if (e < 0)
+		return e;
+	*ret_rules = take_ptr(r);
+	return 0;
+}
+
+struct rules *rules_free(struct rules *r)
+{
+	if (!r)
+		return NULL;
+	engine_free(r->engine);
+	policy_free(r->policy);
+	free(r->table);
+	free(r);
+	return NULL;
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sensor's Sigma rules: loads the policy, shows it each event, makes findings of what matches.
+// One finding a rule and principal: told when it begins and each time its events have doubled.
+// Called by the pipeline. Loading reads files; judging is pure.
+#pragma once
+
+#include <stdint.h>
+
+#include "event.pb-c.h"
+
+#define RULES_PATH "/etc/rollcall/rules"
+
+struct arena;
+struct rules;
+
+struct rules_opts {
+	const char *path; /* "": RULES_PATH, when it is there */
+	void (*emit)(void *ctx, struct arena *a, Rollcall__Event *ev);
+	void *ctx;
+};
+
+/* -EBADMSG and other errors of reading: told, with the place of each mistake. */
+int rules_new(const struct rules_opts *opts, struct rules **ret_rules);
+struct rules *rules_free(struct rules *r); /* accepts NULL, returns NULL */
+
+/* An event that was given its id and its wall-clock time. */
+void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev);
+
+/* Something was lost at `time`: findings that rest on events near it say so. */
+void rules_gap(struct rules *r, uint64_t time);
+
+uint64_t rules_gave_up(const struct rules *r);
