@@ -40,7 +40,9 @@
 	"\"mariadb:mdm.device\"],\"rows\":50112,\"bytes\":9284411,\"statement\":\"select * from "  \
 	"staff\",\"confidence\":\"exact\",\"server_side\":false,\"fraction\":0.99,\"client\":{"    \
 	"\"exe\":\"/usr/bin/mysqldump\",\"user\":\"tomcat\",\"address\":\"unix\"}}}"
-#define READ "{\"event\":\"file_read\",\"path\":\"/mi/files/system/.mifpp\",\"tables\":\"a b\"}"
+#define OPEN  "{\"event\":\"file_open\",\"path\":\"/srv/www/403.jsp\",\"created\":true,\"tree\":5}"
+#define WRITE "{\"event\":\"file_write\",\"path\":\"/srv/www/a.css\",\"type\":\"application/gzip\"}"
+#define READ  "{\"event\":\"file_read\",\"path\":\"/mi/files/system/.mifpp\",\"tables\":\"a b\"}"
 
 static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit *hit)
 {
@@ -155,6 +157,15 @@ static void values(void **state)
 		{"category: database", "ClientImage|endswith: dump", RESULT, 1},
 		{"category: file_access", "TargetFilename|endswith: .mifpp", READ, 1},
 		{"category: file_access", "Tables: b", READ, 1},
+		{"category: file_event", "TargetFilename|endswith: .jsp", OPEN, 1},
+		{"category: file_event", "FileName: 403.jsp", OPEN, 1},
+		{"category: file_event", "InWebRoot: true", OPEN, 1},
+		{"category: file_event", "InSecrets: true", OPEN, 0},
+		{"category: file_event", "InLogs: true", OPEN, 1},
+		{"category: file", "file.name: 403.jsp", OPEN, 1},
+		{"category: file_event", "Created: true", OPEN, 1},
+		{"category: file_write", "FileType|endswith: gzip", WRITE, 1},
+		{"category: file_event", "TargetFilename|endswith: .css", WRITE, 0},
 		{"category: database", "'|contains': mysqldump", RESULT, 1}, /* every field */
 	};
 

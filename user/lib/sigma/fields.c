@@ -17,7 +17,16 @@
 #define VALUES_MAX 256 /* of one field; what is beyond is not looked at */
 
 /* How the text of a path's end becomes values. */
-enum form { FORM_PLAIN, FORM_JOINED, FORM_WORDS, FORM_BASE, FORM_TIME, FORM_PRINCIPAL, FORM_ALL };
+enum form {
+	FORM_PLAIN,
+	FORM_JOINED,
+	FORM_WORDS,
+	FORM_BASE,
+	FORM_TIME,
+	FORM_BIT,
+	FORM_PRINCIPAL,
+	FORM_ALL
+};
 
 struct step {
 	const ProtobufCFieldDescriptor *field;
@@ -28,6 +37,7 @@ struct getter {
 	unsigned n; /* 0: the event has no such field, unless it is a constant */
 	struct step steps[STEPS_MAX];
 	enum form form;
+	uint32_t bit; /* of FORM_BIT */
 	const char *constant;
 	bool there;
 };
@@ -114,13 +124,19 @@ static const ProtobufCMessageDescriptor *sub(const ProtobufCFieldDescriptor *f)
 		       : NULL;
 }
 
-static enum form form_of(char *path)
+static enum form form_of(char *path, uint32_t *ret_bit)
 {
 	static const char marks[] = "+/^@";
 	static const enum form forms[] = {FORM_JOINED, FORM_WORDS, FORM_BASE, FORM_TIME};
 	size_t len = strlen(path);
 	const char *mark = len ? strchr(marks, path[len - 1]) : NULL;
+	char *bit = strchr(path, '&');
 
+	if (bit) {
+		*bit = '\0';
+		*ret_bit = (uint32_t)strtoul(bit + 1, NULL, 10);
+		return FORM_BIT;
+	}
 	if (!mark)
 		return FORM_PLAIN;
 	path[len - 1] = '\0';
@@ -173,7 +189,7 @@ static bool getter_path(struct getter *g, uint32_t kind, const char *path)
 		return g->there = g->steps[1].field &&
 				  g->steps[1].field->descriptor == &rollcall__db__descriptor;
 	}
-	g->form = form_of(copy);
+	g->form = form_of(copy, &g->bit);
 	if (strncmp(copy, "event.", 6) == 0)
 		return g->there = path_steps(g, event, copy + 6);
 	if (strncmp(copy, "process.", 8) == 0)
@@ -184,7 +200,9 @@ static bool getter_path(struct getter *g, uint32_t kind, const char *path)
 
 static bool row_applies(const struct taxonomy_field *f, const char *kind)
 {
-	if (!*f->of || strcmp(f->of, kind) == 0)
+	size_t star = strcspn(f->of, "*");
+
+	if (!*f->of || strcmp(f->of, kind) == 0 || (f->of[star] && strncmp(f->of, kind, star) == 0))
 		return true;
 	for (uint32_t i = 0; taxonomy_sources[i].category; i++)
 		if (strcmp(taxonomy_sources[i].category, f->of) == 0 &&
@@ -207,8 +225,8 @@ static bool getter_find(struct getter *g, uint32_t kind, const char *name)
 			if ((strcmp(f->of, k) == 0) == own && row_applies(f, k) &&
 			    (strcmp(f->name, name) == 0 || strcmp(f->ecs, name) == 0))
 				return getter_path(g, kind, f->path);
-	return strpbrk(name, "=()+/^@*") ? (*g = (struct getter){}, false)
-					 : getter_path(g, kind, name);
+	return strpbrk(name, "=()+/^@&*") ? (*g = (struct getter){}, false)
+					  : getter_path(g, kind, name);
 }
 
 /* ---- the schema ---- */
@@ -262,6 +280,7 @@ struct out {
 	struct arena *arena;
 	struct match_values *values;
 	enum form form;
+	uint32_t bit;
 };
 
 static void value_add(struct out *o, const struct match_value *v)
@@ -297,6 +316,11 @@ static void text_add(struct out *o, const char *text, size_t len)
 	}
 }
 
+static void truth_add(struct out *o, bool is)
+{
+	text_add(o, is ? "true" : "false", is ? 4 : 5);
+}
+
 static void number_add(struct out *o, double n)
 {
 	value_add(o, &(struct match_value){.type = MATCH_NUMBER, .number = n});
@@ -329,7 +353,6 @@ static void scalar_add(struct out *o, const ProtobufCMessage *msg,
 	const void *p = (const char *)msg + f->offset;
 	const ProtobufCBinaryData *bytes = p;
 	const ProtobufCEnumValue *v;
-	const char *text;
 
 	switch (f->type) {
 	case PROTOBUF_C_TYPE_STRING:
@@ -339,8 +362,7 @@ static void scalar_add(struct out *o, const ProtobufCMessage *msg,
 		text_add(o, (const char *)bytes->data, bytes->len);
 		break;
 	case PROTOBUF_C_TYPE_BOOL:
-		text = *(const protobuf_c_boolean *)p ? "true" : "false";
-		text_add(o, text, strlen(text));
+		truth_add(o, *(const protobuf_c_boolean *)p);
 		break;
 	case PROTOBUF_C_TYPE_ENUM:
 		v = *(const int *)p
@@ -353,7 +375,10 @@ static void scalar_add(struct out *o, const ProtobufCMessage *msg,
 		number_add(o, *(const double *)p);
 		break;
 	case PROTOBUF_C_TYPE_UINT32:
-		number_add(o, *(const uint32_t *)p);
+		if (o->form == FORM_BIT)
+			truth_add(o, *(const uint32_t *)p & o->bit);
+		else
+			number_add(o, *(const uint32_t *)p);
 		break;
 	case PROTOBUF_C_TYPE_UINT64:
 	case PROTOBUF_C_TYPE_FIXED64:
@@ -446,7 +471,7 @@ static void get(const void *ctx, struct arena *a, uint32_t field, struct match_v
 	const struct fields_view *v = ctx;
 	const struct fields *f = v->fields;
 	const struct getter *g = &f->getters[v->kind * f->program->n_fields + field];
-	struct out o = {a, ret_values, g->form};
+	struct out o = {a, ret_values, g->form, g->bit};
 	const char *who;
 
 	if (!g->there)

@@ -15,10 +15,11 @@ struct taxonomy_source {
  * A field. The path is of event.proto: "process." and "event." are the event's own, anything else
  * begins in the kind's message; "parent*" is every ancestor. At its end: "+" a list as one text,
  * words joined by a space; "/" a text as a list of its words; "^" what is after the last slash;
- * "@" a time. "=text" is a constant; "principal()" is computed (lib/principal.h).
+ * "@" a time; "&4" is that bit set? "=text" is a constant; "principal()" is computed
+ * (lib/principal.h).
  */
 struct taxonomy_field {
-	const char *of;	  /* a category, a kind (which comes before its category), "" every event */
+	const char *of;	  /* a category, a kind (before its category), "file_*", "" every event */
 	const char *name; /* in rules with taxonomy "sigma" */
 	const char *ecs;  /* in rules with taxonomy "ecs"; both are taken everywhere; "" */
 	const char *path;
