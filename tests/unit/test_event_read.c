@@ -22,7 +22,9 @@ static const char *const lines[] = {
 	"java\",\"start_time\":0,\"uid\":0,\"exe_inode\":0,\"exe_deleted\":false,"
 	"\"args_truncated\":false,\"path_truncated\":false},\"start_time\":12,\"uid\":33,\"cwd\":"
 	"\"/\",\"exe_inode\":5,\"exe_deleted\":true,\"args_truncated\":false,\"path_truncated\":"
-	"false},\"exe\":\"/bin/sh\",\"cgroup_id\":0,\"exe_nlink\":1,\"sid\":0,\"args_truncated\":"
+	"false},\"exe\":\"/bin/"
+	"sh\",\"args\":\"sh\\u0000-c\\u0000\",\"cgroup_id\":0,\"exe_nlink\":1,\"sid\":0,\"args_"
+	"truncated\":"
 	"false,\"path_truncated\":false,\"env_truncated\":false,\"exe_memfd\":true,"
 	"\"exe_unlinked\":false,\"exe_ctime\":0,\"exe_age\":3,\"secure\":false,\"caller\":0}",
 	"{\"time\":\"2026-01-30T09:12:44.000000000Z\",\"host\":\"\",\"event\":\"db_result\","
@@ -67,6 +69,7 @@ static void what_is_wrong(void **state)
 		{"{\"event\":\"exce\"}", "event: no such kind: 'exce'"},
 		{"{\"event\":\"host\"}", "event: no such kind: 'host'"},
 		{"{\"event\":\"exec\",\"exes\":\"x\"}", "Exec has no field 'exes'"},
+		{"{\"event\":\"exec\",\"exe\":\"a\\u0000\"}", "exe: a text is expected"},
 		{"{\"event\":\"exec\",\"exe\":5}", "exe: a text is expected"},
 		{"{\"event\":\"exec\",\"exe_age\":\"x\"}", "exe_age: a number is expected"},
 		{"{\"event\":\"exec\",\"exe_age\":-1}", "exe_age: a number is expected"},

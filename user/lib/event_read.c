@@ -71,7 +71,7 @@ static int text_read(struct read *r, const ProtobufCFieldDescriptor *f, const js
 
 	if (f->type == PROTOBUF_C_TYPE_ENUM && json_is_null(j))
 		return 0;
-	if (!text)
+	if (!text || (f->type != PROTOBUF_C_TYPE_BYTES && strlen(text) != json_string_length(j)))
 		return wrong(r, "%s: a text is expected", f->name);
 	if (f->type == PROTOBUF_C_TYPE_ENUM) {
 		v = protobuf_c_enum_descriptor_get_value_by_name(f->descriptor, text);
@@ -232,8 +232,9 @@ int event_read(struct arena *a, const char *text, size_t len, Rollcall__Event **
 {
 	struct read r = {a, why, size, 0};
 	json_error_t error;
-	_cleanup_(decrefp) json_t *j =
-		json_loadb(text, len, JSON_DECODE_INT_AS_REAL | JSON_REJECT_DUPLICATES, &error);
+	_cleanup_(decrefp) json_t *j = json_loadb(
+		text, len, JSON_DECODE_INT_AS_REAL | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
+		&error);
 	Rollcall__Event *ev = arena_alloc(a, sizeof(*ev));
 	const ProtobufCFieldDescriptor *kind;
 	const char *name;

@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The shipped rules: each against a recording that must match and a benign one that must not; the
+# command line; and some of the attack's steps on this host, with the shipped rules in a sensor.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/e2e/servers.sh
+cli=$(realpath "${ROLLCALL_CLI:-build/rollcall}")
+chmod 755 "$dir"
+
+# ---- every rule, replayed ----
+replay() { "$cli" policy test --against "$1" policy/rules 2>&1; }
+check "the shipped rules have no mistake" \
+	"$("$cli" policy check --notes policy/rules | sed -E 's/^[0-9]+ rules.*: //')" "0 mistakes, 0 notes"
+for rules in policy/rules/*.yml; do
+	name=$(basename "$rules" .yml)
+	replay "tests/replay/$name.fire.jsonl" >"$dir/fire"
+	while read -r title; do
+		check "$name: $title" "$(grep -cF "  $title" "$dir/fire")" 1
+	done < <(sed -n 's/^title: //p' "$rules")
+	check "$name: benign" "$(replay "tests/replay/$name.benign.jsonl" | grep -v 'LEVEL\|^[0-9]* events$')" ""
+done
+check "no recording without rules" "$(for r in tests/replay/*.jsonl; do
+	[ -f "policy/rules/$(basename "$r" | cut -d. -f1).yml" ] || echo "$r"
+done)" ""
+
+# ---- the command line ----
+check "docs/fields.md is what the program says" \
+	"$("$cli" policy fields | diff - <(sed -n '/^| category/,$p' docs/fields.md) && echo same)" same
+printf 'title: t\nlogsource: {category: process_creation}\ndetection: {s: {Imgae|contain: x}, condition: s}\n' >"$dir/bad.yml"
+check "a mistake has its place" "$("$cli" policy check "$dir/bad.yml" | head -1)" \
+	"$dir/bad.yml:3:23: unknown modifier 'contain'; did you mean 'contains'?"
+"$cli" policy check "$dir/bad.yml" >/dev/null
+check "a mistake: exit status" "$?" 1
+sed -i 's/|contain//' "$dir/bad.yml"
+check "a note" "$("$cli" policy check --notes "$dir/bad.yml" | head -1 | cut -d: -f2-)" \
+	"3:17: note: no event of this log source has the field 'Imgae'; did you mean 'Image'?"
+check "notes only when asked for" "$("$cli" policy check "$dir/bad.yml")" "1 rules, 0 filters: 0 mistakes, 1 notes"
+"$cli" policy check "$dir/none" 2>/dev/null
+check "what is not there: exit status" "$?" 1
+echo '{"event":"exec","nope":1}' >"$dir/bad.jsonl"
+check "a recording's mistake" "$("$cli" policy test --against "$dir/bad.jsonl" policy/rules 2>&1)" \
+	"rollcall: error: $dir/bad.jsonl:1: Exec has no field 'nope'"
+"$cli" policy 2>/dev/null
+check "wrong usage" "$?" 2
+echo 'title: t' >"$dir/bad.yml"
+check "a sensor tells mistakes" "$("$sensor" --check-config --rules "$dir/bad.yml" 2>&1 | head -1)" \
+	"rollcall-sensor: error: $dir/bad.yml:1:1: 'detection', 'correlation' or 'filter' is missing"
+"$sensor" --stdout --rules "$dir/bad.yml" 2>/dev/null
+check "a sensor does not start with mistakes" "$?" 1
+
+# ---- for real: a service that was broken into ----
+mkdir "$dir/web"
+cp /bin/bash "$dir/java"
+mark=mark$$
+cat >"$dir/sensor.yaml" <<-END
+	policy: {rules: $(pwd)/policy/rules}
+	files: {web_roots: [$dir/web], logs: [$dir/logs]}
+END
+mkdir "$dir/logs"
+echo line >"$dir/logs/access_log"
+"$sensor" --stdout --config "$dir/sensor.yaml" >"$dir/events" 2>"$dir/sensor.log" &
+running=$!
+for _ in $(seq 300); do grep -q '"event":"ready"' "$dir/events" && break; sleep 0.1; done
+"$dir/java" -c "sh -c 'id $mark >/dev/null 2>&1; :'; :" # A1, A5
+"$dir/java" -c "sh -c 'echo x >$dir/web/403.jsp; :'; :" # A4
+cp /bin/true "/tmp/rollcall-$mark" && "/tmp/rollcall-$mark" && rm "/tmp/rollcall-$mark" # A3
+tar -C "$dir" -czf "$dir/web/$mark.css" logs # A8
+rm "$dir/web/$mark.css" # A10
+truncate -s 0 "$dir/logs/access_log"
+for _ in $(seq 100); do grep -q '"title":"Log file cut' "$dir/events" && break; sleep 0.1; done
+kill "$running"
+wait "$running"
+found() { # TITLE: [level, status, has evidence] of what our own processes did
+	jq -c 'select(.event == "finding" and .rule.title == "'"$1"'") | select([.process | .. | strings] | any(contains("'"${dir##*/}"'") or contains("'"$mark"'"))) |
+		[.rule.level, .status, (.evidence | length), .rule.attack_version]' "$dir/events" | head -1
+}
+check "live: a shell below java" "$(found 'Shell below a web or application server')" '["high","new",1,"16"]'
+check "live: reconnaissance" "$(found 'Reconnaissance below a web or application server')" '["medium","new",1,"16"]'
+check "live: a script in the web root" "$(found 'Server-side script made in a web root')" '["high","new",1,"16"]'
+check "live: a fresh program" "$(found 'Program executed from a temporary directory within a minute of its making' | cut -c1-6)" '["high'
+check "live: an archive under another name" "$(found 'Archive or dump written to a web root under another name')" '["high","new",1,"16"]'
+check "live: removed again" "$(found 'File removed from a web root by a shell command')" '["low","new",1,"16"]'
+check "live: a log that was cut" "$(found 'Log file cut, or given other times')" '["high","new",1,"16"]'
+check "live: evidence is an event" "$(jq -r 'select(.rule.title == "Archive or dump written to a web root under another name") | .evidence[0]' "$dir/events" |
+	while read -r id; do jq -r 'select(.id == "'"$id"'") | .event' "$dir/events"; done | sort -u)" file_write
+cp "$dir/events" "$dir/recording"
+check "live: the same from the recording" \
+	"$("$cli" policy test --against <(grep -v '"event":"ready"' "$dir/recording") policy/rules 2>&1 | grep -c 'Archive or dump written')" 1
+finish
