@@ -35,7 +35,7 @@ check "a mistake: exit status" "$?" 1
 sed -i 's/|contain//' "$dir/bad.yml"
 check "a note" "$("$cli" policy check --notes "$dir/bad.yml" | head -1 | cut -d: -f2-)" \
 	"3:17: note: no event of this log source has the field 'Imgae'; did you mean 'Image'?"
-check "notes only when asked for" "$("$cli" policy check "$dir/bad.yml")" "1 rules, 0 filters: 0 mistakes, 1 notes"
+check "notes only when asked for" "$("$cli" policy check "$dir/bad.yml")" "1 rules, 0 correlations, 0 filters: 0 mistakes, 1 notes"
 "$cli" policy check "$dir/none" 2>/dev/null
 check "what is not there: exit status" "$?" 1
 echo '{"event":"exec","nope":1}' >"$dir/bad.jsonl"

@@ -22,6 +22,8 @@
 #include "lib/sigma/rule.h"
 #include "lib/sigma/taxonomy.h"
 
+#define FOREVER (400 * 86400 * 1000000000ull) /* longer than any timespan */
+
 static const char usage[] =
 	"Usage: rollcall policy check [--notes] PATH...\n"
 	"       rollcall policy test --against RECORDING PATH...\n"
@@ -82,8 +84,9 @@ static int check(struct policy_args *args, char **paths)
 		return r;
 	for (const struct rule *rule = policy_rules(p); rule; rule = rule->next)
 		counts[rule->kind]++;
-	printf("%u rules, %u filters: %u mistakes, %u notes\n", counts[RULE_DETECTION],
-	       counts[RULE_FILTER], policy_mistakes(p), policy_notes(p));
+	printf("%u rules, %u correlations, %u filters: %u mistakes, %u notes\n",
+	       counts[RULE_DETECTION], counts[RULE_CORRELATION], counts[RULE_FILTER],
+	       policy_mistakes(p), policy_notes(p));
 	return r < 0;
 }
 
@@ -100,17 +103,18 @@ struct replay {
 	struct count *counts;
 	struct engine *engine;
 	uint64_t events;
+	uint64_t last; /* time */
 };
 
 static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit *hit)
 {
 	struct replay *r = ctx;
-	struct count *c = &r->counts[hit->number];
+	struct count *c = &r->counts[hit->rule->number];
 
 	if (!c->hits++) {
 		c->rule = hit->rule;
-		c->first = ev->time;
-		snprintf(c->id, sizeof(c->id), "%s", ev->id);
+		c->first = hit->time;
+		snprintf(c->id, sizeof(c->id), "%s", ev ? ev->id : "");
 	}
 }
 
@@ -133,14 +137,17 @@ static int recording_read(struct replay *r, const char *path, FILE *f)
 			       e;
 		engine_event(r->engine, ev);
 		r->events++;
+		r->last = ev->time > r->last ? ev->time : r->last;
 		arena_reset(a);
 	}
+	/* What the recording left undecided is decided: nothing came after it. */
+	engine_time(r->engine, r->last + FOREVER);
 	return !a ? -ENOMEM : ferror(f) ? log_error(-EIO, "cannot read '%s'", path) : 0;
 }
 
 static int counts_print(const struct replay *r)
 {
-	static const char *const heads[] = {"LEVEL", "EVENTS", "FIRST", "EVENT", "RULE", NULL};
+	static const char *const heads[] = {"LEVEL", "TIMES", "FIRST", "EVENT", "RULE", NULL};
 	_cleanup_(out_table_freep) struct out_table *t = out_table_new(heads);
 	struct out out;
 	char when[40];

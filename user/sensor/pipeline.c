@@ -51,8 +51,8 @@ struct pipeline {
 	uint64_t refused;
 	uint64_t evicted;
 	uint64_t undecoded, undecoded_told;
-	uint64_t gave_up;	      /* regular expressions, as last reported */
-	uint64_t unkept, unkept_told; /* events that the spool could not take */
+	uint64_t gave_up, dropped_groups; /* of the rules, as last reported */
+	uint64_t unkept, unkept_told;	  /* events that the spool could not take */
 	uint64_t trimmed_told[SEGMENT_CLASSES], errors_told;
 	int spool_failing;
 	struct pipeline_counts counts;
@@ -432,6 +432,8 @@ static void losses(struct pipeline *p, struct probe *probe)
 	gap(p, "proctab", "process table full", processes.evicted, &p->evicted);
 	gap(p, "decoder", "malformed record", p->undecoded, &p->undecoded_told);
 	gap(p, "rules", "a regular expression gave up", rules_gave_up(p->rules), &p->gave_up);
+	gap(p, "rules", "a correlation's group was dropped", rules_dropped(p->rules),
+	    &p->dropped_groups);
 }
 
 static void spool_losses(struct pipeline *p)
@@ -477,6 +479,7 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 		summary_flush(p->summary, p->arena, now, summary_out, p);
 		p->summary_time = now;
 	}
+	rules_time(p->rules, p->arena, host_realtime(p->opts.host, now));
 	proctab_expire(p->opts.processes, now);
 	if (p->opts.spool)
 		spool_tick(p);

@@ -14,6 +14,7 @@
 #include "lib/clean.h"
 #include "lib/log.h"
 #include "lib/principal.h"
+#include "lib/sigma/correlate.h"
 #include "lib/sigma/engine.h"
 #include "lib/sigma/fields.h"
 #include "lib/sigma/policy.h"
@@ -23,8 +24,8 @@
 #define QUIET	     (10 * MINUTE) /* then what comes is a new finding */
 #define SETS	     1024
 #define WAYS	     4
-#define EVIDENCE_MAX 8
-#define ID_MAX	     48
+#define EVIDENCE_MAX CORRELATE_EVIDENCE_MAX
+#define ID_MAX	     CORRELATE_ID_MAX
 
 /* A finding that may still grow. */
 struct open {
@@ -92,17 +93,36 @@ static const Rollcall__Db *db_of(const Rollcall__Event *ev)
 	}
 }
 
-static void open_add(struct open *o, const Rollcall__Event *ev)
+static void evidence_add(struct open *o, const char *id)
+{
+	for (unsigned i = 0; i < o->n_evidence; i++)
+		if (strcmp(o->evidence[i], id) == 0)
+			return;
+	if (*id && o->n_evidence < EVIDENCE_MAX)
+		snprintf(o->evidence[o->n_evidence++], ID_MAX, "%s", id);
+}
+
+static void open_event(struct open *o, const Rollcall__Event *ev)
 {
 	const Rollcall__Db *db = db_of(ev);
 
-	o->last = ev->time > o->last ? ev->time : o->last;
 	o->events++;
 	o->rows += db ? db->rows : 0;
 	o->bytes += db ? db->bytes : 0;
 	o->lower_bound |= db && db->confidence != ROLLCALL__CONFIDENCE__exact;
-	if (*ev->id && o->n_evidence < EVIDENCE_MAX)
-		snprintf(o->evidence[o->n_evidence++], ID_MAX, "%s", ev->id);
+	evidence_add(o, ev->id);
+}
+
+/* Rows are what was summed, when that is what was. */
+static void open_correlation(struct open *o, const struct correlate_hit *hit)
+{
+	o->events += hit->events;
+	if (hit->sums_rows)
+		o->rows += (uint64_t)hit->value;
+	o->lower_bound = true;
+	o->first = hit->first < o->first ? hit->first : o->first;
+	for (unsigned i = 0; i < hit->n_evidence; i++)
+		evidence_add(o, hit->evidence[i]);
 }
 
 /* ---- findings ---- */
@@ -161,7 +181,7 @@ static int evidence_fill(struct arena *a, Rollcall__Finding *m, const struct ope
 static int finding_fill(const struct rules *r, Rollcall__Finding *m, const struct rule *rule,
 			const struct open *o, const Rollcall__Event *ev)
 {
-	const Rollcall__Db *db = db_of(ev);
+	const Rollcall__Db *db = ev ? db_of(ev) : NULL;
 
 	m->rule = rule_fill(r->arena, rule);
 	m->id = arena_printf(r->arena, "s-%llu-%llu", (unsigned long long)o->first,
@@ -184,40 +204,55 @@ static int finding_fill(const struct rules *r, Rollcall__Finding *m, const struc
 	return 0;
 }
 
-static char *principal(struct arena *a, const Rollcall__Event *ev)
+static char *principal(struct arena *a, const Rollcall__Event *ev, const struct engine_hit *hit)
 {
-	const Rollcall__Db *db = db_of(ev);
+	const Rollcall__Db *db = ev ? db_of(ev) : NULL;
 
+	if (hit->correlation && *hit->correlation->group)
+		return arena_strdup(a, hit->correlation->group);
 	if (db)
 		return principal_of(a, db);
-	return arena_printf(a, "%s as %s", ev->process ? ev->process->exe : "",
-			    ev->process ? ev->process->user : "");
+	return arena_printf(a, "%s as %s", ev && ev->process ? ev->process->exe : "",
+			    ev && ev->process ? ev->process->user : "");
 }
 
-static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit *hit)
+static void finding_emit(struct rules *r, const struct rule *rule, struct open *o, char *who,
+			 const Rollcall__Event *ev)
 {
-	struct rules *r = ctx;
-	char *who = principal(r->arena, ev);
-	struct open *o = who ? open_get(r, key_of(hit->number, who), ev->time) : NULL;
 	Rollcall__Finding *m = arena_alloc(r->arena, sizeof(*m));
 	Rollcall__Event *out = arena_alloc(r->arena, sizeof(*out));
 
-	if (!o || !m || !out)
-		return;
-	open_add(o, ev);
-	if (o->told && o->events < 2 * o->told)
+	if (!m || !out)
 		return;
 	rollcall__finding__init(m);
 	rollcall__event__init(out);
-	if (finding_fill(r, m, hit->rule, o, ev) < 0)
+	if (finding_fill(r, m, rule, o, ev) < 0)
 		return;
 	o->told = o->events;
 	m->principal = who;
-	out->time = ev->time;
-	out->process = ev->process;
+	out->time = o->last;
+	out->process = ev ? ev->process : NULL;
 	out->kind_case = ROLLCALL__EVENT__KIND_FINDING;
 	out->finding = m;
 	r->opts.emit(r->opts.ctx, r->arena, out);
+}
+
+/* A correlation is told each time it holds: that it takes many events is its own doing. */
+static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit *hit)
+{
+	struct rules *r = ctx;
+	char *who = principal(r->arena, ev, hit);
+	struct open *o = who ? open_get(r, key_of(hit->rule->number, who), hit->time) : NULL;
+
+	if (!o)
+		return;
+	o->last = hit->time > o->last ? hit->time : o->last;
+	if (hit->correlation)
+		open_correlation(o, hit->correlation);
+	else
+		open_event(o, ev);
+	if (hit->correlation || !o->told || o->events >= 2 * o->told)
+		finding_emit(r, hit->rule, o, who, ev);
 }
 
 void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev)
@@ -229,6 +264,13 @@ void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev)
 	engine_event(r->engine, ev);
 }
 
+void rules_time(struct rules *r, struct arena *a, uint64_t now)
+{
+	r->arena = a;
+	if (r->engine)
+		engine_time(r->engine, now);
+}
+
 void rules_gap(struct rules *r, uint64_t time)
 {
 	r->gap_time = time;
@@ -237,6 +279,11 @@ void rules_gap(struct rules *r, uint64_t time)
 uint64_t rules_gave_up(const struct rules *r)
 {
 	return r->engine ? engine_gave_up(r->engine) : 0;
+}
+
+uint64_t rules_dropped(const struct rules *r)
+{
+	return r->engine ? engine_dropped(r->engine) : 0;
 }
 
 /* ---- loading ---- */

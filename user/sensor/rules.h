@@ -26,7 +26,11 @@ struct rules *rules_free(struct rules *r); /* accepts NULL, returns NULL */
 /* An event that was given its id and its wall-clock time. */
 void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev);
 
+/* Time goes on without events: correlations may be decided by it. */
+void rules_time(struct rules *r, struct arena *a, uint64_t now);
+
 /* Something was lost at `time`: findings that rest on events near it say so. */
 void rules_gap(struct rules *r, uint64_t time);
 
 uint64_t rules_gave_up(const struct rules *r);
+uint64_t rules_dropped(const struct rules *r);

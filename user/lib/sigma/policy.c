@@ -12,6 +12,7 @@
 #include "lib/arena.h"
 #include "lib/clean.h"
 #include "lib/doc.h"
+#include "lib/sigma/correlation.h"
 #include "lib/sigma/placeholders.h"
 #include "lib/sigma/program.h"
 #include "lib/sigma/rule.h"
@@ -19,6 +20,7 @@
 #define YAML_DEPTH_MAX 16
 #define DIR_DEPTH_MAX  8
 #define FILTERS_MAX    64 /* of one rule */
+#define CHAIN_MAX      8  /* correlations of correlations */
 
 struct document {
 	struct document *next;
@@ -34,6 +36,7 @@ struct policy {
 	struct placeholders placeholders;
 	struct rule *rules, **rules_end;
 	struct program *program;
+	uint32_t count; /* of rules that can match */
 };
 
 struct policy *policy_new(const struct policy_schema *schema, diag_fn fn, void *ctx)
@@ -259,7 +262,7 @@ static int source_of(struct policy *p, const struct rule *r)
 }
 
 /* A rule with the filters that name it. */
-static int detection_add(struct policy *p, const struct rule *rule)
+static int detection_add(struct policy *p, struct rule *rule)
 {
 	const struct rule *filters[FILTERS_MAX];
 	size_t n = 0;
@@ -276,28 +279,111 @@ static int detection_add(struct policy *p, const struct rule *rule)
 					    FILTERS_MAX);
 		filters[n++] = f;
 	}
+	rule->number = p->program->n_rules;
 	return program_add(p->program, &p->diag, rule, (uint32_t)source, filters, n);
+}
+
+/* ---- what refers to rules ---- */
+
+/* Correlations may count correlations, but none itself: that would have no depth. */
+static void depths_check(struct policy *p)
+{
+	for (unsigned round = 0; round <= CHAIN_MAX + 1; round++)
+		for (struct rule *r = p->rules; r; r = r->next)
+			for (unsigned i = 0; r->correlation && i < r->correlation->n_targets; i++)
+				if (r->depth <= r->correlation->targets[i]->depth)
+					r->depth = r->correlation->targets[i]->depth + 1;
+	for (const struct rule *r = p->rules; r; r = r->next) {
+		p->diag.file = r->file;
+		if (r->depth > CHAIN_MAX)
+			diag_mistake(&p->diag, r->correlation->rules,
+				     "correlations count themselves, or are more than %d deep",
+				     CHAIN_MAX);
+	}
+}
+
+/* A correlation by a field that the events of its rules have not would never hold. */
+static void groups_check(struct policy *p, const struct correlation *c)
+{
+	for (unsigned i = 0; i < c->n_targets; i++) {
+		const struct rule *target = c->targets[i];
+		int source = target->correlation ? -1 : p->schema->source(&target->source);
+
+		for (unsigned k = 0; source >= 0 && k < c->n_groups + c->n_values; k++) {
+			uint32_t field = k < c->n_groups ? c->group_fields[i][k]
+							 : c->value_fields[k - c->n_groups];
+			const char *name = p->program->fields[field].name, *near = NULL;
+
+			if (!p->schema->field((uint32_t)source, name, &near))
+				diag_note(&p->diag, c->at,
+					  "no event of rule '%.60s' has the field '%.60s'%s%s%s",
+					  target->title, name, near ? "; did you mean '" : "",
+					  near ? near : "", near ? "'?" : "");
+		}
+	}
+}
+
+/* A rule that is counted speaks for itself only where a correlation says `generate`. */
+static void counted_mark(struct policy *p)
+{
+	for (struct rule *rule = p->rules; rule; rule = rule->next) {
+		bool speaks = false;
+
+		for (const struct rule *r = p->rules; r; r = r->next)
+			for (unsigned i = 0; r->correlation && i < r->correlation->n_targets; i++) {
+				if (r->correlation->targets[i] != rule)
+					continue;
+				rule->counted = true;
+				speaks |= r->correlation->generate;
+			}
+		rule->silent = rule->counted && !speaks;
+	}
+}
+
+static int correlations_link(struct policy *p)
+{
+	int r = 0;
+
+	p->count = p->program->n_rules;
+	for (struct rule *rule = p->rules; rule && r != -ENOMEM; rule = rule->next) {
+		p->diag.file = rule->file;
+		if (!rule->correlation)
+			continue;
+		r = correlation_link(rule->correlation, &p->diag, p->program, p->rules);
+		if (r == 0)
+			groups_check(p, rule->correlation);
+		rule->number = p->count++;
+	}
+	depths_check(p);
+	counted_mark(p);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* Filters that name what is not there must not be compiled into anything. */
+static int filters_check(struct policy *p)
+{
+	unsigned before = p->diag.mistakes;
+
+	for (const struct rule *rule = p->rules; rule; rule = rule->next) {
+		p->diag.file = rule->file;
+		if (rule->kind == RULE_FILTER)
+			references_check(p, rule);
+	}
+	return p->diag.mistakes > before ? -EINVAL : 0;
 }
 
 static int rules_compile(struct policy *p)
 {
-	unsigned before = p->diag.mistakes;
 	int r = 0;
 
-	for (const struct rule *rule = p->rules; rule && r != -ENOMEM; rule = rule->next) {
-		p->diag.file = rule->file;
-		if (rule->kind == RULE_FILTER)
-			r = references_check(p, rule);
-	}
-	/* Filters that name what is not there must not be compiled into anything. */
-	if (p->diag.mistakes > before)
+	if (filters_check(p) < 0)
 		return 0;
-	for (const struct rule *rule = p->rules; rule && r != -ENOMEM; rule = rule->next) {
+	for (struct rule *rule = p->rules; rule && r != -ENOMEM; rule = rule->next) {
 		p->diag.file = rule->file;
 		if (rule->kind == RULE_DETECTION)
 			r = detection_add(p, rule);
 	}
-	return r == -ENOMEM ? r : 0;
+	return r == -ENOMEM ? r : correlations_link(p);
 }
 
 int policy_finish(struct policy *p)
@@ -323,6 +409,11 @@ const struct program *policy_program(const struct policy *p)
 const struct rule *policy_rules(const struct policy *p)
 {
 	return p->rules;
+}
+
+uint32_t policy_count(const struct policy *p)
+{
+	return p->count;
 }
 
 unsigned policy_mistakes(const struct policy *p)

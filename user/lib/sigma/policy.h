@@ -42,5 +42,7 @@ int policy_finish(struct policy *p);
 const struct program *policy_program(const struct policy *p);
 /* Every document that had no mistake, chained by `next`; filters too. */
 const struct rule *policy_rules(const struct policy *p);
+/* How many rules can match: their numbers are below it; those of detections come first. */
+uint32_t policy_count(const struct policy *p);
 unsigned policy_mistakes(const struct policy *p);
 unsigned policy_notes(const struct policy *p);

@@ -9,6 +9,7 @@
 #include "lib/arena.h"
 #include "lib/doc.h"
 #include "lib/sigma/condition.h"
+#include "lib/sigma/correlation.h"
 #include "lib/sigma/diag.h"
 
 #define TITLE_MAX 256
@@ -415,7 +416,7 @@ static int body_take(struct read *p, const struct doc_node *root)
 	if (p->rule->kind != RULE_CORRELATION && !p->rule->source.at)
 		return diag_mistake(p->o->diag, root, "'logsource' is missing");
 	if (p->rule->kind == RULE_CORRELATION)
-		return diag_mistake(p->o->diag, body->key, "correlation rules cannot be used yet");
+		return correlation_parse(p->o, body, &p->rule->correlation);
 	return p->rule->kind == RULE_FILTER ? filter_take(p, body) : detection_take(p, body);
 }
 

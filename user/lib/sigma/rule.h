@@ -12,6 +12,8 @@
 
 enum rule_kind { RULE_DETECTION, RULE_FILTER, RULE_CORRELATION };
 
+struct correlation;
+
 struct rule_texts {
 	const char **s;
 	size_t n;
@@ -35,8 +37,13 @@ struct rule {
 	struct item *items;
 	size_t n_items;
 	const struct expr *expr;
-	const struct doc_node *rules; /* of filters: whom they filter */
-	bool suppresses;	      /* of filters: what its condition selects is hidden */
+	const struct doc_node *rules;	 /* of filters: whom they filter */
+	bool suppresses;		 /* of filters: what its condition selects is hidden */
+	struct correlation *correlation; /* of correlations */
+	uint32_t number;		 /* among all that can match, given by the policy */
+	uint32_t depth;			 /* of correlations: how many are below each other */
+	bool counted;			 /* a correlation counts it */
+	bool silent;			 /* and it makes no findings of its own */
 };
 
 /* 0, -ENOMEM, or -EINVAL (mistakes told). `file` is kept. */

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+// Correlations: each type at its bounds of number and time, groups, aliases, chains, what speaks
+// for itself, and what a policy says of mistakes in them.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+
+#include "lib/sigma/correlate.h"
+#include "support/sigma.h"
+
+#define SECOND 1000000000ull
+#define START  (1000000 * SECOND)
+
+/* Rules a, b and c match events that have R=a, R=b, R=c. */
+#define RULE(name, value)                                                                          \
+	"title: " name "\nname: " name "\nlogsource: {category: test}\n"                           \
+	"detection: {s: {R|contains: " value "}, condition: s}\n---\n"
+#define RULES RULE("a", "a") RULE("b", "b") RULE("c", "c")
+
+struct world {
+	struct policy *policy;
+	struct match *match;
+	struct correlate *correlate;
+	uint64_t time;
+	unsigned ids;
+	char said[2048]; /* "title group value events evidence;" */
+};
+
+static void on_hit(void *ctx, const struct correlate_hit *hit)
+{
+	struct world *w = ctx;
+	size_t n = strlen(w->said);
+
+	snprintf(w->said + n, sizeof(w->said) - n, "%s[%s] %g %llu%s;", hit->rule->title,
+		 hit->group, hit->value, (unsigned long long)hit->events,
+		 hit->closed ? " closed" : "");
+	assert_true(hit->n_evidence > 0 && hit->first <= hit->time);
+}
+
+static void world_begin(struct world *w, const char *yaml)
+{
+	struct sigma_told told = {};
+
+	memset(w, 0, sizeof(*w));
+	w->policy = sigma_load(yaml, &told);
+	w->match = match_new(policy_program(w->policy));
+	w->correlate = correlate_new(w->policy, on_hit, w);
+	w->time = START;
+}
+
+static void world_end(struct world *w)
+{
+	correlate_free(w->correlate);
+	match_free(w->match);
+	policy_free(w->policy);
+}
+
+static void on_rule(void *ctx, uint32_t rule)
+{
+	struct world *w = ctx;
+	char id[16];
+
+	snprintf(id, sizeof(id), "e%u", w->ids);
+	correlate_rule(w->correlate, policy_program(w->policy)->rules[rule].rule, w->match, w->time,
+		       id);
+}
+
+/* An event `seconds` after the begin; what the correlations said of it. */
+static const char *at(struct world *w, unsigned seconds, const char *const *fields)
+{
+	struct sigma_event ev = {fields, policy_program(w->policy)};
+
+	w->said[0] = '\0';
+	w->time = START + seconds * SECOND;
+	w->ids++;
+	correlate_time(w->correlate, w->time);
+	match_event(w->match, &(struct match_event){{1, 0}, sigma_get, &ev}, on_rule, w);
+	return w->said;
+}
+#define AT(seconds, ...) at(&w, seconds, (const char *const[]){__VA_ARGS__, NULL})
+
+#define CORRELATION(body) RULES "title: t\nname: t\ncorrelation: {" body "}\n"
+
+static void event_count(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_begin(&w, CORRELATION("type: event_count, rules: [a], group-by: [U], timespan: 10s, "
+				    "condition: {gte: 3}"));
+	AT(0, "R=a", "U=x");
+	AT(1, "R=a", "U=x");
+	AT(2, "R=a", "U=y");			      /* another group */
+	assert_string_equal(AT(3, "R=b", "U=x"), ""); /* another rule */
+	assert_string_equal(AT(4, "R=a"), "");	      /* no group */
+	assert_string_equal(AT(9, "R=a", "U=x"), "t[U=x] 3 3;");
+	/* It begins anew. */
+	assert_string_equal(AT(9, "R=a", "U=x"), "");
+	AT(18, "R=a", "U=x");
+	/* Ten seconds after an event it no longer counts: not bound to multiples of ten. */
+	assert_string_equal(AT(19, "R=a", "U=x"), "");
+	assert_string_equal(AT(20, "R=a", "U=x"), "t[U=x] 3 3;");
+	world_end(&w);
+}
+
+static void ranges_are_decided_at_the_end(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_begin(&w, CORRELATION("type: event_count, rules: [a], timespan: 10s, "
+				    "condition: {gt: 1, lte: 2}"));
+	AT(0, "R=a");
+	assert_string_equal(AT(1, "R=a"), "");
+	assert_string_equal(AT(10, "R=c"), "t[] 2 2 closed;");
+	for (unsigned i = 0; i < 3; i++)
+		AT(20 + i, "R=a");
+	assert_string_equal(AT(40, "R=a"), ""); /* three were too many */
+	AT(41, "R=a");
+	/* An event that comes first after the end is of the next timespan. */
+	assert_string_equal(AT(50, "R=a"), "t[] 2 2 closed;");
+	world_end(&w);
+	world_begin(&w, CORRELATION("type: event_count, rules: [a], timespan: 10s, "
+				    "condition: {eq: 1}"));
+	AT(0, "R=a");
+	assert_string_equal(AT(11, "R=c"), "t[] 1 1 closed;");
+	world_end(&w);
+}
+
+static void value_count(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_begin(&w,
+		    CORRELATION("type: value_count, rules: [a, b], group-by: [U], timespan: 1m, "
+				"condition: {field: V, gt: 2}"));
+	AT(0, "R=a", "U=x", "V=1");
+	AT(1, "R=b", "U=x", "V=2");
+	AT(2, "R=a", "U=x", "V=1");
+	AT(3, "R=a", "U=x"); /* no value */
+	assert_string_equal(AT(4, "R=a", "U=x", "V=2"), "");
+	assert_string_equal(AT(5, "R=a", "U=x", "V#3"), "t[U=x] 3 3;");
+	AT(10, "R=a", "U=x", "V=1");
+	AT(11, "R=a", "U=x", "V=2");
+	assert_string_equal(AT(70, "R=a", "U=x", "V=3"), ""); /* 1 is too long ago */
+	AT(71, "R=a", "U=x", "V=1");
+	assert_string_equal(AT(72, "R=a", "U=x", "V=2"), "t[U=x] 3 3;");
+	world_end(&w);
+	world_begin(&w, CORRELATION("type: value_count, rules: [a], timespan: 1m, "
+				    "condition: {field: [V, W], gte: 2}"));
+	AT(0, "R=a", "V=1", "W=1");
+	assert_string_equal(AT(1, "R=a", "V=1", "W=1"), "");
+	assert_string_equal(AT(1, "R=a", "V=1"), "");
+	assert_string_equal(AT(2, "R=a", "V=1", "W=2"), "t[] 2 2;");
+	world_end(&w);
+}
+
+static void value_sum_and_average(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_begin(&w, CORRELATION("type: value_sum, rules: [a], group-by: [U, D], timespan: 1h, "
+				    "condition: {field: N, gte: 1000}"));
+	AT(0, "R=a", "U=x", "D=d", "N#600");
+	AT(1, "R=a", "U=x", "D=e", "N#600");
+	AT(2, "R=a", "U=x", "D=d", "N=many");
+	assert_string_equal(AT(3599, "R=a", "U=x", "D=d", "N#400"), "t[U=x, D=d] 1000 2;");
+	assert_string_equal(AT(3602, "R=a", "U=x", "D=e", "N=900"), ""); /* 600 are gone */
+	world_end(&w);
+	world_begin(&w, CORRELATION("type: value_avg, rules: [a], timespan: 10s, "
+				    "condition: {field: N, gt: 500}"));
+	assert_string_equal(AT(0, "R=a", "N#900"), ""); /* not before the time is over */
+	AT(1, "R=a", "N#200");
+	assert_string_equal(AT(10, "R=c"), "t[] 550 2 closed;");
+	AT(20, "R=a", "N#100");
+	assert_string_equal(AT(30, "R=c"), "");
+	world_end(&w);
+}
+
+static void value_percentile(void **state)
+{
+	struct world w;
+	char value[16];
+
+	(void)state;
+	world_begin(&w, CORRELATION("type: value_percentile, rules: [a], timespan: 1h, "
+				    "condition: {field: N, gt: 98}"));
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(value, sizeof(value), "N#%u", i % 10);
+		assert_string_equal(AT(i, "R=a", value), "");
+	}
+	assert_string_equal(AT(200, "R=a", "N#50") + 0, "t[] 99.505 101;");
+	world_end(&w);
+	/* Of texts: how many of a hundred are this one. */
+	world_begin(&w, CORRELATION("type: value_percentile, rules: [a], timespan: 1h, "
+				    "condition: {field: I, lte: 1}"));
+	for (unsigned i = 0; i < 99; i++)
+		assert_string_equal(AT(i, "R=a", "I=/bin/ls"), "");
+	assert_string_equal(AT(100, "R=a", "I=/bin/nc"), "t[] 1 100;");
+	world_end(&w);
+}
+
+static void temporal(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_begin(&w,
+		    CORRELATION("type: temporal, rules: [a, b, c], group-by: [U], timespan: 5m"));
+	AT(0, "R=c", "U=x");
+	AT(1, "R=a", "U=x");
+	AT(2, "R=a", "U=x");
+	assert_string_equal(AT(3, "R=b", "U=y"), "");
+	assert_string_equal(AT(299, "R=b", "U=x"), "t[U=x] 3 3;");
+	AT(400, "R=a", "U=x");
+	AT(401, "R=b", "U=x");
+	assert_string_equal(AT(700, "R=c", "U=x"), "");
+	assert_string_equal(AT(700, "R=a", "U=x"), "t[U=x] 3 3;");
+	world_end(&w);
+	world_begin(&w, CORRELATION("type: temporal, rules: [a, b, c], timespan: 5m, "
+				    "condition: {gte: 2}"));
+	AT(0, "R=c");
+	assert_string_equal(AT(1, "R=a"), "t[] 2 2;");
+	world_end(&w);
+}
+
+static void temporal_ordered(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_begin(&w, CORRELATION("type: temporal_ordered, rules: [a, b, c], group-by: [U], "
+				    "timespan: 10s"));
+	AT(0, "R=b", "U=x");
+	AT(1, "R=a", "U=x");
+	assert_string_equal(AT(2, "R=c", "U=x"), ""); /* b was before a */
+	AT(3, "R=b", "U=x");
+	AT(4, "R=a", "U=x"); /* does not undo what has begun */
+	assert_string_equal(AT(5, "R=c", "U=x"), "t[U=x] 3 3;");
+	AT(20, "R=a", "U=x");
+	AT(21, "R=b", "U=x");
+	assert_string_equal(AT(30, "R=c", "U=x"), ""); /* too late */
+	AT(31, "R=a", "U=x");
+	AT(38, "R=a", "U=x");
+	AT(39, "R=b", "U=x");
+	assert_string_equal(AT(47, "R=c", "U=x"), "t[U=x] 3 3;"); /* from the later a */
+	/* One event is one step. */
+	AT(100, "R=ab", "U=x");
+	assert_string_equal(AT(101, "R=c", "U=x"), "");
+	AT(102, "R=ab", "U=x");
+	assert_string_equal(AT(103, "R=c", "U=x"), "t[U=x] 3 3;");
+	world_end(&w);
+}
+
+static void aliases(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_begin(&w, CORRELATION("type: temporal, rules: [a, b], group-by: [ip], timespan: 10s, "
+				    "aliases: {ip: {a: Src, b: Dst}}"));
+	AT(0, "R=a", "Src=1", "Dst=2");
+	assert_string_equal(AT(1, "R=b", "Src=1", "Dst=2"), "");
+	assert_string_equal(AT(2, "R=b", "Src=2", "Dst=1"), "t[ip=1] 2 2;");
+	world_end(&w);
+}
+
+/* Many failures, then a success: a correlation that counts a correlation. */
+static void chains(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_begin(&w,
+		    RULES "title: many\nname: many\ncorrelation: {type: event_count, rules: [a], "
+			  "group-by: [U], timespan: 10m, condition: {gte: 3}}\n---\n"
+			  "title: then\ncorrelation: {type: temporal_ordered, rules: [many, b], "
+			  "group-by: [U], timespan: 10m}\n");
+	for (unsigned i = 0; i < 2; i++)
+		assert_string_equal(AT(i, "R=a", "U=x"), "");
+	assert_string_equal(AT(3, "R=a", "U=x"), "many[U=x] 3 3;");
+	assert_string_equal(AT(4, "R=b", "U=y"), "");
+	assert_string_equal(AT(5, "R=b", "U=x"), "then[U=x] 2 2;");
+	world_end(&w);
+}
+
+static void who_speaks(void **state)
+{
+	static const char yaml[] = RULES "title: t\nname: t\ncorrelation: {type: temporal, rules: "
+					 "[a, b], timespan: 5m}\n---\n"
+					 "title: u\ncorrelation: {type: temporal, rules: [b, t], "
+					 "timespan: 5m, generate: true}\n";
+	struct sigma_told told = {};
+	struct policy *p = sigma_load(yaml, &told);
+	char silent[16] = "";
+
+	(void)state;
+	for (const struct rule *r = policy_rules(p); r; r = r->next)
+		if (r->silent)
+			strcat(silent, r->title);
+	assert_string_equal(silent, "a");
+	assert_int_equal(policy_count(p), 5);
+	policy_free(p);
+}
+
+/* However many groups and events: memory is bounded, the newest are kept. */
+static void bounds(void **state)
+{
+	struct world w;
+	char user[24];
+
+	(void)state;
+	world_begin(&w, CORRELATION("type: event_count, rules: [a], group-by: [U], timespan: 1h, "
+				    "condition: {gte: 2}"));
+	for (unsigned i = 0; i < 20000; i++) {
+		snprintf(user, sizeof(user), "U=%u", i);
+		assert_string_equal(AT(1, "R=a", user), "");
+	}
+	assert_true(correlate_dropped(w.correlate) > 0);
+	assert_string_equal(AT(2, "R=a", "U=0"), "");
+	assert_string_equal(AT(2, "R=a", "U=19999"), "t[U=19999] 2 2;");
+	world_end(&w);
+	world_begin(&w, CORRELATION("type: event_count, rules: [a], timespan: 1h, "
+				    "condition: {gte: 10000}"));
+	for (unsigned i = 0; i < 9999; i++)
+		assert_string_equal(AT(i / 10, "R=a"), "");
+	assert_string_equal(AT(1000, "R=a"), "t[] 10000 10000;");
+	world_end(&w);
+}
+
+static void mistakes(void **state)
+{
+	static const struct {
+		const char *body, *want;
+	} cases[] = {
+		{"rules: [a], timespan: 1m", "type' is missing"},
+		{"type: event_cuont", "type: 'event_cuont' is no type of correlation; did you mean "
+				      "'event_count'?"},
+		{"type: temporal, timespan: 1m", "'rules' is missing"},
+		{"type: temporal, rules: [a, b]", "'timespan' is missing"},
+		{"type: temporal, rules: [a, x], timespan: 1m", "no rule has the id or name 'x'"},
+		{"type: temporal, rules: [a, a], timespan: 1m", "'a' was given before"},
+		{"type: temporal, rules: [a, b], timespan: 1w",
+		 "timespan: write a number and s, m, h"},
+		{"type: temporal, rules: [a, b], timespan: 0s",
+		 "timespan: write a number and s, m, h"},
+		{"type: temporal, rules: [a, b], timespn: 1m",
+		 "unknown key 'timespn' of a "
+		 "correlation; did you mean 'timespan'?"},
+		{"type: event_count, rules: [a], timespan: 1m",
+		 "event_count: a condition is missing"},
+		{"type: event_count, rules: [a], timespan: 1m, condition: {gte: x}",
+		 "gte: a number is expected here"},
+		{"type: event_count, rules: [a], timespan: 1m, condition: {ge: 1}",
+		 "condition: 'ge' is none of field, gt, gte, lt, lte, eq, neq"},
+		{"type: event_count, rules: [a], timespan: 1m, condition: {gte: 1, field: V}",
+		 "event_count: its condition has no field"},
+		{"type: value_count, rules: [a], timespan: 1m, condition: {gte: 1}",
+		 "value_count: the condition's field is missing"},
+		{"type: value_sum, rules: [a], timespan: 1m, condition: {gte: 1, field: [V, W]}",
+		 "value_sum: one field is expected here"},
+		{"type: value_count, rules: [a], timespan: 1m, condition: {gte: 5000, field: V}",
+		 "value_count: at most 4096 values are counted"},
+		{"type: temporal_ordered, rules: [a, b], timespan: 1m, condition: {gte: 1}",
+		 "temporal_ordered: all its rules must match"},
+		{"type: temporal, rules: [a, b], timespan: 1m, group-by: [i], aliases: {i: {a: X}}",
+		 "alias 'i' says no field for rule 'b'"},
+		{"type: temporal, rules: [a, b], timespan: 1m, aliases: {i: {a: X, b: X}}",
+		 "alias 'i' is not in group-by"},
+		{"type: temporal, rules: [a, b], timespan: 1m, group-by: [i], aliases: {i: {a: X, "
+		 "b: "
+		 "X, c: X}}",
+		 "'c' is none of the rules"},
+		{"type: temporal, rules: [a, t], timespan: 1m", "correlations count themselves"},
+		{"type: temporal, rules: [a, b], timespan: 1m, generate: 1",
+		 "generate: write true"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sigma_told told = {};
+		struct policy *p = policy_new(&sigma_schema, sigma_tell, &told);
+		char yaml[2048];
+
+		snprintf(yaml, sizeof(yaml), RULES "title: t\nname: t\ncorrelation: {%s}\n",
+			 cases[i].body);
+		assert_int_equal(policy_text(p, "f", yaml, strlen(yaml)), 0);
+		assert_int_equal(policy_finish(p), -EBADMSG);
+		if (!strstr(told.text, cases[i].want))
+			fail_msg("%s says %swant %s", cases[i].body, told.text, cases[i].want);
+		policy_free(p);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(event_count),	    cmocka_unit_test(ranges_are_decided_at_the_end),
+		cmocka_unit_test(value_count),	    cmocka_unit_test(value_sum_and_average),
+		cmocka_unit_test(value_percentile), cmocka_unit_test(temporal),
+		cmocka_unit_test(temporal_ordered), cmocka_unit_test(aliases),
+		cmocka_unit_test(chains),	    cmocka_unit_test(who_speaks),
+		cmocka_unit_test(bounds),	    cmocka_unit_test(mistakes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
