@@ -87,6 +87,7 @@ static const char *at(struct world *w, unsigned seconds, const char *const *fiel
 
 static void event_count(void **state)
 {
+	char one[2000] = "", two[2000];
 	struct world w;
 
 	(void)state;
@@ -104,6 +105,19 @@ static void event_count(void **state)
 	/* Ten seconds after an event it no longer counts: not bound to multiples of ten. */
 	assert_string_equal(AT(19, "R=a", "U=x"), "");
 	assert_string_equal(AT(20, "R=a", "U=x"), "t[U=x] 3 3;");
+	world_end(&w);
+	/* Groups are told apart however long, and whatever is in, their values. */
+	world_begin(&w, CORRELATION("type: event_count, rules: [a], group-by: [U, D], timespan: "
+				    "10s, condition: {gte: 2}"));
+	memset(one, 'x', sizeof(one) - 2);
+	one[0] = 'U', one[1] = '=';
+	memcpy(two, one, sizeof(two));
+	two[sizeof(two) - 3] = 'y';
+	AT(0, "R=a", one, "D=d");
+	assert_string_equal(AT(0, "R=a", two, "D=d"), "");
+	assert_non_null(strstr(AT(0, "R=a", one, "D=d"), "] 2 2;"));
+	AT(0, "R=a", "U=1, D=2", "D=3");
+	assert_string_equal(AT(0, "R=a", "U=1", "D=2, D=3"), "");
 	world_end(&w);
 }
 

@@ -108,9 +108,11 @@ static uint64_t hash_of(const void *bytes, size_t len, uint64_t h)
 }
 #define HASH_START 0xcbf29ce484222325ull
 
-static struct group *group_get(struct correlate *c, const struct rule *rule, const char *key)
+/* `hash` is of the whole key, which `key` may be the begin of only. */
+static struct group *group_get(struct correlate *c, const struct rule *rule, const char *key,
+			       uint64_t hash)
 {
-	uint64_t h = hash_of(&rule, sizeof(rule), hash_of(key, strlen(key), HASH_START));
+	uint64_t h = hash_of(&rule, sizeof(rule), hash);
 	struct bucket *b = &c->buckets[h % BUCKETS];
 	struct group *g;
 
@@ -304,6 +306,7 @@ static void tell(struct correlate *c, struct group *g, uint64_t time, double val
 		      .first = g->first ? g->first : time,
 		      .events = events_of(g),
 		      .value = value,
+		      .sums_rows = g->rule->correlation->sums_rows,
 		      .n_evidence = g->n_evidence < CORRELATE_EVIDENCE_MAX ? g->n_evidence
 									   : CORRELATE_EVIDENCE_MAX,
 		      .evidence = g->evidence,
@@ -332,16 +335,19 @@ static void decide(struct correlate *c, struct group *g)
 /* ---- events ---- */
 
 /* "Field=value, Field=value"; false when the event has not all of them. */
-static bool group_key(const struct correlation *k, unsigned target, struct match *m, char *key)
+static bool group_key(const struct correlation *k, unsigned target, struct match *m, char *key,
+		      uint64_t *ret_hash)
 {
 	size_t n = 0;
 
+	*ret_hash = HASH_START;
 	key[0] = '\0';
 	for (unsigned i = 0; i < k->n_groups; i++) {
 		const char *text = match_text(m, k->group_fields[target][i]);
 
 		if (!text)
 			return false;
+		*ret_hash = hash_of(text, strlen(text) + 1, *ret_hash);
 		if (n < KEY_MAX)
 			n += (size_t)snprintf(key + n, KEY_MAX - n, "%s%s=%s", i ? ", " : "",
 					      k->group_names[i], text);
@@ -403,12 +409,13 @@ static void correlation_hit(struct correlate *c, const struct rule *rule, unsign
 	struct entry e = {.time = time, .n = 1};
 	char key[KEY_MAX + 1];
 	struct group *g;
+	uint64_t hash;
 	double value;
 	bool number, holds;
 
-	if (!group_key(k, target, m, key) || !entry_fill(k, m, &e, &number))
+	if (!group_key(k, target, m, key, &hash) || !entry_fill(k, m, &e, &number))
 		return;
-	g = group_get(c, rule, key);
+	g = group_get(c, rule, key, hash);
 	if (!g)
 		return;
 	if (is_over(g, time))
