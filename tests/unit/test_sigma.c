@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "lib/sigma/regex.h"
 #include "support/sigma.h"
 
 #define FIELDS_MAX 8
@@ -271,6 +272,79 @@ static void regexes(void **state)
 	CHECK(cases);
 }
 
+/* What is taken for needed by a regular expression must be: else a match would not be looked for.
+ */
+static void regex_literals(void **state)
+{
+	static const struct {
+		const char *regex, *literal;
+	} cases[] = {
+		{"curl", "curl"},
+		{"curl.*http", "curl"},
+		{"a.bcd", "bcd"},
+		{"abcd?", "abc"},
+		{"abcd*e", "abc"},
+		{"ab+cde", "cde"},
+		{"abcd{0,2}efghi", "efghi"},
+		{"ab(cdefg)?h", "ab"},
+		{"ab(?:cdefg|x)hij", "hij"},
+		{"abc|def", ""},
+		{"(abc|def)gh", "gh"},
+		{"(?i)abc", ""},
+		{"(?=abc)d", ""},
+		{"a\\.b\\/c", "a.b/c"},
+		{"a\\.?bcd", "bcd"},
+		{"abc\\d+def1", "def1"},
+		{"\\x41bc", ""},
+		{"\\Qa.b\\E", ""},
+		{"[abcdef]gh", "gh"},
+		{"[]abcdef]gh", "gh"},
+		{"[^]abcdef]gh", "gh"},
+		{"[a\\]bcdef]gh", "gh"},
+		{"[[:alpha:]xyz]a", ""},
+		{"ab([)]cdefg)h", "ab"},
+		{"ab(c\\)defgh)i", "ab"},
+		{"^abc$", "abc"},
+		{"ab\xc3\xa4?cde", "cde"},
+		{"a\xc3\xa4", "a"},
+		{"(abc)\\1de", ""},
+		{"a{", ""},
+		{"", ""},
+		{"\\", ""},
+		{"(((abc", ""},
+		{"[abc", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char out[64];
+		size_t n = regex_literal(cases[i].regex, strlen(cases[i].regex), out);
+
+		out[n] = '\0';
+		assert_string_equal(out, cases[i].literal);
+	}
+}
+
+/* An expression whose literal is there often is still run once. */
+static void regexes_with_literals(void **state)
+{
+	static const struct one cases[] = {
+		{"A|re: 'curl.*http'", {"A=x curl -s http://x"}, true},
+		{"A|re: 'curl.*http'", {"A=x CURL -s http://x"}, false},
+		{"A|re|i: 'CURL.*http'", {"A=x curl -s HTTP://x"}, true},
+		{"A|re|i: 'kkk'", {"A=\xe2\x84\xaaKk"}, true},
+		{"A|re: 'curl.*http'", {"A=curl curl curl"}, false},
+		{"A|re: 'curl.*http'", {"A=curl", "A=curl http"}, true},
+		{"A|re: 'curl.*http'", {"A=curl", "A=http"}, false},
+		{"A|re|all: ['curl', 'http']", {"A=http curl"}, true},
+		{"A|re|neq: 'curl'", {"A=curl"}, false},
+		{"'|re': 'o+ne'", {"B=xoone"}, true},
+	};
+
+	(void)state;
+	CHECK(cases);
+}
+
 static void networks(void **state)
 {
 	static const struct one cases[] = {
@@ -465,11 +539,18 @@ static void keywords(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(strings),	cmocka_unit_test(wildcards),
-		cmocka_unit_test(parts),	cmocka_unit_test(presence),
-		cmocka_unit_test(regexes),	cmocka_unit_test(networks),
-		cmocka_unit_test(encodings),	cmocka_unit_test(numbers),
-		cmocka_unit_test(other_fields), cmocka_unit_test(conditions),
+		cmocka_unit_test(strings),
+		cmocka_unit_test(wildcards),
+		cmocka_unit_test(parts),
+		cmocka_unit_test(presence),
+		cmocka_unit_test(regexes),
+		cmocka_unit_test(regex_literals),
+		cmocka_unit_test(regexes_with_literals),
+		cmocka_unit_test(networks),
+		cmocka_unit_test(encodings),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(other_fields),
+		cmocka_unit_test(conditions),
 		cmocka_unit_test(keywords),
 	};
 

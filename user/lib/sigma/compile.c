@@ -9,6 +9,7 @@
 #include "lib/clean.h"
 #include "lib/doc.h"
 #include "lib/sigma/automaton.h"
+#include "lib/sigma/casefold.h"
 #include "lib/sigma/diag.h"
 #include "lib/sigma/program.h"
 #include "lib/sigma/regex.h"
@@ -288,6 +289,26 @@ static int text_fill(struct compile *c, const struct item *i, const struct item_
 	return 0;
 }
 
+#define REGEX_LITERAL_MIN 3 /* what is shorter is in too many values */
+
+/* Where it can only match with a certain text in the value, it is run for those values only. */
+static int regex_literal_add(struct compile *c, uint32_t atom, const struct item_text *t)
+{
+	struct program_literal l = {.atom = atom};
+	char *text = arena_alloc(c->p->arena, t->len + 1);
+	size_t len = text ? regex_literal(t->s, t->len, text) : 0;
+	char *folded = arena_alloc(c->p->arena, 2 * len + 1);
+
+	if (!text || !folded)
+		return -ENOMEM;
+	if (len < REGEX_LITERAL_MIN)
+		return 0;
+	l.len = (uint32_t)casefold(text, len, folded);
+	c->p->atoms[atom].trigger = true;
+	c->p->atoms[atom].shortest = l.len;
+	return literal_add(c, atom, &l, folded);
+}
+
 /* A regular expression belongs to the program once an atom has it. */
 static int text_atom(struct compile *c, const struct item *i, const struct item_value *v,
 		     const struct item_text *t, struct program_atom atom, uint32_t *ret_atom)
@@ -307,7 +328,7 @@ static int text_atom(struct compile *c, const struct item *i, const struct item_
 		r = atom_get(c, &k, &atom, ret_atom, &new);
 	if (!new)
 		regex_free(atom.regex);
-	return r;
+	return r == 0 && new && i->kind == ITEM_REGEX ? regex_literal_add(c, *ret_atom, t) : r;
 }
 
 /* ---- items to expressions ---- */
@@ -462,7 +483,7 @@ static int need_of(const struct program *p, const struct expr *e, struct need *r
 	if (e->op != EXPR_LEAF)
 		return need_join(p, e, ret_need);
 	a = &p->atoms[e->leaf];
-	if (a->kind != ITEM_STRING || !a->trigger)
+	if (!a->trigger)
 		return 0;
 	ret_need->shortest = a->shortest;
 	return list_add(&ret_need->atoms, e->leaf);
@@ -550,9 +571,12 @@ int program_finish(struct program *p)
 {
 	int r = 0;
 
-	for (uint32_t i = 0; i < p->n_fields && r == 0; i++)
+	for (uint32_t i = 0; i < p->n_fields && r == 0; i++) {
+		p->fields[i].first = p->n_literals;
+		p->n_literals += p->fields[i].n_literals;
 		if (p->fields[i].automaton)
 			r = automaton_build(p->fields[i].automaton);
+	}
 	for (uint32_t i = 0; i < p->n_rules && r == 0; i++)
 		r = triggers_set(p, i);
 	return r;

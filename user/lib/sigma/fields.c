@@ -281,17 +281,27 @@ struct out {
 	struct match_values *values;
 	enum form form;
 	uint32_t bit;
+	size_t room; /* for values */
 };
 
 static void value_add(struct out *o, const struct match_value *v)
 {
 	struct match_values *m = o->values;
 
-	if (!m->v)
-		m->v = arena_alloc(o->arena, VALUES_MAX * sizeof(*m->v));
-	if (m->v && m->n < VALUES_MAX)
-		m->v[m->n++] = *v;
 	m->exists = true;
+	if (m->n == o->room && o->room < VALUES_MAX) {
+		size_t room = o->room ? 4 * o->room : 1;
+		struct match_value *more = arena_alloc(o->arena, room * sizeof(*more));
+
+		if (!more)
+			return;
+		if (m->n)
+			memcpy(more, m->v, m->n * sizeof(*more));
+		m->v = more;
+		o->room = room;
+	}
+	if (m->n < o->room)
+		m->v[m->n++] = *v;
 }
 
 static void text_add(struct out *o, const char *text, size_t len)
@@ -471,7 +481,7 @@ static void get(const void *ctx, struct arena *a, uint32_t field, struct match_v
 	const struct fields_view *v = ctx;
 	const struct fields *f = v->fields;
 	const struct getter *g = &f->getters[v->kind * f->program->n_fields + field];
-	struct out o = {a, ret_values, g->form, g->bit};
+	struct out o = {a, ret_values, g->form, g->bit, 0};
 	const char *who;
 
 	if (!g->there)

@@ -35,6 +35,8 @@ struct match {
 	const struct match_event *ev;
 	struct field_state *fields;
 	struct atom_state *atoms;
+	uint32_t *tried;  /* literals: in which value they were last verified */
+	uint32_t values;  /* looked at, so far */
 	uint32_t *listed; /* rules: when they became candidates */
 	uint32_t *candidates, n_candidates;
 	uint64_t gave_up;
@@ -47,6 +49,7 @@ struct match *match_free(struct match *m)
 	arena_free(m->arena);
 	free(m->fields);
 	free(m->atoms);
+	free(m->tried);
 	free(m->listed);
 	free(m->candidates);
 	free(m);
@@ -63,9 +66,10 @@ struct match *match_new(const struct program *p)
 	m->arena = arena_new(64 * 1024);
 	m->fields = calloc(p->n_fields + 1, sizeof(*m->fields));
 	m->atoms = calloc(p->n_atoms + 1, sizeof(*m->atoms));
+	m->tried = calloc(p->n_literals + 1, sizeof(*m->tried));
 	m->listed = calloc(p->n_rules + 1, sizeof(*m->listed));
 	m->candidates = calloc(p->n_rules + 1, sizeof(*m->candidates));
-	if (!m->arena || !m->fields || !m->atoms || !m->listed || !m->candidates)
+	if (!m->arena || !m->fields || !m->atoms || !m->tried || !m->listed || !m->candidates)
 		return match_free(m);
 	return m;
 }
@@ -160,8 +164,25 @@ static void atom_hold(struct match *m, uint32_t atom)
 	}
 }
 
-static bool verified(struct scan *s, const struct program_literal *l)
+static bool regex_holds(struct match *m, const struct program_atom *a, struct match_value *v)
 {
+	int r = value_text(m, v) ? regex_match(a->regex, v->text, v->len) : 0;
+
+	m->gave_up += r < 0;
+	return r > 0;
+}
+
+/* Once a value, however often the literal is in it. */
+static bool verified(struct scan *s, uint32_t id)
+{
+	const struct program_literal *l = &s->field->literals[id];
+	uint32_t *tried = &s->m->tried[s->field->first + id];
+
+	if (*tried == s->m->values)
+		return false;
+	*tried = s->m->values;
+	if (!l->verify)
+		return regex_holds(s->m, &s->m->p->atoms[l->atom], s->value);
 	if (l->cased)
 		return pattern_match(l->verify, s->value->text, s->value->len);
 	return value_fold(s->m, s->value) &&
@@ -176,7 +197,7 @@ static void on_literal(void *ctx, uint32_t id, size_t end)
 	if (s->m->atoms[l->atom].held == s->m->now || (l->begins && end != l->len) ||
 	    (l->ends && end != s->len))
 		return;
-	if (!l->verify || verified(s, l))
+	if ((!l->verify && !s->m->p->atoms[l->atom].regex) || verified(s, id))
 		atom_hold(s->m, l->atom);
 }
 
@@ -195,6 +216,11 @@ static void field_scan(struct match *m, uint32_t field)
 		struct scan s = {m, f, v, 0};
 		const char *text;
 
+		/* Numbers of values start again once in 2^32 of them. */
+		if (!++m->values) {
+			memset(m->tried, 0, m->p->n_literals * sizeof(*m->tried));
+			m->values = 1;
+		}
 		if (!value_text(m, v))
 			continue;
 		s.len = v->len;
@@ -226,14 +252,6 @@ static bool loose_holds(struct match *m, const struct program_atom *a)
 				return true;
 	}
 	return false;
-}
-
-static bool regex_holds(struct match *m, const struct program_atom *a, struct match_value *v)
-{
-	int r = value_text(m, v) ? regex_match(a->regex, v->text, v->len) : 0;
-
-	m->gave_up += r < 0;
-	return r > 0;
 }
 
 static bool value_number(const struct match_value *v, double *ret_number)
@@ -330,7 +348,7 @@ static bool atom_test(struct match *m, uint32_t atom)
 	const struct program_atom *a = &m->p->atoms[atom];
 	const struct match_values *values;
 
-	if (a->kind == ITEM_STRING) {
+	if (a->kind == ITEM_STRING || a->trigger) {
 		field_scan(m, a->field);
 		return m->atoms[atom].held == m->now || loose_holds(m, a);
 	}

@@ -28,7 +28,8 @@ struct program_atom {
 	enum item_kind kind;
 	uint32_t field;
 	bool cased;
-	bool trigger; /* every pattern has a literal: it cannot hold unless the scan says so */
+	bool trigger; /* every pattern (the regex) has a literal: it cannot hold unless the scan
+			 says so */
 	bool any_before, any_after; /* ITEM_FIELD */
 	struct pattern *loose;	    /* ITEM_STRING: patterns without a literal */
 	uint32_t n_loose, shortest; /* literal, bytes */
@@ -47,7 +48,7 @@ struct program_literal {
 	uint32_t len;
 	bool begins, ends;
 	bool cased;
-	const struct pattern *verify; /* NULL: found is enough */
+	const struct pattern *verify; /* NULL: found is enough, or the atom's regex */
 };
 
 struct program_field {
@@ -55,6 +56,7 @@ struct program_field {
 	struct automaton *automaton;
 	struct program_literal *literals;
 	uint32_t n_literals, room;
+	uint32_t first; /* of all literals, counted over the fields */
 };
 
 struct program_rule {
@@ -78,7 +80,7 @@ struct program {
 	struct program_rule *rules;
 	uint32_t n_rules, rules_room;
 	struct program_source *sources;
-	uint32_t n_sources;
+	uint32_t n_sources, n_literals;
 	struct program_name *names[1024]; /* of atoms and fields, while it is made */
 };
 

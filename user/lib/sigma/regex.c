@@ -2,8 +2,11 @@
 // PCRE2, wrapped.
 #include "lib/sigma/regex.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/clean.h"
 
@@ -71,4 +74,100 @@ int regex_match(const struct regex *r, const char *text, size_t len)
 	int n = pcre2_match(r->code, (PCRE2_SPTR)text, len, 0, 0, r->match, r->limits);
 
 	return n >= 0 ? 1 : n == PCRE2_ERROR_NOMATCH ? 0 : -ETIME;
+}
+
+/* ---- a literal that must be there ---- */
+
+/* The end of the class that begins at `i`. */
+static size_t class_end(const char *text, size_t len, size_t i)
+{
+	i += i + 1 < len && text[i + 1] == '^' ? 2 : 1;
+	/* A "]" that comes first is of the class. */
+	for (i += i < len && text[i] == ']'; i < len && text[i] != ']'; i++)
+		i += text[i] == '\\';
+	return i + 1;
+}
+
+/* The end of the group that begins at `i`: what is inside may be left out. */
+static size_t group_end(const char *text, size_t len, size_t i)
+{
+	size_t depth = 0;
+
+	while (i < len) {
+		if (text[i] == '[') {
+			i = class_end(text, len, i);
+			continue;
+		}
+		depth += text[i] == '(';
+		depth -= text[i] == ')';
+		i += text[i] == '\\' ? 2 : 1;
+		if (!depth)
+			break;
+	}
+	return i;
+}
+
+/* What changes the meaning of other parts, or what its own end is, is left to PCRE2. */
+static bool is_simple(const char *text, size_t len)
+{
+	for (size_t i = 0; i + 1 < len; i++) {
+		if (text[i] == '\\') {
+			if (isalnum((unsigned char)text[++i]) && !strchr("dDsSwWbB", text[i]))
+				return false;
+		} else if (text[i] == '[' && strchr(":.=", text[i + 1])) {
+			return false;
+		} else if (text[i] == '(' && strchr("?*", text[i + 1]) &&
+			   (i + 2 >= len || text[i + 1] == '*' || text[i + 2] != ':')) {
+			return false;
+		}
+	}
+	return !memchr(text, '\0', len);
+}
+
+/* The length of what is one plain character at `i`, once; 0: it is something else. */
+static size_t plain_at(const char *text, size_t len, size_t i)
+{
+	size_t n = text[i] == '\\' && i + 1 < len && ispunct((unsigned char)text[i + 1]) ? 2 : 1;
+
+	if (text[i] & 0x80 || (n == 1 && strchr("\\[](){}.*+?^$|", text[i])))
+		return 0;
+	return i + n < len && strchr("*?{+", text[i + n]) ? 0 : n;
+}
+
+static size_t special_end(const char *text, size_t len, size_t i)
+{
+	if (text[i] == '(')
+		return group_end(text, len, i);
+	if (text[i] == '[')
+		return class_end(text, len, i);
+	if (text[i] == '{')
+		return i + strcspn(text + i, "}") + 1;
+	return i + (text[i] == '\\' ? 2 : 1);
+}
+
+size_t regex_literal(const char *text, size_t len, char *out)
+{
+	size_t best = 0, best_at = 0, at = 0, n = 0, plain;
+
+	if (!is_simple(text, len))
+		return 0;
+	for (size_t i = 0; i < len;) {
+		if (text[i] == '|')
+			return 0;
+		plain = plain_at(text, len, i);
+		if (plain) {
+			out[at + n++] = text[i + plain - 1];
+			i += plain;
+		} else {
+			i = special_end(text, len, i);
+		}
+		if (n > best) {
+			best = n;
+			best_at = at;
+		}
+		at += plain ? 0 : n;
+		n = plain ? n : 0;
+	}
+	memmove(out, out + best_at, best);
+	return best;
 }

@@ -18,3 +18,10 @@ struct regex *regex_free(struct regex *r); /* accepts NULL, returns NULL */
 
 /* 1: found anywhere in the text; 0: not; -ETIME: gave up. Not for two threads at once. */
 int regex_match(const struct regex *r, const char *text, size_t len);
+
+/*
+ * A text that every match must hold, upper and lower case aside: a run of plain characters at the
+ * top of the expression. Returns its length; 0: there is none that is surely needed. `out` has room
+ * for the expression's text.
+ */
+size_t regex_literal(const char *text, size_t len, char *out);
