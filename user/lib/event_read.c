@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -43,13 +44,21 @@ static int message_read(struct read *r, const ProtobufCMessageDescriptor *d, con
 
 static int number_read(struct read *r, const ProtobufCFieldDescriptor *f, const json_t *j, void *p)
 {
+	bool with_sign = f->type == PROTOBUF_C_TYPE_SINT32 || f->type == PROTOBUF_C_TYPE_SINT64;
 	double n = json_number_value(j);
 
-	if (!json_is_number(j) || n < 0 || n > 18446744073709549568.0)
+	if (!json_is_number(j) || (n < 0 && !with_sign) || n < -9223372036854774784.0 ||
+	    n > 18446744073709549568.0)
 		return wrong(r, "%s: a number is expected", f->name);
 	switch (f->type) {
 	case PROTOBUF_C_TYPE_DOUBLE:
 		*(double *)p = n;
+		return 0;
+	case PROTOBUF_C_TYPE_SINT32:
+		*(int32_t *)p = n < INT32_MIN ? INT32_MIN : n > INT32_MAX ? INT32_MAX : (int32_t)n;
+		return 0;
+	case PROTOBUF_C_TYPE_SINT64:
+		*(int64_t *)p = n > 9223372036854774784.0 ? INT64_MAX : (int64_t)n;
 		return 0;
 	case PROTOBUF_C_TYPE_UINT32:
 		*(uint32_t *)p = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;

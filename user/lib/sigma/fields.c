@@ -384,6 +384,12 @@ static void scalar_add(struct out *o, const ProtobufCMessage *msg,
 	case PROTOBUF_C_TYPE_DOUBLE:
 		number_add(o, *(const double *)p);
 		break;
+	case PROTOBUF_C_TYPE_SINT32:
+		number_add(o, *(const int32_t *)p);
+		break;
+	case PROTOBUF_C_TYPE_SINT64:
+		number_add(o, (double)*(const int64_t *)p);
+		break;
 	case PROTOBUF_C_TYPE_UINT32:
 		if (o->form == FORM_BIT)
 			truth_add(o, *(const uint32_t *)p & o->bit);
