@@ -25,7 +25,7 @@
 #define FOREVER (400 * 86400 * 1000000000ull) /* longer than any timespan */
 
 static const char usage[] =
-	"Usage: rollcall policy check [--notes] PATH...\n"
+	"Usage: rollcall policy check [--notes] [--fields] PATH...\n"
 	"       rollcall policy test --against RECORDING PATH...\n"
 	"       rollcall policy fields\n"
 	"\n"
@@ -33,6 +33,7 @@ static const char usage[] =
 	"\n"
 	"  check      tells each mistake with file, line and column, and what would be right\n"
 	"    --notes  also each field that no event of the rule's log source has\n"
+	"    --fields what fields each rule needs, and with ! those that no event has\n"
 	"  test       shows the events of a recording to the rules: what matched, how often\n"
 	"    --against FILE  JSON Lines, as rollcall-sensor --stdout and rollcall watch --json\n"
 	"                    print; - is standard input\n"
@@ -41,7 +42,7 @@ static const char usage[] =
 	"Exit status: 0 done, 1 the rules or the recording have mistakes, 2 wrong usage.\n";
 
 struct policy_args {
-	bool notes;
+	bool notes, fields;
 	const char *recording;
 };
 
@@ -74,6 +75,33 @@ static int load(struct policy_args *args, char **paths, struct policy **ret_poli
 	return r < 0 ? r : policy_finish(p);
 }
 
+static bool named_before(const struct rule *rule, size_t item)
+{
+	for (size_t i = 0; i < item; i++)
+		if (strcmp(rule->items[i].field, rule->items[item].field) == 0)
+			return true;
+	return false;
+}
+
+static void rule_fields_print(const struct rule *rule)
+{
+	int source = fields_schema.source(&rule->source);
+	const char *near;
+
+	printf("%s: %s:", rule->file, rule->title);
+	for (size_t i = 0; i < rule->n_items; i++) {
+		const char *field = rule->items[i].field;
+
+		if (!named_before(rule, i))
+			printf(" %s%s",
+			       source >= 0 && fields_schema.field((uint32_t)source, field, &near)
+				       ? ""
+				       : "!",
+			       *field ? field : "(every field)");
+	}
+	putchar('\n');
+}
+
 static int check(struct policy_args *args, char **paths)
 {
 	_cleanup_(policy_freep) struct policy *p = NULL;
@@ -84,6 +112,9 @@ static int check(struct policy_args *args, char **paths)
 		return r;
 	for (const struct rule *rule = policy_rules(p); rule; rule = rule->next)
 		counts[rule->kind]++;
+	for (const struct rule *rule = policy_rules(p); rule && args->fields; rule = rule->next)
+		if (rule->kind == RULE_DETECTION)
+			rule_fields_print(rule);
 	printf("%u rules, %u correlations, %u filters: %u mistakes, %u notes\n",
 	       counts[RULE_DETECTION], counts[RULE_CORRELATION], counts[RULE_FILTER],
 	       policy_mistakes(p), policy_notes(p));
@@ -223,6 +254,7 @@ int cmd_policy(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"notes", no_argument, NULL, 'n'},
+		{"fields", no_argument, NULL, 'f'},
 		{"against", required_argument, NULL, 'a'},
 		{"help", no_argument, NULL, 'h'},
 		{},
@@ -236,6 +268,7 @@ int cmd_policy(int argc, char **argv)
 		if (c == '?')
 			return 2;
 		args.notes |= c == 'n';
+		args.fields |= c == 'f';
 		if (c == 'a')
 			args.recording = optarg;
 	}
