@@ -552,26 +552,3 @@ void fields_view(const struct fields *f, const Rollcall__Event *ev, struct field
 			ret_view->match.sources[1] =
 				category_find(taxonomy_sources[i].category, "");
 }
-
-const char *fields_broken(void)
-{
-	struct getter g;
-
-	for (const struct taxonomy_field *f = taxonomy_fields; f->name; f++) {
-		uint32_t used = 0;
-
-		for (uint32_t k = 0; k < event->n_fields; k++) {
-			if (!is_kind(k) || !row_applies(f, event->fields[k].name))
-				continue;
-			used++;
-			if (!getter_path(&g, k, f->path))
-				return f->path;
-		}
-		if (!used)
-			return f->of;
-	}
-	for (const struct taxonomy_source *s = taxonomy_sources; s->category; s++)
-		if (!protobuf_c_message_descriptor_get_field_by_name(event, s->kind))
-			return s->kind;
-	return NULL;
-}

@@ -24,6 +24,3 @@ struct fields_view {
 	struct match_event match;
 };
 void fields_view(const struct fields *f, const Rollcall__Event *ev, struct fields_view *ret_view);
-
-/* What the taxonomy has that event.proto has not: NULL, or the path. For a test. */
-const char *fields_broken(void);
