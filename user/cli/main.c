@@ -9,6 +9,7 @@
 #include "cli/cmd_setup.h"
 #include "cli/cmd_show.h"
 #include "cli/cmd_status.h"
+#include "cli/cmd_top.h"
 #include "cli/cmd_watch.h"
 #include "lib/log.h"
 #include "lib/version.h"
@@ -19,6 +20,7 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{"status", cmd_status, "the sensor of this host: probes, losses, spool, connection"},
+	{"top", cmd_top, "what each probe costs: calls, time a call, share of a CPU"},
 	{"watch", cmd_watch, "live events, with filters"},
 	{"findings", cmd_findings, "what was found, on the aggregator's machine"},
 	{"show", cmd_show, "one finding, from process ancestors to rows"},

@@ -45,17 +45,27 @@ static int read_all(int fd, uint8_t *data, size_t size)
 	return 0;
 }
 
-int sensor_ask(const char *path, Rollcall__Ask ask)
+int sensor_ask_again(int fd, Rollcall__Ask ask)
 {
-	_cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	_cleanup_(arena_freep) struct arena *a = arena_new(4096);
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	Rollcall__Request request;
 	uint8_t *bytes;
 	size_t size;
 	int r;
 
-	if (fd < 0 || !a)
+	rollcall__request__init(&request);
+	request.ask = ask;
+	r = a ? frame_pack(a, FRAME_REQUEST, &request.base, &bytes, &size) : -ENOMEM;
+	return r < 0 ? r : write_all(fd, bytes, size);
+}
+
+int sensor_ask(const char *path, Rollcall__Ask ask)
+{
+	_cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int r;
+
+	if (fd < 0)
 		return log_error(-ENOMEM, "cannot start");
 	if (strlen(path) >= sizeof(un.sun_path))
 		return log_error(-ENAMETOOLONG, "'%s'", path);
@@ -68,11 +78,7 @@ int sensor_ask(const char *path, Rollcall__Ask ask)
 						"running? (--control names another socket)",
 						path);
 	}
-	rollcall__request__init(&request);
-	request.ask = ask;
-	r = frame_pack(a, FRAME_REQUEST, &request.base, &bytes, &size);
-	if (r == 0)
-		r = write_all(fd, bytes, size);
+	r = sensor_ask_again(fd, ask);
 	return r < 0 ? log_error(r, "'%s'", path) : take_fd(fd);
 }
 

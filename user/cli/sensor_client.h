@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The other end of the sensor's control socket. Used by `rollcall status` and `rollcall watch`.
+// The other end of the sensor's control socket. Used by `rollcall status`, `watch` and `top`.
 #pragma once
 
 #include "control.pb-c.h"
@@ -12,6 +12,9 @@ struct arena;
 
 /* Connects and asks. A descriptor, or negative errno (logged, with what to do). */
 int sensor_ask(const char *path, Rollcall__Ask ask);
+
+/* Asks again, on the connection that sensor_ask made. */
+int sensor_ask_again(int fd, Rollcall__Ask ask);
 
 /* The next frame's message, in the arena. 0; -ENODATA: the sensor ended; negative errno. */
 int sensor_answer(int fd, struct arena *a, enum frame_type *ret_type,

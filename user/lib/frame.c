@@ -22,6 +22,7 @@ static const struct frame_kind {
 	[FRAME_REQUEST] = {&rollcall__request__descriptor, 16384},
 	[FRAME_STATUS] = {&rollcall__status__descriptor, 1 << 20},
 	[FRAME_EVENT] = {&rollcall__event__descriptor, 1 << 20},
+	[FRAME_TOP] = {&rollcall__top__descriptor, 1 << 20},
 };
 
 static const struct frame_kind *kind_of(unsigned type)

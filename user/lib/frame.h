@@ -24,6 +24,7 @@ enum frame_type {
 	FRAME_REQUEST = 32, /* control socket */
 	FRAME_STATUS = 33,
 	FRAME_EVENT = 34,
+	FRAME_TOP = 35,
 };
 
 struct frame {

@@ -12,8 +12,6 @@
 #include "lib/log.h"
 #include "sensor/trial.h"
 
-#define PROGRAMS_MAX 256
-
 /* It, or another program of its rung: a rung is taken whole. */
 bool choice_refused(const struct choice *c, const char *program)
 {

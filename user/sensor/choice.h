@@ -7,7 +7,8 @@
 
 #include "sensor/ladder.h"
 
-#define REFUSED_MAX 16
+#define REFUSED_MAX  16
+#define PROGRAMS_MAX 256
 
 struct bpf_object;
 

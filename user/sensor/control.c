@@ -24,6 +24,7 @@ struct guest {
 	struct control *control;
 	struct link *link;
 	bool watching;
+	int measure; /* the kernel measures while it is open; -1 */
 };
 
 struct control {
@@ -43,6 +44,7 @@ static void on_closed(void *ctx, const char *reason)
 		if (g->control->guests[i] == g)
 			g->control->guests[i] = NULL;
 	link_free(g->link);
+	closep(&g->measure);
 	free(g);
 }
 
@@ -62,6 +64,25 @@ static int status_send(struct guest *g)
 	return r;
 }
 
+/* A guest asks again at the end of each interval, and has the kernel measure until it leaves. */
+static int top_send(struct guest *g)
+{
+	struct control *c = g->control;
+	Rollcall__Top top;
+	int r;
+
+	if (g->measure < 0)
+		g->measure = c->opts.measure();
+	if (g->measure < 0)
+		return log_warn(g->measure, "this kernel does not measure BPF programs");
+	rollcall__top__init(&top);
+	r = c->opts.top(c->opts.ctx, c->arena, &top);
+	if (r == 0)
+		r = link_send(g->link, FRAME_TOP, &top.base);
+	arena_reset(c->arena);
+	return r;
+}
+
 static int on_frame(void *ctx, enum frame_type type, const ProtobufCMessage *m)
 {
 	struct guest *g = ctx;
@@ -74,6 +95,8 @@ static int on_frame(void *ctx, enum frame_type type, const ProtobufCMessage *m)
 	case ROLLCALL__ASK__watch:
 		g->watching = true;
 		return 0;
+	case ROLLCALL__ASK__top:
+		return top_send(g);
 	default:
 		return -EBADMSG;
 	}
@@ -94,6 +117,7 @@ static void on_accept(void *ctx, int fd, const char *peer)
 		return;
 	}
 	g->control = c;
+	g->measure = -1;
 	if (link_accept(c->opts.loop, NULL, fd, &ops, &g->link) < 0)
 		free(g);
 	else

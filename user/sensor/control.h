@@ -15,10 +15,15 @@ struct loop;
 /* Fills a status; what it points to must stay until the function is called again. */
 typedef int (*control_status_fn)(void *ctx, struct arena *a, Rollcall__Status *status);
 
+/* The same for the costs of the programs. */
+typedef int (*control_top_fn)(void *ctx, struct arena *a, Rollcall__Top *top);
+
 struct control_opts {
 	struct loop *loop;
 	const char *path;
 	control_status_fn status;
+	control_top_fn top;
+	int (*measure)(void); /* the kernel measures until this descriptor is closed */
 	void *ctx;
 };
 

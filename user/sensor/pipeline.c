@@ -71,6 +71,7 @@ static void event_keep(struct pipeline *p, Rollcall__Event *ev)
 	uint8_t *packed;
 	size_t size;
 
+	p->counts.classes[class]++;
 	if (!p->opts.spool) {
 		ev->id = arena_printf(p->arena, "%.8s-local-%llu", boot,
 				      (unsigned long long)++p->seq);

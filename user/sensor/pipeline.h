@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "lib/segment.h"
 #include "sensor/derive/finding.h"
 
 struct filewatch;
@@ -55,6 +56,7 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last);
 
 struct pipeline_counts {
 	uint64_t events, findings, sessions;
+	uint64_t classes[SEGMENT_CLASSES]; /* events */
 };
 void pipeline_counts(const struct pipeline *p, struct pipeline_counts *ret_counts);
 

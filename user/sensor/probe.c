@@ -485,6 +485,42 @@ uint64_t probe_misses(const struct probe *p)
 	return sum;
 }
 
+int probe_measure(void)
+{
+	int fd;
+
+	sandbox_admin(true);
+	fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	sandbox_admin(false);
+	return fd;
+}
+
+int probe_costs(const struct probe *p, struct arena *a, Rollcall__Top *top)
+{
+	struct bpf_program *prog;
+
+	top->programs = arena_alloc(a, PROGRAMS_MAX * sizeof(*top->programs));
+	if (!top->programs)
+		return -ENOMEM;
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		Rollcall__ProgramCost *cost = arena_alloc(a, sizeof(*cost));
+		struct bpf_prog_info info = {};
+		uint32_t size = sizeof(info);
+
+		if (!cost)
+			return -ENOMEM;
+		if (bpf_program__fd(prog) < 0 || top->n_programs == PROGRAMS_MAX ||
+		    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size) < 0)
+			continue;
+		rollcall__program_cost__init(cost);
+		cost->program = (char *)(uintptr_t)bpf_program__name(prog);
+		cost->calls = info.run_cnt;
+		cost->nanoseconds = info.run_time_ns;
+		top->programs[top->n_programs++] = cost;
+	}
+	return 0;
+}
+
 /* Name of a kind of record; NULL: there is none of that number. */
 static const char *kind_name(uint32_t kind)
 {

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control.pb-c.h"
 #include "event.pb-c.h"
 
 struct arena;
@@ -63,3 +64,12 @@ int probe_db_misses(const struct probe *p, uint64_t counts[3]);
  * packet that comes while a socket's state is told. What it would have seen is lost.
  */
 uint64_t probe_misses(const struct probe *p);
+
+/*
+ * Lets the kernel measure every BPF program of the machine, which costs two looks at the clock a
+ * call, until the descriptor is closed. Negative errno.
+ */
+int probe_measure(void);
+
+/* Calls and time of each loaded program, as far as they were measured; allocated in the arena. */
+int probe_costs(const struct probe *p, struct arena *a, Rollcall__Top *top);

@@ -124,6 +124,34 @@ static int status_fill(void *ctx, struct arena *a, Rollcall__Status *m)
 	return r;
 }
 
+static int top_fill(void *ctx, struct arena *a, Rollcall__Top *m)
+{
+	struct sensor *s = ctx;
+	struct pipeline_counts counts;
+	Rollcall__Coverage *coverage;
+	int r = probe_coverage(s->probe, a, &coverage);
+
+	if (r < 0)
+		return r;
+	pipeline_counts(s->pipeline, &counts);
+	m->time = host_boottime();
+	m->classes = arena_alloc(a, SEGMENT_CLASSES * sizeof(*m->classes));
+	for (uint32_t i = 1; m->classes && i < SEGMENT_CLASSES; i++) {
+		const Rollcall__Lane *lane = coverage->lanes[i - 1];
+		Rollcall__ClassCount *c = arena_alloc(a, sizeof(*c));
+
+		if (!c)
+			return -ENOMEM;
+		rollcall__class_count__init(c);
+		c->class_ = (char *)(uintptr_t)segment_class(i);
+		c->records = lane->written;
+		c->lost = lane->dropped;
+		c->events = counts.classes[i];
+		m->classes[m->n_classes++] = c;
+	}
+	return m->classes ? probe_costs(s->probe, a, m) : -ENOMEM;
+}
+
 /* ---- set-up ---- */
 
 static int resolved_load(struct sensor *s)
@@ -221,7 +249,8 @@ static int sensor_init(struct sensor *s)
 	if (*s->opts->aggregator)
 		r = spool_begin(s);
 	if (r == 0 && *s->opts->control)
-		r = control_new(&(struct control_opts){s->loop, s->opts->control, status_fill, s},
+		r = control_new(&(struct control_opts){s->loop, s->opts->control, status_fill,
+						       top_fill, probe_measure, s},
 				&s->control);
 	if (r == 0)
 		r = stages_new(s);
