@@ -40,6 +40,11 @@ check "addresses and paths that cannot be" "$(config --check-config --config "$d
 3:20: spool.directory: '': write an absolute path, which begins with /
 5:12: aggregator.address: 'soc.example.org': write HOST:PORT or [IPV6]
 6:11: aggregator.bundle: './bundle': write an absolute path, which beg"
+printf 'host: a\ncontrol: /%0107d\n' 0 >"$dir/long.yaml"
+check "a path too long for a socket" "$(config --check-config --config "$dir/long.yaml" | sed 's/.*yaml:\(2:10: control:\).*: \(a socket.*\)/\1 \2/')" \
+	"2:10: control: a socket's path has at most 107 bytes"
+printf 'control: /%0106d\n' 0 >"$dir/long.yaml"
+check "the longest path of a socket" "$(config --check-config --config "$dir/long.yaml")" "no mistake was found"
 for address in 2001:db8::1:4750 soc:0 soc:65536 '[soc]:4750' soc:x; do
 	config --check-config --aggregator "$address" >/dev/null
 	check "$address on the command line" "$?" 2

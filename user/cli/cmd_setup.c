@@ -195,7 +195,7 @@ static int result_print(const struct setup *s)
 	}
 	for (size_t i = 0; i < s->resolved->n_tables; i++)
 		table_print(s->resolved, &s->resolved->tables[i]);
-	printf("Written to %s; the sensor reads it at its next start or reload.\n", s->output);
+	printf("Written to %s; the sensor reads it at its next start.\n", s->output);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/conf.h"
@@ -53,6 +54,17 @@ static int parse_path_or_none(const struct conf_key *key, void *field, const cha
 	return *text ? parse_path(key, field, text, why) : conf_text(key, field, text, why);
 }
 
+/* What a unix socket's address has room for, with the NUL. */
+static int parse_socket(const struct conf_key *key, void *field, const char *text, char *why)
+{
+	if (strlen(text) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+		snprintf(why, CONF_WHY, "a socket's path has at most %zu bytes",
+			 sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+		return -EINVAL;
+	}
+	return parse_path_or_none(key, field, text, why);
+}
+
 static int parse_address(const struct conf_key *key, void *field, const char *text, char *why)
 {
 	struct hostport h;
@@ -86,7 +98,7 @@ static const struct conf_key keys[] = {
 	{"resolved", parse_path_or_none, FIELD(resolved), "",
 	 "What `rollcall setup database` wrote; \"\": " RESOLVED_PATH ", when it is there.", false,
 	 0, 0},
-	{"control", parse_path_or_none, FIELD(control), "",
+	{"control", parse_socket, FIELD(control), "",
 	 "Control socket; \"\": " CONTROL ", when there is an aggregator.", false, 0, 0},
 	{"files.web_roots", parse_tree, FIELD(trees), NULL,
 	 "Directories whose files are served, for example [/var/www].", true, 0, 0},
