@@ -149,7 +149,11 @@ static void kind_part(struct out *o, const Rollcall__Event *ev)
 		out_text(o, OUT_PLAIN, ev->file_read->tables);
 		break;
 	case ROLLCALL__EVENT__KIND_GAP:
-		out_printf(o, OUT_YELLOW, "%" PRIu64 " lost: ", ev->gap->count);
+		if (ev->gap->until)
+			out_printf(o, OUT_YELLOW, "nobody looked for %.3f s: ",
+				   (double)(int64_t)(ev->gap->until - ev->gap->since) / 1e9);
+		else
+			out_printf(o, OUT_YELLOW, "%" PRIu64 " lost: ", ev->gap->count);
 		out_text(o, OUT_YELLOW, ev->gap->lane);
 		out_printf(o, OUT_YELLOW, ", ");
 		out_text(o, OUT_YELLOW, ev->gap->reason);

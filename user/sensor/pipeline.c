@@ -345,6 +345,10 @@ void pipeline_seed(void *ctx, const void *record, size_t size)
 
 void pipeline_emit(struct pipeline *p, Rollcall__Event *ev)
 {
+	if (ev->kind_case == ROLLCALL__EVENT__KIND_GAP) {
+		findings_gap(p->findings, host_realtime(p->opts.host, ev->time));
+		rules_gap(p->rules, host_realtime(p->opts.host, ev->time));
+	}
 	event_out(p, ev);
 	pipeline_flush(p);
 	arena_reset(p->arena);
@@ -372,8 +376,6 @@ static void gap(struct pipeline *p, const char *lane, const char *reason, uint64
 	ev->time = host_boottime();
 	ev->kind_case = ROLLCALL__EVENT__KIND_GAP;
 	ev->gap = m;
-	findings_gap(p->findings, host_realtime(p->opts.host, ev->time));
-	rules_gap(p->rules, host_realtime(p->opts.host, ev->time));
 	if (m->lane && m->reason)
 		pipeline_emit(p, ev);
 }

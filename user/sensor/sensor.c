@@ -18,6 +18,7 @@
 #include "lib/segment.h"
 #include "lib/spool.h"
 #include "lib/version.h"
+#include "sensor/alive.h"
 #include "sensor/control.h"
 #include "sensor/filewatch.h"
 #include "sensor/host.h"
@@ -44,6 +45,8 @@ struct sensor {
 	struct loop_watch *ring, *timer, *term, *quit;
 	uint64_t begun, next_tick;
 	uint32_t wait_ms;
+	int alive; /* -1 without a spool */
+	struct alive last;
 	int result;
 };
 
@@ -181,6 +184,8 @@ static int spool_begin(struct sensor *s)
 
 	if (r == -EAGAIN)
 		return log_error(0, "spool '%s': another sensor uses it", s->opts->spool), r;
+	if (r == 0)
+		r = alive_open(s->opts->spool, &s->alive, &s->last);
 	return r < 0 ? log_error(r, "spool '%s'", s->opts->spool) : 0;
 }
 
@@ -322,6 +327,43 @@ static void processes_guard(struct sensor *s)
 			log_warn(-errno, "signals to process %u are not told", pids[i]);
 }
 
+/* An earlier sensor ran here: from when it was last alive until now nobody looked. */
+static int blind_emit(struct sensor *s)
+{
+	struct arena *a = pipeline_arena(s->pipeline);
+	Rollcall__Event *ev = arena_alloc(a, sizeof(*ev));
+	Rollcall__Gap *gap = arena_alloc(a, sizeof(*gap));
+	bool same = strcmp(s->last.boot_id, s->host->boot_id) == 0;
+
+	if (!*s->last.boot_id)
+		return 0;
+	if (!ev || !gap)
+		return -ENOMEM;
+	host_clock(s->host);
+	rollcall__event__init(ev);
+	rollcall__gap__init(gap);
+	ev->time = host_boottime();
+	gap->lane = arena_strdup(a, "sensor");
+	gap->reason = arena_strdup(a, s->last.stopped ? "stop" : same ? "restart" : "reboot");
+	if (!gap->lane || !gap->reason)
+		return -ENOMEM;
+	gap->since = s->last.realtime;
+	gap->until = host_realtime(s->host, ev->time);
+	gap->since_boottime = same ? s->last.boottime : 0;
+	gap->until_boottime = ev->time;
+	ev->kind_case = ROLLCALL__EVENT__KIND_GAP;
+	ev->gap = gap;
+	pipeline_emit(s->pipeline, ev);
+	return 0;
+}
+
+/* A failure is that of the spool's disk, which the spool tells. */
+static void alive_tell(struct sensor *s, bool stopped)
+{
+	if (s->alive >= 0)
+		alive_write(s->alive, s->host, stopped);
+}
+
 /* Attach first, then learn what ran before, then drain: nothing falls between. */
 static int sensor_begin(struct sensor *s)
 {
@@ -347,7 +389,10 @@ static int sensor_begin(struct sensor *s)
 	r = pipeline_attach(s->pipeline, s->probe);
 	if (r < 0)
 		return log_error(r, "cannot look for database servers in /proc");
-	return ready_emit(s);
+	r = blind_emit(s);
+	if (r == 0)
+		alive_tell(s, false);
+	return r < 0 ? r : ready_emit(s);
 }
 
 /* ---- the loop ---- */
@@ -389,6 +434,7 @@ static void on_timer(void *ctx)
 	if (host_boottime() >= s->next_tick) {
 		pipeline_tick(s->pipeline, s->probe, 0);
 		trees_sync(s);
+		alive_tell(s, false);
 		s->next_tick = host_boottime() + SECOND;
 	}
 	loop_timer_set(s->timer, s->wait_ms);
@@ -407,11 +453,12 @@ static void sensor_fini(struct sensor *s)
 	proctab_free(s->processes);
 	filewatch_free(s->files);
 	loop_free(s->loop);
+	closep(&s->alive);
 }
 
 int sensor_run(const struct options *o, struct host *host)
 {
-	struct sensor s = {.opts = o, .host = host};
+	struct sensor s = {.opts = o, .host = host, .alive = -1};
 	int r = sensor_init(&s);
 
 	if (r == 0)
@@ -421,6 +468,7 @@ int sensor_run(const struct options *o, struct host *host)
 	if (r == 0 && s.result == 0) {
 		drain(&s);
 		pipeline_tick(s.pipeline, s.probe, 1);
+		alive_tell(&s, true);
 	}
 	r = r < 0 ? r : s.result;
 	sensor_fini(&s);
