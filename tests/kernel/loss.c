@@ -1,4 +1,4 @@
-// links: tests/kernel/support/check.c user/sensor/{probe,choice,guard,filewatch,watch,ladder,syscall,trial,sandbox,elf,*_offsets}.c
+// links: tests/kernel/support/check.c user/sensor/{probe,probe_report,choice,guard,filewatch,watch,ladder,syscall,trial,sandbox,elf,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // Loss closes: processes on every CPU flood with file events, execute programs and connect, and
 // count for themselves what they did. Nobody reads the rings meanwhile: starved for real. Then, for

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the probes say of themselves: hooks in use, records by kind, misses, cost.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/arena.h"
+#include "lib/clean.h"
+#include "lib/record.h"
+#include "sensor/probe_internal.h"
+#include "sensor/sandbox.h"
+
+/* As bpf/emit.h declares it. */
+enum { COUNT_WRITTEN, COUNT_DROPPED, COUNT_THROTTLED, COUNTS };
+
+static const char *const lanes[] = {[LANE_CRIT] = "crit", [LANE_BULK] = "bulk"};
+
+/* Sums one element of a per-CPU map of u64 counters: `n` counters in each value. */
+static int percpu_sum(int fd, uint32_t key, uint64_t *sums, unsigned n)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_(freep) uint64_t *values = NULL;
+	int r;
+
+	if (cpus <= 0)
+		return -EINVAL;
+	values = calloc((size_t)cpus * n, sizeof(*values));
+	if (!values)
+		return -ENOMEM;
+	r = bpf_map_lookup_elem(fd, &key, values);
+	if (r < 0)
+		return r;
+	memset(sums, 0, n * sizeof(*sums));
+	for (int c = 0; c < cpus; c++)
+		for (unsigned i = 0; i < n; i++)
+			sums[i] += values[(size_t)c * n + i];
+	return 0;
+}
+
+int probe_db_misses(const struct probe *p, uint64_t counts[3])
+{
+	int fd = bpf_map__fd(p->skel->maps.db_misses);
+	int r = 0;
+
+	for (uint32_t i = 0; i < 3 && r == 0; i++)
+		r = percpu_sum(fd, i, &counts[i], 1);
+	return r;
+}
+
+uint64_t probe_misses(const struct probe *p)
+{
+	struct bpf_program *prog;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		struct bpf_prog_info info = {};
+		uint32_t size = sizeof(info);
+
+		if (bpf_program__fd(prog) >= 0 &&
+		    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size) == 0)
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
+int probe_measure(void)
+{
+	int fd;
+
+	sandbox_admin(true);
+	fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	sandbox_admin(false);
+	return fd;
+}
+
+int probe_costs(const struct probe *p, struct arena *a, Rollcall__Top *top)
+{
+	struct bpf_program *prog;
+
+	top->programs = arena_alloc(a, PROGRAMS_MAX * sizeof(*top->programs));
+	if (!top->programs)
+		return -ENOMEM;
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		Rollcall__ProgramCost *cost = arena_alloc(a, sizeof(*cost));
+		struct bpf_prog_info info = {};
+		uint32_t size = sizeof(info);
+
+		if (!cost)
+			return -ENOMEM;
+		if (bpf_program__fd(prog) < 0 || top->n_programs == PROGRAMS_MAX ||
+		    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size) < 0)
+			continue;
+		rollcall__program_cost__init(cost);
+		cost->program = (char *)(uintptr_t)bpf_program__name(prog);
+		cost->calls = info.run_cnt;
+		cost->nanoseconds = info.run_time_ns;
+		top->programs[top->n_programs++] = cost;
+	}
+	return 0;
+}
+
+/* Name of a kind of record; NULL: there is none of that number. */
+static const char *kind_name(uint32_t kind)
+{
+	const ProtobufCFieldDescriptor *f =
+		protobuf_c_message_descriptor_get_field(&rollcall__event__descriptor, kind);
+
+	return f && f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF && kind < RECORD_KIND_MAX ? f->name
+										     : NULL;
+}
+
+static int coverage_count(const struct probe *p, struct arena *a, Rollcall__Coverage *c,
+			  unsigned lane, uint32_t kind)
+{
+	Rollcall__Lane *l = c->lanes[lane];
+	Rollcall__Count *count;
+	uint64_t n[COUNTS];
+	int r = percpu_sum(bpf_map__fd(p->skel->maps.record_counts), lane * RECORD_KINDS + kind, n,
+			   COUNTS);
+
+	if (r < 0 || !(n[COUNT_WRITTEN] || n[COUNT_DROPPED] || n[COUNT_THROTTLED]))
+		return r;
+	count = arena_alloc(a, sizeof(*count));
+	if (!count)
+		return -ENOMEM;
+	rollcall__count__init(count);
+	count->lane = l->name;
+	count->event = arena_strdup(a, kind_name(kind));
+	l->written += count->written = n[COUNT_WRITTEN];
+	l->dropped += count->dropped = n[COUNT_DROPPED];
+	l->throttled += count->throttled = n[COUNT_THROTTLED];
+	l->read += count->read = p->read[lane][kind];
+	c->counts[c->n_counts++] = count;
+	return count->event ? 0 : -ENOMEM;
+}
+
+static int coverage_lane(const struct probe *p, struct arena *a, Rollcall__Coverage *c,
+			 unsigned lane)
+{
+	Rollcall__Lane *l = arena_alloc(a, sizeof(*l));
+	int r = 0;
+
+	if (!l)
+		return -ENOMEM;
+	rollcall__lane__init(l);
+	l->name = arena_strdup(a, lanes[lane]);
+	c->lanes[c->n_lanes++] = l;
+	if (!l->name)
+		return -ENOMEM;
+	for (uint32_t kind = 0; kind < RECORD_KIND_MAX && r == 0; kind++)
+		if (kind_name(kind))
+			r = coverage_count(p, a, c, lane, kind);
+	return r;
+}
+
+static int coverage_lanes(const struct probe *p, struct arena *a, Rollcall__Coverage *c)
+{
+	int r = 0;
+
+	c->lanes = arena_alloc(a, 2 * sizeof(*c->lanes));
+	c->counts = arena_alloc(a, 2 * RECORD_KINDS * sizeof(*c->counts));
+	if (!c->lanes || !c->counts)
+		return -ENOMEM;
+	for (unsigned lane = 0; lane < 2 && r == 0; lane++)
+		r = coverage_lane(p, a, c, lane);
+	return r;
+}
+
+static Rollcall__Probe *coverage_probe(const struct ladder_event *ev, struct arena *a)
+{
+	Rollcall__Probe *probe = arena_alloc(a, sizeof(*probe));
+
+	if (!probe)
+		return NULL;
+	rollcall__probe__init(probe);
+	probe->event = arena_strdup(a, ev->name);
+	probe->hook = arena_strdup(a, ev->program ? ev->program : "");
+	probe->state = arena_strdup(a, ev->program ? "attached" : "missing");
+	if (!ev->program)
+		probe->reason = arena_strdup(a, strerror(-ev->error));
+	return probe->event && probe->hook && probe->state && probe->reason ? probe : NULL;
+}
+
+int probe_coverage(const struct probe *p, struct arena *a, Rollcall__Coverage **ret)
+{
+	Rollcall__Coverage *c = arena_alloc(a, sizeof(*c));
+	const char *state = "healthy";
+
+	if (!c)
+		return -ENOMEM;
+	rollcall__coverage__init(c);
+	c->probes = arena_alloc(a, p->choice.ladder.n * sizeof(*c->probes));
+	for (unsigned i = 0; c->probes && i < p->choice.ladder.n; i++) {
+		c->probes[c->n_probes] = coverage_probe(&p->choice.ladder.events[i], a);
+		if (!c->probes[c->n_probes++])
+			return -ENOMEM;
+		if (!p->choice.ladder.events[i].program)
+			state = "degraded";
+	}
+	c->state = arena_strdup(a, state);
+	*ret = c;
+	return c->state ? coverage_lanes(p, a, c) : -ENOMEM;
+}
