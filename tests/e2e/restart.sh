@@ -8,7 +8,8 @@ cd "$(dirname "$0")/../.." || exit 1
 chmod 755 "$dir"
 agg_init
 sensor_pid_now() { build/rollcall status --control "$dir/control" --json 2>/dev/null | jq -r .pid; }
-blind() { grep '"event":"gap"' "$dir/events" | grep '"lane":"sensor"' | jq -s -c "$1"; }
+# The line that the killed one was writing ends where the next one's begins.
+blind() { grep '"event":"gap"' "$dir/events" | grep '"lane":"sensor"' | sed 's/.*{"time":/{"time":/' | jq -s -c "$1"; }
 now() { date +%s.%N; }
 
 sensor_stream
