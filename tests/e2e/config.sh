@@ -78,6 +78,7 @@ sensor_pid=$!
 for _ in $(seq 1200); do grep -q '"event":"ready"' "$dir/events" && break; sleep 0.05; done
 PGAPPNAME=below pg -c 'select name from staff limit 49' >/dev/null
 PGAPPNAME=above pg -c 'select name from staff limit 50' >/dev/null
+for _ in $(seq 200); do grep -q '"event":"finding"' "$dir/events" && break; sleep 0.05; done
 sensor_stop
 findings() { jq -s -c "[.[] | select(.event == \"finding\" and .db.client.program == \"$1\") | [.host, .rows]]" "$dir/events"; }
 check "below the configured threshold" "$(findings below)" '[]'
