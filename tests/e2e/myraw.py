@@ -14,6 +14,7 @@ BASE = 1 | WITH_DB | LOCAL_FILES | PROTOCOL_41 | 0x2000 | SECURE | MULTI | PLUGI
 SET_OPTION, FIELD_LIST, STATISTICS, PING, CHANGE_USER = 0x1b, 0x04, 0x09, 0x0e, 0x11
 QUERY, PREPARE, EXECUTE, FETCH, RESET_CONNECTION = 0x03, 0x16, 0x17, 0x1c, 0x1f
 CURSOR_READ_ONLY = 1
+POLL = "7"  # the system call's number on x86-64, as /proc/TID/syscall has it
 
 
 class Session:
@@ -97,6 +98,14 @@ class Session:
     def query(self, sql):
         self.command(QUERY, sql.encode())
         return self.results()
+
+    def value(self, sql):
+        """The first column of the one row, shorter than 251 bytes."""
+        self.command(QUERY, sql.encode())
+        self.columns(self.packet()[0])
+        row = self.packet()
+        assert self.rows() == (0, False)
+        return row[1:1 + row[0]].decode()
 
     def prepare(self, sql):
         self.command(PREPARE, sql.encode())
@@ -211,6 +220,14 @@ def many_results(path, case):
                                "select mobile as %s from staff limit 20" % (case, case))
 
 
+def wait_until_blocked(other, s):
+    """Until the server's thread is in poll(2): with a statement begun, it waits for us to read.
+    Killed before, it would end the result itself, with an error that arrives."""
+    thread = other.value("select tid from information_schema.processlist where id = %d" % s.id)
+    while open("/proc/%s/syscall" % thread).read().split()[0] != POLL:
+        time.sleep(0.01)
+
+
 def interrupted(path, case, kill):
     """Stops reading; another session ends the statement or the connection; reads what is left."""
     s = Session(path, receive_buffer=4096)
@@ -220,7 +237,9 @@ def interrupted(path, case, kill):
         s.packet()
     if not kill:
         return 1000
-    Session(path).query("%s %d" % (kill, s.id))
+    other = Session(path)
+    wait_until_blocked(other, s)
+    other.query("%s %d" % (kill, s.id))
     try:
         return 1000 + s.rows()[0]
     except EOFError:
