@@ -16,8 +16,12 @@ struct db_binary {
 	/* PostgreSQL: addresses minus that of secure_write; 0 unknown */
 	__s64 debug_query_string;
 	__s64 my_beentry;
-	__u32 activity; /* offset of the pointer PgBackendStatus::st_activity_raw */
-	__u32 pad;
+	__s64 heap_page_prune_opt;
+	__s64 index_beginscan;
+	__s64 buffer_descriptors; /* of the pointer BufferDescriptors */
+	__s64 my_bgworker;	  /* of the pointer MyBgworkerEntry */
+	__u32 activity;		  /* offset of the pointer PgBackendStatus::st_activity_raw */
+	__u32 lock_rel_id;	  /* offset of RelationData::rd_lockInfo.lockRelId.relId */
 	/* MariaDB */
 	__u32 thd_vio;		 /* offset of THD::net, whose first field is the Vio */
 	__u32 thd_security_ctx;	 /* offset of the pointer THD::security_ctx */

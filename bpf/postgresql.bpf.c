@@ -7,6 +7,7 @@
  * One backend process is one session for its whole life, so the session's key is the process.
  */
 #include "db.h"
+#include "pg_page.h"
 #include "pg_walk.h"
 
 struct pg_key {
@@ -93,12 +94,25 @@ static __always_inline __u32 pg_statement(const struct pg_session *s, __u8 *dst)
 	return n > 1 ? n - 1 : 0;
 }
 
+static __noinline void pg_emit_pages(struct pg_session *s, struct db_scratch *scratch,
+				     enum rec_end end)
+{
+	struct rec_db_pages head = {
+		.conn = s->conn,
+		.group = s->server_group + 1,
+		.index = s->server_index,
+	};
+
+	pg_pages_emit(scratch, &head, end != End_streaming);
+}
+
 static __always_inline void pg_emit_end(struct pg_session *s, struct db_scratch *scratch,
 					enum rec_end end)
 {
 	struct rec_db_end *e = (void *)scratch->record;
 	__u32 fixed = sizeof(*e), size = fixed + sizeof(s->result.tag), n = 0;
 
+	pg_emit_pages(s, scratch, end);
 	__builtin_memset(e, 0, sizeof(*e));
 	task_fill(&e->task, (struct task_struct *)bpf_get_current_task());
 	e->conn = s->conn;

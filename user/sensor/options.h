@@ -14,6 +14,7 @@ struct watch;
 
 struct options {
 	bool print, debug;
+	bool page_access;
 	struct watch *watch;
 	struct treewatch *trees;
 	struct finding_thresholds thresholds;

@@ -27,6 +27,7 @@
 #include "sensor/host.h"
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
+#include "sensor/relations.h"
 #include "sensor/rules.h"
 #include "sensor/throttle.h"
 #include "sensor/watch.h"
@@ -57,6 +58,7 @@ struct pipeline {
 	int spool_failing;
 	struct pipeline_counts counts;
 	uint64_t summary_time;
+	unsigned relations_told;
 	struct throttles throttles;
 	uint64_t files_time; /* of the last look at the watched files; 0: look at once */
 };
@@ -192,6 +194,11 @@ static int file_set(void *ctx, const char *map, const void *key, const void *val
 		     : probe_map_delete(p->probe, map, key);
 }
 
+static int relation_set(void *ctx, uint32_t oid, const struct pg_relation *r)
+{
+	return probe_map_update(ctx, "pg_relations", &oid, r);
+}
+
 /* Files change under a watched table: after DDL, when a server starts, as a table grows. */
 static void files_sync(struct pipeline *p, uint64_t now)
 {
@@ -301,6 +308,7 @@ static void handle(struct pipeline *p, Rollcall__Event *ev)
 	case ROLLCALL__EVENT__KIND_DB_COMMAND:
 	case ROLLCALL__EVENT__KIND_DB_COLUMNS:
 	case ROLLCALL__EVENT__KIND_DB_END:
+	case ROLLCALL__EVENT__KIND_DB_PAGES:
 	case ROLLCALL__EVENT__KIND_DB_CLOSE:
 		sessions_record(p->sessions, p->arena, ev);
 		break;
@@ -474,6 +482,7 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 	host_clock(p->opts.host);
 	losses(p, probe);
 	throttles_end(p, probe);
+	relations_sync(p->opts.watch, &p->relations_told, relation_set, probe);
 	if (watch_take_stale(p->opts.watch) || now - p->files_time >= MINUTE)
 		files_sync(p, now);
 	if (!p->summary_time)
@@ -513,6 +522,7 @@ int pipeline_attach(struct pipeline *p, struct probe *probe)
 	int r;
 
 	p->probe = probe;
+	relations_sync(p->opts.watch, &p->relations_told, relation_set, probe);
 	r = discover_running(server_attach, p);
 	files_sync(p, host_boottime());
 	return r;

@@ -280,6 +280,12 @@ static int uprobe_attach(struct probe *p, struct bpf_program *prog, const char *
 	return r;
 }
 
+/* Each costs a backend a breakpoint for a page, or an index scan, of any table. */
+static bool follows_pages(const char *program)
+{
+	return strncmp(program, "pg_page__", 9) == 0 || strncmp(program, "pg_index__", 10) == 0;
+}
+
 int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 {
 	struct bpf_program *prog;
@@ -306,7 +312,7 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 
 		if (strncmp(name, prefixes[system], strlen(prefixes[system])) != 0 ||
 		    !(strstr(name, "__uprobe") || strstr(name, "__uretprobe")) ||
-		    choice_refused(&p->choice, name))
+		    (follows_pages(name) && !p->opts.pages) || choice_refused(&p->choice, name))
 			continue;
 		r = uprobe_attach(p, prog, path, cookie);
 		if (r < 0)

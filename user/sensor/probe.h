@@ -4,6 +4,7 @@
 // The only file that knows libbpf.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct probe_opts {
 	void *ctx;
 	uint32_t ring_crit; /* bytes, a power of two; 0: as compiled */
 	uint32_t ring_bulk;
+	bool pages; /* follow which pages of watched tables a PostgreSQL backend touches */
 };
 
 /* Opens, chooses hooks by trying, loads, attaches. A hook that is missing degrades its event. */

@@ -239,6 +239,15 @@ static int loop_begin(struct sensor *s)
 	return 0;
 }
 
+/* MariaDB has no function to follow that is called for a page. */
+static bool pages_followed(const struct options *o)
+{
+	for (unsigned i = 0; o->page_access && i < watch_count(o->watch); i++)
+		if (watch_table(o->watch, i)->system == ROLLCALL__SYSTEM__postgresql)
+			return true;
+	return false;
+}
+
 static int sensor_init(struct sensor *s)
 {
 	int r = 0;
@@ -260,7 +269,10 @@ static int sensor_init(struct sensor *s)
 	if (r == 0)
 		r = stages_new(s);
 	if (r == 0)
-		r = probe_new(&(struct probe_opts){pipeline_record, s->pipeline, 0, 0}, &s->probe);
+		r = probe_new(&(struct probe_opts){.record = pipeline_record,
+						   .ctx = s->pipeline,
+						   .pages = pages_followed(s->opts)},
+			      &s->probe);
 	if (r == 0)
 		r = loop_begin(s);
 	if (r == 0) {

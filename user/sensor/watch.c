@@ -32,6 +32,7 @@ struct watch {
 	struct watchname tables[WATCH_TABLES_MAX];
 	char *texts[WATCH_TABLES_MAX];
 	uint64_t rows[WATCH_TABLES_MAX];
+	uint64_t pages[WATCH_TABLES_MAX];
 	unsigned n_oids;
 	struct watch_oid *oids;
 	unsigned n_relations;
@@ -107,6 +108,11 @@ uint64_t watch_table_rows(const struct watch *w, unsigned i)
 	return i < w->n ? w->rows[i] : 0;
 }
 
+uint64_t watch_table_pages(const struct watch *w, unsigned i)
+{
+	return i < w->n ? w->pages[i] : 0;
+}
+
 /* MariaDB's table names are compared without case: how the server compares them depends on its
  * file system, and a match too many is cheaper than one too few. */
 static bool name_matches(const struct watchname *t, Rollcall__System system, const char *database,
@@ -167,6 +173,17 @@ void watch_learn_oid(struct watch *w, const char *database, uint32_t oid, uint64
 	o->mask |= mask;
 }
 
+unsigned watch_oids(const struct watch *w)
+{
+	return w->n_oids;
+}
+
+uint32_t watch_oid(const struct watch *w, unsigned i, uint64_t *ret_mask)
+{
+	*ret_mask = i < w->n_oids ? w->oids[i].mask : 0;
+	return i < w->n_oids ? w->oids[i].oid : 0;
+}
+
 static int relation_add(struct watch *w, const struct resolved_table *t,
 			const struct resolved_relation *from, uint64_t mask)
 {
@@ -191,6 +208,8 @@ static int resolve_table(struct watch *w, unsigned i, const struct resolved_tabl
 {
 	if (t->rows)
 		w->rows[i] = t->rows;
+	if (t->pages)
+		w->pages[i] = t->pages;
 	for (size_t k = 0; k < t->n_relations; k++) {
 		int r = relation_add(w, t, &t->relations[k], 1ull << i);
 

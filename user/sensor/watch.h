@@ -29,6 +29,9 @@ const struct watchname *watch_table(const struct watch *w, unsigned i);
 /* Rows the server estimated, or the largest number seen in one result; 0: not known. */
 uint64_t watch_table_rows(const struct watch *w, unsigned i);
 
+/* Its blocks of 8 KiB when it was resolved; 0: not known. */
+uint64_t watch_table_pages(const struct watch *w, unsigned i);
+
 /* Takes object ids, dependent views, sizes and files of the tables it knows. 0 or -ENOMEM. */
 int watch_resolve(struct watch *w, const struct resolved *r);
 
@@ -39,6 +42,10 @@ uint64_t watch_match_oid(const struct watch *w, const char *database, uint32_t o
 
 /* An id that a server gave a table named in a statement: known from now on. */
 void watch_learn_oid(struct watch *w, const char *database, uint32_t oid, uint64_t mask);
+
+/* Object ids known so far, of which none is ever forgotten: 0 to watch_oids() - 1. */
+unsigned watch_oids(const struct watch *w);
+uint32_t watch_oid(const struct watch *w, unsigned i, uint64_t *ret_mask);
 
 /* A statement changed some table's shape: files and ids may be new ones. */
 void watch_ddl_seen(struct watch *w, Rollcall__System system, const char *database);

@@ -27,6 +27,7 @@ enum rule_id {
 	RULE_FIRST_SEEN,
 	RULE_SERVER_COPY,
 	RULE_LARGE_ROW,
+	RULE_PAGE_COVERAGE,
 	RULE_SIDE_CHANNEL,
 	RULE_REPLICATION,
 	RULE_PHYSICAL,
@@ -76,6 +77,11 @@ static const struct rule rules[RULES] = {
 			    "high",
 			    {"T1213.006"},
 			    "result"},
+	[RULE_PAGE_COVERAGE] = {"rollcall-db-page-coverage",
+				"Much of a watched table was read into few large rows",
+				"high",
+				{"T1213.006"},
+				"result"},
 	[RULE_SIDE_CHANNEL] = {"rollcall-db-side-channel",
 			       "Data left in notices, errors or notifications",
 			       "high",
@@ -107,6 +113,7 @@ static const struct {
 struct open {
 	uint64_t number; /* 0: none */
 	uint64_t rows, bytes;
+	uint64_t rows_max;	   /* when rows do not tell how many people they are of */
 	uint64_t told;		   /* rows when it was last emitted */
 	uint64_t base, base_bytes; /* of results that are complete */
 	uint64_t first, last;
@@ -249,7 +256,7 @@ static int finding_fill(struct findings *f, struct arena *a, Rollcall__Finding *
 		m->evidence[m->n_evidence++] = arena_strdup(a, o->evidence[i]);
 	m->rows = o->rows;
 	m->rows_min = o->rows;
-	m->rows_max = o->lower_bound ? 0 : o->rows;
+	m->rows_max = o->rows_max ? o->rows_max : o->lower_bound ? 0 : o->rows;
 	m->bytes = o->bytes;
 	m->first_seen = o->first;
 	m->last_seen = o->last;
@@ -335,6 +342,8 @@ static int result_finding(struct findings *f, struct arena *a, const Rollcall__E
 	o->rows = o->base + db->rows;
 	o->bytes = o->base_bytes + db->bytes;
 	o->lower_bound = streaming || db->confidence != ROLLCALL__CONFIDENCE__exact;
+	if (db->confidence == ROLLCALL__CONFIDENCE__coverage_only && db->page_rows > o->rows_max)
+		o->rows_max = db->page_rows;
 	o->last = ev->time;
 	completes = !streaming && o->streamed;
 	tell = !again || completes || o->rows >= 2 * o->told;
@@ -374,6 +383,9 @@ static bool rule_applies(const struct findings *f, const struct principal_state 
 		return t->server_copy && db->server_side;
 	case RULE_LARGE_ROW:
 		return t->row_bytes && db->max_row >= t->row_bytes;
+	case RULE_PAGE_COVERAGE:
+		return t->page_coverage > 0 && db->page_coverage >= t->page_coverage &&
+		       db->confidence == ROLLCALL__CONFIDENCE__coverage_only;
 	case RULE_FIRST_SEEN:
 		return t->first_seen_rows && !p->rows && db->rows > t->first_seen_rows &&
 		       !over_result(t, db);
@@ -427,7 +439,7 @@ static int on_result(struct findings *f, struct arena *a, const Rollcall__Event 
 		     Rollcall__Db *db)
 {
 	static const enum rule_id order[] = {RULE_SERVER_COPY, RULE_RESULT, RULE_LARGE_ROW,
-					     RULE_FIRST_SEEN};
+					     RULE_PAGE_COVERAGE, RULE_FIRST_SEEN};
 	bool streaming = ev->kind_case == ROLLCALL__EVENT__KIND_DB_PROGRESS, found = false;
 	struct principal_state *p = state_get(f, principal_of(a, db));
 

@@ -18,6 +18,7 @@ struct finding_thresholds {
 	double result_fraction; /* ... and, when the table's size is known, this part of it */
 	uint64_t window_rows[WINDOWS]; /* 0: off */
 	uint64_t row_bytes;	       /* one row that large may hold the whole table */
+	double page_coverage;	       /* of the table, by a result of few large rows; 0: off */
 	uint64_t side_channel_bytes;
 	uint64_t first_seen_rows;
 	bool server_copy;

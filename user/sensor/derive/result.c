@@ -11,12 +11,23 @@
 #include "sensor/derive/session_internal.h"
 #include "sensor/watch.h"
 
-enum evidence { BY_STATEMENT, BY_TEXT_INSIDE, BY_COLUMNS, BY_CURSOR, BY_PREPARED, EVIDENCE_MAX };
+#define PAGE_BYTES 8192 /* BLCKSZ of every packaged server */
+#define LARGE_ROW  8	/* times the table's mean: no row of its own */
+
+enum evidence {
+	BY_STATEMENT,
+	BY_TEXT_INSIDE,
+	BY_COLUMNS,
+	BY_CURSOR,
+	BY_PREPARED,
+	BY_PAGES,
+	EVIDENCE_MAX
+};
 
 static const char *const evidence_names[EVIDENCE_MAX] = {
 	[BY_STATEMENT] = "statement",	      [BY_TEXT_INSIDE] = "string_in_statement",
 	[BY_COLUMNS] = "column_description",  [BY_CURSOR] = "cursor",
-	[BY_PREPARED] = "prepared_statement",
+	[BY_PREPARED] = "prepared_statement", [BY_PAGES] = "page_access",
 };
 
 /* Each signal's watched tables. Text may raise a suspicion, never clear one: they are united. */
@@ -249,6 +260,84 @@ static void db_numbers(Rollcall__Db *db, struct session *c, const Rollcall__DbEn
 		db->rows = 0;
 }
 
+/* Does the result of this group have pages of its own? Else it has the group's. */
+static bool pages_own(const struct touched *t)
+{
+	for (unsigned k = 0; k < t->n; k++)
+		if (t->relations[k].own)
+			return true;
+	return false;
+}
+
+/* A statement that showed nothing, SET or COMMIT, leaves its group's pages to the others. */
+static bool shows_nothing(const Rollcall__Db *db)
+{
+	return !db->rows && !db->side_bytes && db->confidence != ROLLCALL__CONFIDENCE__bytes_only;
+}
+
+static uint64_t pages_tables(const struct touched *t, const Rollcall__Db *db, uint32_t group)
+{
+	bool own = pages_own(t);
+	uint64_t mask = 0;
+
+	if (t->group != group || shows_nothing(db))
+		return 0;
+	for (unsigned k = 0; k < t->n; k++)
+		if (t->relations[k].own || !own)
+			mask |= t->relations[k].tables;
+	return mask;
+}
+
+static uint64_t pages_of(const struct touched *t, uint64_t tables)
+{
+	bool own = pages_own(t);
+	uint64_t n = 0;
+
+	for (unsigned k = 0; k < t->n; k++)
+		if (t->relations[k].tables & tables)
+			n += own ? t->relations[k].pages : t->relations[k].before;
+	return n;
+}
+
+/* A result that only streams tells all its pages again the next time. */
+static void pages_done(struct touched *t, bool ended)
+{
+	for (unsigned k = 0; k < t->n; k++) {
+		if (ended)
+			t->relations[k].before += t->relations[k].pages;
+		t->relations[k].pages = 0;
+		t->relations[k].own = false;
+	}
+}
+
+/*
+ * How much of the tables was touched. One answer may hold many people: when far fewer rows came
+ * than lie on the blocks that were read, and one is far larger than theirs, the blocks say how
+ * many and the rows do not.
+ */
+static void db_pages(Rollcall__Db *db, const struct watch *w, const struct touched *t,
+		     uint64_t tables)
+{
+	db->pages = tables ? pages_of(t, tables) : 0;
+	for (unsigned i = 0; i < 64; i++) {
+		uint64_t all = watch_table_pages(w, i), rows = watch_table_rows(w, i), n;
+		double coverage;
+
+		if (!(tables & 1ull << i) || !all || !rows)
+			continue;
+		n = pages_of(t, 1ull << i);
+		coverage = n < all ? (double)n / (double)all : 1;
+		if (coverage <= db->page_coverage)
+			continue;
+		db->page_coverage = coverage;
+		db->page_rows = (uint64_t)(coverage * (double)rows);
+		if (db->confidence == ROLLCALL__CONFIDENCE__exact && db->rows &&
+		    db->rows < db->page_rows / 2 &&
+		    db->max_row > LARGE_ROW * PAGE_BYTES * all / rows)
+			db->confidence = ROLLCALL__CONFIDENCE__coverage_only;
+	}
+}
+
 static int db_text(struct arena *a, Rollcall__Db *db, const struct query *q,
 		   const Rollcall__DbEnd *k)
 {
@@ -277,9 +366,12 @@ void result_end(struct sessions *s, struct arena *a, uint64_t time, struct sessi
 		tables_add(&t, BY_COLUMNS,
 			   columns_tables(s->opts.watch, c->system, c->who.database,
 					  c->columns.data, c->columns.len, q ? q->strong : 0));
+	db_numbers(db, c, k, q, time);
+	tables_add(&t, BY_PAGES, pages_tables(&c->touched, db, k->group));
 	if (tables_fill(a, db, s->opts.watch, &t) < 0)
 		return;
-	db_numbers(db, c, k, q, time);
+	db_pages(db, s->opts.watch, &c->touched, t.by[BY_PAGES]);
+	pages_done(&c->touched, !streaming);
 	db->fraction = tables_fraction(s->opts.watch, t.all, db->rows);
 	/* DbResult and DbProgress have one shape. */
 	rollcall__db_result__init(m);

@@ -8,6 +8,7 @@
 #define SESSION_BUCKETS 4096
 #define COMMANDS_MAX	8192 /* of one session, not yet answered: JDBC batches are long */
 #define NAMED_MAX	1024
+#define PAGE_TABLES	4    /* as bpf/pg_page.h tells: PG_PAGE_TABLES */
 #define PIECES_MAX	4096 /* as bpf/db.h sends: DB_TEXT_MAX */
 
 struct named {
@@ -29,6 +30,23 @@ struct pieces {
 	size_t len;
 };
 
+/*
+ * What statements touched of watched tables, by the server's own accesses. The server answers
+ * small statements of one group at once, when it has run them all: the first answer then tells
+ * the pages of all, and one without pages of its own has those of the group so far.
+ */
+struct touched {
+	uint32_t group;
+	unsigned n;
+	struct {
+		uint32_t oid;
+		uint64_t tables; /* mask */
+		uint64_t pages;	 /* since the last result or progress ... */
+		bool own;	 /* ... that is, at least its index was read */
+		uint64_t before; /* by the group's earlier results */
+	} relations[PAGE_TABLES];
+};
+
 struct session {
 	struct session *next;
 	uint64_t conn;
@@ -46,6 +64,7 @@ struct session {
 	uint32_t calls_group, calls_extra; /* results that CALLs of this group made beyond one */
 	struct script *running;		   /* of a result whose command was not seen */
 	uint32_t running_group, running_index;
+	struct touched touched;
 	uint64_t rows;
 	uint64_t side_seen; /* side-channel bytes already reported */
 };
