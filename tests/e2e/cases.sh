@@ -14,6 +14,14 @@ mysql_client() { build/tests/e2e/mysql_client "$dir/my/sock" "$1"; }
 "${ROLLCALL_CLI:-build/rollcall}" setup database --watch postgresql:hr.public.staff --socket "$dir/run" --port "$port" \
 	--output "$dir/resolved" >/dev/null || exit 1
 
+until_true() { # COMMAND...
+	for _ in $(seq 200); do "$@" >/dev/null && return; sleep 0.05; done
+	echo "never: $*"
+}
+sql_has_rows() { [ -n "$(pg -c "$1")" ]; }
+until_sql() { until_true sql_has_rows "$1"; }
+has_whole_segment() { compgen -G "$dir/run/wal/????????????????????????" >/dev/null; }
+
 # ---- before the sensor: sessions that it has to adopt ----
 coproc PREPARED { raw prepared; }
 read -r line <&"${PREPARED[0]}"
@@ -53,20 +61,28 @@ PGAPPNAME=function pg -c 'select * from f_staff()' >/dev/null
 PGAPPNAME=count pg -c 'select count(*) from staff' >/dev/null
 PGAPPNAME=killed pg -c 'select s.name, pg_sleep(case when id = 4500 then 30 else 0 end) from staff s' >/dev/null 2>&1 &
 killed=$!
-sleep 1
+until_sql "select 1 from pg_stat_activity where application_name = 'killed' and wait_event = 'PgSleep'"
 pg -c "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'killed'" >/dev/null
 wait "$killed"
 as_postgres "$pg_bin/pg_basebackup" -h "$dir/run" -p "$port" -U app -D "$dir/run/base" -X none -c fast >/dev/null 2>&1
 PGAPPNAME=slot pg -c "select pg_create_logical_replication_slot('s', 'test_decoding')" >/dev/null
 pg -c "update staff set dept = dept" >/dev/null
 PGAPPNAME=slot_read pg -c "select * from pg_logical_slot_get_changes('s', null, null)" >/dev/null
-PGAPPNAME=slot_stream timeout 3 "$pg_bin/pg_recvlogical" -h "$dir/run" -p "$port" -U app -d hr --slot s2 --create-slot --start -f /dev/null >/dev/null 2>&1 &
+PGAPPNAME=slot_stream as_postgres "$pg_bin/pg_recvlogical" -h "$dir/run" -p "$port" -U app -d hr --slot s2 --create-slot --start -f "$dir/run/changes" >/dev/null 2>&1 &
 slot=$!
-sleep 1
+until_sql "select 1 from pg_replication_slots where slot_name = 's2' and active"
 pg -c "update staff set dept = dept" >/dev/null
+until_true test -s "$dir/run/changes"
+pkill -INT -P "$slot"
 wait "$slot"
 mkdir "$dir/run/wal" && chown postgres: "$dir/run/wal"
-as_postgres timeout 2 "$pg_bin/pg_receivewal" -h "$dir/run" -p "$port" -U app -D "$dir/run/wal" --no-loop >/dev/null 2>&1
+as_postgres "$pg_bin/pg_receivewal" -h "$dir/run" -p "$port" -U app -D "$dir/run/wal" --no-loop >/dev/null 2>&1 &
+wal=$!
+until_true compgen -G "$dir/run/wal/*.partial" >/dev/null
+pg -c 'select pg_switch_wal()' >/dev/null
+until_true has_whole_segment
+pkill -INT -P "$wal"
+wait "$wal"
 
 # ---- through a pooler ----
 cat >"$dir/run/bouncer.ini" <<-EOF2
@@ -86,7 +102,7 @@ as_postgres pgbouncer -q "$dir/run/bouncer.ini" >/dev/null 2>&1 &
 bouncer=$!
 for _ in $(seq 100); do (: <"/dev/tcp/127.0.0.1/$((port + 2))") 2>/dev/null && break; sleep 0.05; done
 psql -X -q -A -t "host=127.0.0.1 port=$((port + 2)) user=app dbname=hr" -c 'select name, dept from staff' >/dev/null
-kill "$bouncer"
+kill "$(cat "$dir/run/bouncer.pid")" # not of the shell that setpriv runs below
 wait "$bouncer" 2>/dev/null
 
 # ---- MariaDB ----
