@@ -75,7 +75,7 @@ done
 check "cte" "$(pg_rows cte "$rows")" 10000
 check "string_agg" "$(pg_rows string_agg "$rows")" 1
 check "string_agg's row is large" "$(pg_rows string_agg '.[0].db.max_row > 100000')" true
-check "query_to_xml" "$(pg_rows xml '.[0].db.evidence')" '["string_in_statement"]'
+check "query_to_xml" "$(pg_rows xml '.[0].db.evidence[0]')" '"string_in_statement"'
 check "multi-statement" "$(pg_rows multi 'map(.db.rows)')" '[10,20]'
 check "error in row 2500" "$(pg_rows error 'map([.db.rows, .db.end])')" '[[2499,"failed"]]'
 check "returning" "$(pg_rows returning "$rows")" 5000

@@ -55,6 +55,8 @@ run parallel -c "set min_parallel_table_scan_size = 0; set parallel_setup_cost =
 	set parallel_leader_participation = off; select string_agg(mobile, ',') from staff where name > ''"
 run notice -c "do 'begin raise notice ''%'', (select count(*) from staff); end'"
 run row_ids -c 'select f_ctid()'
+run several -c 'select 1; select f_one(7); select name from staff limit 10; select 2'
+run hidden_last -c 'select name from staff limit 0; select f_archive()'
 run upkeep -c 'vacuum staff' -c 'analyze staff' -c 'select 1 as upkeep'
 run nothing -c 'select * from generate_series(1, 300)'
 sensor_stop
@@ -95,6 +97,8 @@ check "a count is a count" "$(of count "$shown")" "[[1,$all]]"
 check "a count is no finding" "$(findings count)" '[]'
 check "a table with more pages than bits" "$(of large 'map([.db.rows, .db.confidence, .db.page_coverage, (.db.pages - '"$archive_blocks"' | fabs) <= 1])')" '[[50000,"exact",1,true]]'
 check "a notice of a table that was read" "$(of notice 'map([.db.tables[0], .db.pages])')" "[[\"hr.public.staff\",$staff_blocks]]"
+check "of several small statements, those that name the table" "$(of several 'map([.db.rows, .db.tables[0]])')" '[[10,"hr.public.staff"]]'
+check "after one that names another table" "$(of hidden_last 'map([.db.rows, .db.tables[0]])')" '[[50000,"hr.public.archive"]]'
 check "upkeep touches pages for nobody" "$(of upkeep 'map(.db.tables) | add')" null
 check "what touches none" "$(of nothing length)" 0
 # heap_fetch() is called for each row of an update too: rows read by their ids are a blind spot.

@@ -11,8 +11,9 @@
 #include "sensor/derive/session_internal.h"
 #include "sensor/watch.h"
 
-#define PAGE_BYTES 8192 /* BLCKSZ of every packaged server */
-#define LARGE_ROW  8	/* times the table's mean: no row of its own */
+#define PAGE_BYTES  8192 /* BLCKSZ of every packaged server */
+#define SEND_BUFFER 8192 /* PQ_SEND_BUFFER_SIZE, pqcomm.c */
+#define LARGE_ROW   8	 /* times the table's mean: no row of its own */
 
 enum evidence {
 	BY_STATEMENT,
@@ -275,8 +276,25 @@ static bool shows_nothing(const Rollcall__Db *db)
 	return !db->rows && !db->side_bytes && db->confidence != ROLLCALL__CONFIDENCE__bytes_only;
 }
 
-static uint64_t pages_tables(const struct touched *t, const Rollcall__Db *db, uint32_t group)
+/* Tables that the statements of a group name. */
+static uint64_t group_names(const struct session *c, uint32_t group)
 {
+	uint64_t mask = 0;
+
+	for (const struct command *k = c->head; k; k = k->next)
+		for (unsigned i = 0; k->group == group && k->script && i < k->script->n; i++)
+			mask |= k->script->queries[i].strong | k->script->queries[i].weak;
+	return mask;
+}
+
+/*
+ * Tables that a result has pages of. A small one that does not name a table leaves it to those of
+ * its group that do: they fit into the server's buffer, so that nothing tells whose the pages are.
+ */
+static uint64_t pages_tables(const struct session *c, const Rollcall__Db *db, uint32_t group,
+			     uint64_t named)
+{
+	const struct touched *t = &c->touched;
 	bool own = pages_own(t);
 	uint64_t mask = 0;
 
@@ -285,7 +303,7 @@ static uint64_t pages_tables(const struct touched *t, const Rollcall__Db *db, ui
 	for (unsigned k = 0; k < t->n; k++)
 		if (t->relations[k].own || !own)
 			mask |= t->relations[k].tables;
-	return mask;
+	return db->bytes < SEND_BUFFER ? mask & (named | ~group_names(c, group)) : mask;
 }
 
 static uint64_t pages_of(const struct touched *t, uint64_t tables)
@@ -367,7 +385,7 @@ void result_end(struct sessions *s, struct arena *a, uint64_t time, struct sessi
 			   columns_tables(s->opts.watch, c->system, c->who.database,
 					  c->columns.data, c->columns.len, q ? q->strong : 0));
 	db_numbers(db, c, k, q, time);
-	tables_add(&t, BY_PAGES, pages_tables(&c->touched, db, k->group));
+	tables_add(&t, BY_PAGES, pages_tables(c, db, k->group, t.all));
 	if (tables_fill(a, db, s->opts.watch, &t) < 0)
 		return;
 	db_pages(db, s->opts.watch, &c->touched, t.by[BY_PAGES]);
