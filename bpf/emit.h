@@ -24,6 +24,8 @@ struct {
 } ring_bulk __weak SEC(".maps");
 
 #define RECORD_KINDS 128
+/* Of the bulk ring, kept free: the longest of its records, one being made on each of some CPUs. */
+#define RECORD_ROOM (1 << 17)
 
 /* Of a lane and kind; user space sums the CPUs. */
 struct record_count {
@@ -151,24 +153,6 @@ static __noinline int session_throttled(__u32 limit)
 	return 1;
 }
 
-static __always_inline void emit(enum lane lane, void *rec, __u32 size, enum record_kind kind,
-				 bool urgent)
-{
-	__u32 zero = 0, *limit;
-	struct record_count *count;
-
-	if (lane == LANE_BULK) {
-		limit = bpf_map_lookup_elem(&bulk_limit, &zero);
-		if (limit && *limit && session_throttled(*limit)) {
-			count = record_count(lane, kind);
-			if (count)
-				__sync_fetch_and_add(&count->throttled, 1);
-			return;
-		}
-	}
-	emit_record(lane, rec, size, kind, urgent);
-}
-
 /* A record that could not even be made. */
 static __always_inline void emit_lost(enum lane lane, enum record_kind kind)
 {
@@ -176,4 +160,36 @@ static __always_inline void emit_lost(enum lane lane, enum record_kind kind)
 
 	if (count)
 		__sync_fetch_and_add(&count->dropped, 1);
+}
+
+/*
+ * May a record of this kind be made? When not, it is counted as what it would have been. A flood is
+ * met here, before the work of making a record that nobody will read: what has paths asks first.
+ */
+static __always_inline bool emit_allowed(enum lane lane, enum record_kind kind)
+{
+	__u32 zero = 0, *limit;
+	struct record_count *count;
+
+	if (lane == LANE_CRIT)
+		return true;
+	limit = bpf_map_lookup_elem(&bulk_limit, &zero);
+	if (limit && *limit && session_throttled(*limit)) {
+		count = record_count(lane, kind);
+		if (count)
+			__sync_fetch_and_add(&count->throttled, 1);
+		return false;
+	}
+	if (bpf_ringbuf_query(&ring_bulk, BPF_RB_AVAIL_DATA) + RECORD_ROOM <=
+	    bpf_ringbuf_query(&ring_bulk, BPF_RB_RING_SIZE))
+		return true;
+	emit_lost(lane, kind);
+	return false;
+}
+
+static __always_inline void emit(enum lane lane, void *rec, __u32 size, enum record_kind kind,
+				 bool urgent)
+{
+	if (emit_allowed(lane, kind))
+		emit_record(lane, rec, size, kind, urgent);
 }

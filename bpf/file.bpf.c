@@ -58,10 +58,13 @@ static __always_inline void file_read_emit(struct file *file, __u32 flags,
 					   const struct read_marks *m)
 {
 	enum lane lane = m->table ? LANE_CRIT : LANE_BULK;
-	struct file_scratch *s = file_scratch_claim(lane, KIND_file_read);
 	struct rec_file_read *rec;
+	struct file_scratch *s;
 	struct tail t;
 
+	if (!emit_allowed(lane, KIND_file_read))
+		return;
+	s = file_scratch_claim(lane, KIND_file_read);
 	if (!s)
 		return;
 	rec = (void *)s->record;
@@ -74,7 +77,7 @@ static __always_inline void file_read_emit(struct file *file, __u32 flags,
 	rec->table = m->table;
 	t = file_tail(s, sizeof(*rec));
 	tail_path(&t, &s->path, &rec->path, &file->f_path);
-	file_emit(s, lane, KIND_file_read);
+	file_send(s, lane, KIND_file_read);
 	file_scratch_release(s);
 }
 
@@ -132,18 +135,20 @@ static __always_inline void file_open_emit(struct file_scratch *s, struct file *
 	struct tail t = file_tail(s, sizeof(*rec));
 	__u64 address = (__u64)file;
 
+	/* The same struct file again before its last close was looked at. */
+	if (bpf_map_lookup_elem(&open_files, &address))
+		emit_lost(LANE_BULK, KIND_file_close);
+	bpf_map_update_elem(&open_files, &address, o, BPF_ANY);
+	if (!emit_allowed(LANE_BULK, KIND_file_open))
+		return;
 	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
 	inode_fill(&rec->inode, BPF_CORE_READ(file, f_inode));
 	rec->flags = flags;
 	rec->created = o->created;
 	rec->tree = o->tree;
 	rec->lineage = o->lineage;
-	/* The same struct file again before its last close was looked at. */
-	if (bpf_map_lookup_elem(&open_files, &address))
-		emit_lost(LANE_BULK, KIND_file_close);
-	bpf_map_update_elem(&open_files, &address, o, BPF_ANY);
 	tail_path(&t, &s->path, &rec->path, &file->f_path);
-	file_emit(s, LANE_BULK, KIND_file_open);
+	file_send(s, LANE_BULK, KIND_file_open);
 }
 
 /* A regular file was opened to be written, or created, in a watched tree or by a lineage. */

@@ -128,13 +128,20 @@ static __always_inline struct tail file_tail(struct file_scratch *s, __u32 size)
 	return (struct tail){s->record, &s->end, FILE_FIXED + FILE_TAIL};
 }
 
-static __always_inline void file_emit(struct file_scratch *s, enum lane lane, enum record_kind kind)
+/* A record that emit_allowed() was asked for. */
+static __always_inline void file_send(struct file_scratch *s, enum lane lane, enum record_kind kind)
 {
 	__u32 size = s->end;
 
 	barrier_var(size);
 	if (size <= sizeof(s->record))
-		emit(lane, s->record, size, kind, lane == LANE_CRIT);
+		emit_record(lane, s->record, size, kind, lane == LANE_CRIT);
+}
+
+static __always_inline void file_emit(struct file_scratch *s, enum lane lane, enum record_kind kind)
+{
+	if (emit_allowed(lane, kind))
+		file_send(s, lane, kind);
 }
 
 #define FD_BITS 63 /* descriptors that have a bit of their own */

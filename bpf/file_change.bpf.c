@@ -39,17 +39,25 @@ static __always_inline void change_begin(struct rec_file_change *rec, __u32 aspe
 	}
 }
 
-/* What is known of an object behind a path, once it is changed. */
-static __always_inline void change_object(struct file_scratch *s, const struct tail *t,
+static __always_inline bool change_wanted(const struct rec_file_change *rec)
+{
+	return (rec->tree || rec->lineage) && emit_allowed(LANE_BULK, KIND_file_change);
+}
+
+/* What is known of an object behind a path, once it is changed; false: it is not to be told. */
+static __always_inline bool change_object(struct file_scratch *s, const struct tail *t,
 					  struct rec_file_change *rec, struct path *path)
 {
 	struct inode *inode = BPF_CORE_READ(path, dentry, d_inode);
 
+	rec->tree = interest_trees(&s->walk, path);
+	if (!change_wanted(rec))
+		return false;
 	inode_fill(&rec->inode, inode);
 	if (rec->aspect == FileAspect_times)
 		rec->mtime = inode_mtime(inode);
-	rec->tree = interest_trees(&s->walk, path);
 	tail_path(t, &s->path, &rec->path, path);
+	return true;
 }
 
 static __noinline int changed(struct path *path, __u32 aspect, __u64 value, __u64 value2,
@@ -64,11 +72,11 @@ static __noinline int changed(struct path *path, __u32 aspect, __u64 value, __u6
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
 	change_begin(rec, aspect, value, value2);
-	change_object(s, &t, rec, path);
-	if (xattr)
-		tail_string(&t, &rec->name, xattr, 256);
-	if (rec->tree || rec->lineage)
-		file_emit(s, LANE_BULK, KIND_file_change);
+	if (change_object(s, &t, rec, path)) {
+		if (xattr)
+			tail_string(&t, &rec->name, xattr, 256);
+		file_send(s, LANE_BULK, KIND_file_change);
+	}
 	file_scratch_release(s);
 	return 0;
 }
@@ -178,7 +186,7 @@ int BPF_PROG(file_xattr__fexit_remove, void *idmap, struct dentry *dentry, const
 }
 
 /* A descriptor, or a name; utimensat(2) takes a descriptor and no name, too. */
-static __always_inline void change_target(struct file_scratch *s, const struct tail *t,
+static __always_inline bool change_target(struct file_scratch *s, const struct tail *t,
 					  struct rec_file_change *rec, struct pt_regs *regs,
 					  const struct syscall_shape *shape)
 {
@@ -187,11 +195,10 @@ static __always_inline void change_target(struct file_scratch *s, const struct t
 
 	if (named) {
 		rec->tree = name_old(s, t, &rec->path, regs, shape);
-		return;
+		return change_wanted(rec);
 	}
 	file = syscall_file((int)shape_arg(regs, shape->fd ? shape->fd : shape->dir, AT_FDCWD));
-	if (file)
-		change_object(s, t, rec, &file->f_path);
+	return file && change_object(s, t, rec, &file->f_path);
 }
 
 static __noinline int call_changed(struct pt_regs *regs, __u32 aspect)
@@ -207,12 +214,12 @@ static __noinline int call_changed(struct pt_regs *regs, __u32 aspect)
 	t = file_tail(s, sizeof(*rec));
 	change_begin(rec, aspect, shape_arg(regs, shape->value, 0),
 		     shape_arg(regs, shape->value2, 0));
-	change_target(s, &t, rec, regs, shape);
-	rec->name.off = s->end;
-	if (aspect == FileAspect_xattr)
-		name_append(&t, &rec->name, (const char *)shape_arg(regs, shape->value, 0));
-	if (rec->tree || rec->lineage)
-		file_emit(s, LANE_BULK, KIND_file_change);
+	if (change_target(s, &t, rec, regs, shape)) {
+		rec->name.off = s->end;
+		if (aspect == FileAspect_xattr)
+			name_append(&t, &rec->name, (const char *)shape_arg(regs, shape->value, 0));
+		file_send(s, LANE_BULK, KIND_file_change);
+	}
 	file_scratch_release(s);
 	return 0;
 }

@@ -30,10 +30,13 @@ static __always_inline long file_references(struct file *file)
 static __always_inline void file_close_emit(struct file *file, const struct open_file *o,
 					    bool freed)
 {
-	struct file_scratch *s = file_scratch_claim(LANE_BULK, KIND_file_close);
 	struct rec_file_close *rec;
+	struct file_scratch *s;
 	struct tail t;
 
+	if (!emit_allowed(LANE_BULK, KIND_file_close))
+		return;
+	s = file_scratch_claim(LANE_BULK, KIND_file_close);
 	if (!s)
 		return;
 	rec = (void *)s->record;
@@ -48,7 +51,7 @@ static __always_inline void file_close_emit(struct file *file, const struct open
 	if (freed && file_references(file) >= 0)
 		emit_lost(LANE_BULK, KIND_file_close);
 	else
-		file_emit(s, LANE_BULK, KIND_file_close);
+		file_send(s, LANE_BULK, KIND_file_close);
 	file_scratch_release(s);
 }
 

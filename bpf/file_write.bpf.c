@@ -33,10 +33,13 @@ static __always_inline void file_head(const struct tail *t, struct record_slice 
 static __always_inline void file_write_emit(struct file *file, const void *from, long bytes,
 					    const struct open_file *o)
 {
-	struct file_scratch *s = file_scratch_claim(LANE_BULK, KIND_file_write);
 	struct rec_file_write *rec;
+	struct file_scratch *s;
 	struct tail t;
 
+	if (!emit_allowed(LANE_BULK, KIND_file_write))
+		return;
+	s = file_scratch_claim(LANE_BULK, KIND_file_write);
 	if (!s)
 		return;
 	rec = (void *)s->record;
@@ -48,7 +51,7 @@ static __always_inline void file_write_emit(struct file *file, const void *from,
 	t = file_tail(s, sizeof(*rec));
 	tail_path(&t, &s->path, &rec->path, &file->f_path);
 	file_head(&t, &rec->head, from, bytes < HEAD_MAX ? bytes : HEAD_MAX, HEAD_MAX);
-	file_emit(s, LANE_BULK, KIND_file_write);
+	file_send(s, LANE_BULK, KIND_file_write);
 	file_scratch_release(s);
 }
 

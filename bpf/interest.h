@@ -88,7 +88,8 @@ struct interest_walk {
 	struct dentry *dentry;
 	struct vfsmount *vfsmnt;
 	__u32 marks;
-	__u32 by_mount; /* leave a mount by its mount point; else by the directory on its disk */
+	__u16 by_mount; /* leave a mount by its mount point; else by the directory on its disk */
+	__u16 bound;	/* a mount was left that does not show the root of its disk */
 };
 
 struct interest_ctx {
@@ -112,6 +113,8 @@ static long interest_step(__u64 i, struct interest_ctx *c)
 		struct mount *mount = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
 		struct mount *above = BPF_CORE_READ(mount, mnt_parent);
 
+		if (dentry != parent)
+			w->bound = 1;
 		if (mount == above)
 			return 1;
 		w->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
@@ -131,10 +134,13 @@ static __always_inline __u32 interest_trees(struct interest_walk *w, struct path
 	struct interest_ctx c = {.walk = w};
 
 	w->marks = 0;
+	w->bound = 0;
 	w->by_mount = 1;
 	w->dentry = BPF_CORE_READ(path, dentry);
 	w->vfsmnt = BPF_CORE_READ(path, mnt);
 	bpf_loop(INTEREST_DEPTH, interest_step, &c, 0);
+	if (!w->bound)
+		return w->marks;
 	w->by_mount = 0;
 	w->dentry = BPF_CORE_READ(path, dentry);
 	bpf_loop(INTEREST_DEPTH, interest_step, &c, 0);
