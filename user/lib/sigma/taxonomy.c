@@ -108,6 +108,8 @@ const struct taxonomy_field taxonomy_fields[] = {
 	{"database", "Tables", "db.collection.name", "db.tables"},
 	{"database", "Fraction", "", "db.fraction"},
 	{"database", "LargestRow", "", "db.max_row"},
+	{"database", "PageCoverage", "", "db.page_coverage"},
+	{"database", "Pages", "", "db.pages"},
 	{"database", "SideBytes", "", "db.side_bytes"},
 	{"database", "ServerSide", "", "db.server_side"},
 	{"database", "Replication", "", "db.replication"},

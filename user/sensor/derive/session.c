@@ -13,7 +13,6 @@
 #include "lib/arena.h"
 #include "lib/clean.h"
 #include "sensor/derive/session_internal.h"
-#include "sensor/watch.h"
 
 /* PostgreSQL message tags of a client; MariaDB command bytes (sql/mysql_com.h). */
 enum {
@@ -526,41 +525,6 @@ static void on_end(struct sessions *s, struct arena *a, uint64_t time, const Rol
 	result_end(s, a, time, c, k, cmd, cmd && cmd->script ? NULL : c->running);
 }
 
-static uint64_t bits_of(const ProtobufCBinaryData *words)
-{
-	uint64_t word, n = 0;
-
-	for (size_t i = 0; i + sizeof(word) <= words->len; i += sizeof(word)) {
-		memcpy(&word, words->data + i, sizeof(word));
-		n += (uint64_t)__builtin_popcountll(word);
-	}
-	return n;
-}
-
-/* A relation's blocks come in parts. The database that its id is of is the session's. */
-static void on_pages(struct sessions *s, const Rollcall__DbPages *k)
-{
-	struct session *c = session_find(s, k->conn);
-	struct touched *t = c ? &c->touched : NULL;
-	uint64_t tables = t ? watch_match_oid(s->opts.watch, c->who.database, k->relation) : 0;
-	unsigned i = 0;
-
-	if (!tables)
-		return;
-	if (t->group != k->group)
-		*t = (struct touched){.group = k->group};
-	while (i < t->n && t->relations[i].oid != k->relation)
-		i++;
-	if (i == PAGE_TABLES)
-		return;
-	if (i == t->n)
-		t->n++;
-	t->relations[i].oid = k->relation;
-	t->relations[i].tables = tables;
-	t->relations[i].own = true;
-	t->relations[i].pages += bits_of(&k->blocks) << (k->shift & 31);
-}
-
 static void on_close(struct sessions *s, struct arena *a, uint64_t time, const Rollcall__DbClose *k)
 {
 	struct session **slot = session_slot(s, k->conn), *c = *slot;
@@ -591,7 +555,9 @@ int sessions_record(struct sessions *s, struct arena *a, const Rollcall__Event *
 		on_columns(s, ev->db_columns);
 		break;
 	case ROLLCALL__EVENT__KIND_DB_PAGES:
-		on_pages(s, ev->db_pages);
+		c = session_find(s, ev->db_pages->conn);
+		if (c)
+			pages_record(c, s->opts.watch, ev->db_pages);
 		break;
 	case ROLLCALL__EVENT__KIND_DB_END:
 		on_end(s, a, ev->time, ev->db_end);

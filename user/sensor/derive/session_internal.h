@@ -85,3 +85,13 @@ void result_session(struct sessions *s, struct arena *a, uint64_t time, struct s
  * the server's memory when there is no command. */
 void result_end(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
 		const Rollcall__DbEnd *k, const struct command *cmd, struct script *script);
+
+/* Takes pages that a statement of the session touched, told before its result. */
+void pages_record(struct session *c, const struct watch *w, const Rollcall__DbPages *k);
+/* Tables that a result of the group shows by its pages; `named`: by all else. */
+uint64_t pages_tables(const struct session *c, const Rollcall__Db *db, uint32_t group,
+		      uint64_t named);
+/* Fills pages, their part of the tables, and what that says of the rows. */
+void pages_fill(Rollcall__Db *db, const struct watch *w, const struct session *c, uint64_t tables);
+/* The result was told. */
+void pages_done(struct session *c, bool ended);
