@@ -266,7 +266,7 @@ static void test_db_result(void **state)
 		"\"bytes\":0,\"statement\":\"select ?\",\"confidence\":\"exact\","
 		"\"end\":\"complete\",\"tap\":\"uprobe\",\"client\":{\"pid\":5},\"duration\":0,"
 		"\"fraction\":0.5,\"max_row\":0,\"side_bytes\":0,\"server_side\":false,"
-		"\"server_pid\":0}}");
+		"\"server_pid\":0,\"pages\":0,\"page_coverage\":0,\"page_rows\":0}}");
 }
 
 static void test_nothing_set(void **state)
@@ -280,6 +280,29 @@ static void test_nothing_set(void **state)
 	text = json_of(&ev);
 	assert_string_equal(
 		text, "{\"time\":\"1970-01-01T00:00:00.000000000Z\",\"host\":\"\",\"event\":\"\"}");
+}
+
+/* Nothing is set in a message in which only an empty message is. */
+static void test_nothing_inside(void **state)
+{
+	Rollcall__Event ev;
+	Rollcall__DbResult result;
+	Rollcall__Db db;
+	Rollcall__Client client;
+	_cleanup_(freep) char *text = NULL;
+
+	(void)state;
+	rollcall__event__init(&ev);
+	rollcall__db_result__init(&result);
+	rollcall__db__init(&db);
+	rollcall__client__init(&client);
+	ev.kind_case = ROLLCALL__EVENT__KIND_DB_RESULT;
+	ev.db_result = &result;
+	result.db = &db;
+	db.client = &client;
+	text = json_of(&ev);
+	assert_string_equal(text, "{\"time\":\"1970-01-01T00:00:00.000000000Z\",\"host\":\"\","
+				  "\"event\":\"db_result\"}");
 }
 
 static void test_strings(void **state)
@@ -505,10 +528,15 @@ static void test_fields(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_kind),  cmocka_unit_test(test_db_result),
-		cmocka_unit_test(test_nothing_set), cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_times),	    cmocka_unit_test(test_an_unknown_number),
-		cmocka_unit_test(test_a_full_disk), cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_every_kind),
+		cmocka_unit_test(test_db_result),
+		cmocka_unit_test(test_nothing_set),
+		cmocka_unit_test(test_nothing_inside),
+		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_an_unknown_number),
+		cmocka_unit_test(test_a_full_disk),
+		cmocka_unit_test(test_fields),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

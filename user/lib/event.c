@@ -110,6 +110,8 @@ static size_t element_size(const ProtobufCFieldDescriptor *f)
 	}
 }
 
+static int message_empty(const ProtobufCMessage *msg);
+
 static int field_absent(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *msg)
 {
 	const char *base = (const char *)msg;
@@ -121,10 +123,7 @@ static int field_absent(const ProtobufCFieldDescriptor *f, const ProtobufCMessag
 		return *(const size_t *)(const void *)(base + f->quantifier_offset) == 0;
 	switch (f->type) {
 	case PROTOBUF_C_TYPE_MESSAGE:
-		/* One with nothing in it: a kernel record holds those of its messages that mean
-		 * none. */
-		return !*(void *const *)p ||
-		       !protobuf_c_message_get_packed_size(*(ProtobufCMessage *const *)p);
+		return !*(void *const *)p || message_empty(*(ProtobufCMessage *const *)p);
 	case PROTOBUF_C_TYPE_STRING:
 		return !*(char *const *)p || !**(char *const *)p;
 	case PROTOBUF_C_TYPE_BYTES:
@@ -134,6 +133,23 @@ static int field_absent(const ProtobufCFieldDescriptor *f, const ProtobufCMessag
 	default:
 		return 0;
 	}
+}
+
+/* One with nothing in it: a kernel record holds those of its messages that mean none. */
+static int message_empty(const ProtobufCMessage *msg)
+{
+	static const char zero[8];
+
+	for (unsigned i = 0; i < msg->descriptor->n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &msg->descriptor->fields[i];
+
+		if (!field_absent(f, msg) &&
+		    (f->label == PROTOBUF_C_LABEL_REPEATED || f->type == PROTOBUF_C_TYPE_MESSAGE ||
+		     f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_BYTES ||
+		     memcmp((const char *)msg + f->offset, zero, element_size(f)) != 0))
+			return 0;
+	}
+	return 1;
 }
 
 static void json_field(FILE *out, const ProtobufCFieldDescriptor *f, const ProtobufCMessage *msg)
