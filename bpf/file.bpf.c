@@ -8,8 +8,10 @@
  *
  * Ladder: the security hook sees every way to open (io_uring and 32-bit calls included) before
  * it succeeds; where the kernel takes neither BPF LSM nor fentry, the exit of the open family of
- * system calls. That rung does not see io_uring's open.
+ * system calls, and beside it the end of io_uring's opens.
  */
+#include <linux/io_uring.h>
+
 #include "file.h"
 #include "guard.h"
 #include "syscall.h"
@@ -213,21 +215,46 @@ static __always_inline __u32 open_flags(struct pt_regs *regs, struct file *file)
 	return BPF_CORE_READ(file, f_flags) | (given & (O_CREAT | O_TRUNC));
 }
 
+/* What the current process got as a descriptor. */
+static __always_inline void fd_opened(long fd, struct file *file, __u32 flags)
+{
+	struct fd_file held = {.address = (__u64)file};
+	struct open_file *o;
+
+	accessed_by_proc(file);
+	file_opened(file, flags);
+	o = file_known(file);
+	if (!o)
+		return;
+	held.opened = o->opened;
+	file_held(bpf_get_current_pid_tgid() >> 32, fd, &held);
+}
+
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_read__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct file *file = syscall_file(ret);
-	struct fd_file held = {.address = (__u64)file};
-	struct open_file *o;
 
+	if (file)
+		fd_opened(ret, file, open_flags(regs, file));
+	return 0;
+}
+
+/* By io_uring, whose workers share the descriptors; not seen: into a slot of the ring's own. */
+SEC("?tp_btf/io_uring_complete")
+int BPF_PROG(file_read__beside_sys_exit, void *ring, struct io_kiocb *req)
+{
+	__u8 opcode = BPF_CORE_READ(req, opcode);
+	int fd = BPF_CORE_READ(req, cqe.res);
+	struct file *file;
+	__u64 given;
+
+	if (opcode != IORING_OP_OPENAT && opcode != IORING_OP_OPENAT2)
+		return 0;
+	file = syscall_file(fd);
 	if (!file)
 		return 0;
-	accessed_by_proc(file);
-	file_opened(file, open_flags(regs, file));
-	o = file_known(file);
-	if (!o)
-		return 0;
-	held.opened = o->opened;
-	file_held(bpf_get_current_pid_tgid() >> 32, ret, &held);
+	given = BPF_CORE_READ((struct io_open *)req, how.flags);
+	fd_opened(fd, file, BPF_CORE_READ(file, f_flags) | (given & (O_CREAT | O_TRUNC)));
 	return 0;
 }

@@ -8,6 +8,8 @@
  * still mapped, held by io_uring, or was sent over a socket when its last descriptor is closed; who
  * it was sent to is not followed, nor are descriptors above 1023.
  */
+#include <linux/io_uring.h>
+
 #include "file.h"
 #include "syscall.h"
 
@@ -164,6 +166,20 @@ int BPF_PROG(file_close__sys_exit, struct pt_regs *regs, long ret)
 			return 0;
 	}
 	fd_copied(fds, tgid, syscall_arg(regs, shape->fd - 1), ret);
+	return 0;
+}
+
+SEC("?tp_btf/io_uring_complete")
+int BPF_PROG(file_close__beside_sys_exit, void *ring, struct io_kiocb *req)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, fd;
+	__u64 *fds = bpf_map_lookup_elem(&file_holders, &tgid);
+
+	if (!fds || !*fds || BPF_CORE_READ(req, opcode) != IORING_OP_CLOSE ||
+	    BPF_CORE_READ(req, cqe.res) < 0)
+		return 0;
+	fd = BPF_CORE_READ((struct io_close *)req, fd);
+	fds_closed(fds, tgid, fd, fd);
 	return 0;
 }
 

@@ -411,6 +411,28 @@ struct module {
 	unsigned long taints;
 };
 
+/* A request of io_uring begins with what its operation needs. */
+struct io_cqe {
+	int res;
+};
+
+struct io_kiocb {
+	__u8 opcode;
+	struct io_cqe cqe;
+};
+
+struct open_how {
+	__u64 flags;
+};
+
+struct io_open {
+	struct open_how how;
+};
+
+struct io_close {
+	int fd;
+};
+
 struct bpf_map {
 	__u32 id;
 };

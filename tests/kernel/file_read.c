@@ -1,4 +1,4 @@
-// links: user/sensor/{probe,probe_report,choice,guard,ladder,syscall,trial,sandbox,elf,*_offsets}.c
+// links: tests/kernel/support/{way,check}.c user/sensor/{probe,probe_report,choice,guard,ladder,syscall,trial,sandbox,elf,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // Opens a watched file in every way a thief would, and checks each field of the event; opens that
 // are no read, files that are not watched and the server's own reads must stay silent.
@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/support/way.h"
 #include "lib/arena.h"
 #include "lib/clean.h"
 #include "lib/log.h"
@@ -186,6 +187,17 @@ static int open_compat(void)
 	return open_old();
 }
 
+static int open_uring(void)
+{
+	if (!way_has_uring())
+		return open_old();
+	return way_uring(&(struct io_uring_sqe){
+		       .opcode = IORING_OP_OPENAT,
+		       .fd = AT_FDCWD,
+		       .addr = (uint64_t)at("data"),
+	       }) < 0;
+}
+
 static const struct {
 	const char *name;
 	int (*open)(void);
@@ -201,6 +213,7 @@ static const struct {
 	{"read and write", open_rdwr, "data"},
 	{"plain openat", open_old, "data"},
 	{"32-bit open", open_compat, "data"},
+	{"io_uring", open_uring, "data"},
 	{"write only", open_write, NULL},
 	{"O_PATH alone", open_path, NULL},
 	{"another file", open_other, NULL},

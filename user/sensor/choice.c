@@ -64,10 +64,36 @@ int choice_make(struct choice *c, struct bpf_object *obj)
 	return 0;
 }
 
+/* <event>__beside_<hook>: what that hook does not see is seen by it. */
+static bool is_beside(const char *program)
+{
+	return strstr(program, "__beside_") != NULL;
+}
+
+static bool beside_wanted(struct choice *c, const char *program)
+{
+	const char *sep = strstr(program, "__beside_");
+	struct ladder_event *ev;
+	char name[48];
+
+	snprintf(name, sizeof(name), "%.*s", (int)(sep - program), program);
+	ev = ladder_event(&c->ladder, name);
+	snprintf(name, sizeof(name), "%.*s__%s", (int)(sep - program), program,
+		 sep + strlen("__beside_"));
+	return ev && ev->program && strcmp(ev->program, name) == 0;
+}
+
+bool choice_beside(struct choice *c, const char *program)
+{
+	return is_beside(program) && !choice_refused(c, program) && beside_wanted(c, program);
+}
+
 bool choice_has(struct choice *c, const char *program)
 {
 	if (choice_refused(c, program))
 		return false;
+	if (is_beside(program))
+		return beside_wanted(c, program);
 	if (strstr(program, "__dispatch"))
 		return ladder_uses(&c->ladder, "sys_exit");
 	if (ladder_rank(program, NULL, 0) < 0)

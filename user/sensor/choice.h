@@ -33,5 +33,8 @@ unsigned choice_refuse(struct choice *c, struct bpf_object *obj);
 /* Is it to be loaded? */
 bool choice_has(struct choice *c, const char *program);
 
+/* Is it one that is loaded beside the rung in use, for what that does not see? */
+bool choice_beside(struct choice *c, const char *program);
+
 /* Was it refused, or another program of its rung: a rung is taken whole. */
 bool choice_refused(const struct choice *c, const char *program);

@@ -89,6 +89,15 @@ static int program_attach(struct probe *p, struct bpf_program *prog, const char 
 	return link_add(p, bpf_program__attach(prog));
 }
 
+/* Its event goes on without it. */
+static void beside_attach(struct probe *p, struct bpf_program *prog)
+{
+	int r = link_add(p, bpf_program__attach(prog));
+
+	if (r < 0)
+		log_warn(r, "probe: %s cannot be attached", bpf_program__name(prog));
+}
+
 static int events_attach(struct probe *p)
 {
 	struct bpf_program *prog;
@@ -98,6 +107,8 @@ static int events_attach(struct probe *p)
 		struct ladder_event *ev;
 		char event[48];
 
+		if (choice_beside(&p->choice, name))
+			beside_attach(p, prog);
 		if (ladder_rank(name, event, sizeof(event)) < 0 ||
 		    !ladder_chosen(&p->choice.ladder, name))
 			continue;
