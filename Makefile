@@ -29,7 +29,7 @@ BPF_OBJ   := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c))
 PROGRAMS  := $(B)/rollcall-sensor $(B)/rollcall $(if $(SRC_aggregator),$(B)/rollcall-aggregator)
 UNIT      := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 KTESTS    := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/kernel/*.c))
-E2E_PROGS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/e2e/*.c tests/bench/*.c))
+E2E_PROGS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/e2e/*.c tests/e2e/*/*.c tests/bench/*.c))
 FUZZ      := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 MAN       := $(patsubst docs/man/%.scd,$(B)/man/%,$(wildcard docs/man/*.scd))
 # A test names the sources it needs beyond the library in its first line: "// links: a.c b.c".

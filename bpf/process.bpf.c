@@ -9,6 +9,7 @@
 #include "env.h"
 #include "fd.h"
 #include "identity.h"
+#include "interest.h"
 #include "tail.h"
 #include "task.h"
 #include "text.h"
@@ -373,6 +374,7 @@ int BPF_PROG(fork__tp_btf, struct task_struct *child, __u64 clone_flags)
 	namespaces_fill(&f.namespaces, BPF_CORE_READ(child, nsproxy),
 			BPF_CORE_READ(child, real_cred), child);
 	f.clone_flags = clone_flags;
+	f.lineage = interest_lineage();
 	f.parent_tgid = BPF_CORE_READ(parent, tgid);
 	f.parent_start_time = BPF_CORE_READ(parent, group_leader, start_boottime);
 	emit(LANE_CRIT, &f, sizeof(f), KIND_fork, false);

@@ -172,6 +172,7 @@ static void ways_check(void)
 		if (!ev)
 			continue;
 		check_number(ways[i].name, "clone_flags", ev->fork->clone_flags, ways[i].flags);
+		check_number(ways[i].name, "lineage", ev->fork->lineage, 0);
 		namespaces_check(ways[i].name, ev->fork->namespaces, ways[i].apart);
 		check_string(ways[i].name, "lineage", witness_lineage(ev->process), "fork fork");
 	}

@@ -291,6 +291,9 @@ static void handle(struct pipeline *p, Rollcall__Event *ev)
 		break;
 	case ROLLCALL__EVENT__KIND_FORK:
 		proctab_fork(p->opts.processes, ev->time, ev->fork);
+		/* Who executes nothing else is of interest below a watched program only. */
+		if (ev->fork->lineage)
+			process_event(p, ev, ev->fork->task->tgid);
 		break;
 	case ROLLCALL__EVENT__KIND_EXIT:
 		process_event(p, ev, ev->exit->task->tgid);
