@@ -2,23 +2,21 @@
 // Reads a policy: first every document, then placeholders, then rules, then what refers to rules.
 #include "lib/sigma/policy.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/arena.h"
 #include "lib/clean.h"
 #include "lib/doc.h"
 #include "lib/sigma/correlation.h"
+#include "lib/sigma/fileset.h"
+#include "lib/sigma/observe.h"
 #include "lib/sigma/placeholders.h"
 #include "lib/sigma/program.h"
 #include "lib/sigma/rule.h"
 
 #define YAML_DEPTH_MAX 16
-#define DIR_DEPTH_MAX  8
 #define FILTERS_MAX    64 /* of one rule */
 #define CHAIN_MAX      8  /* correlations of correlations */
 
@@ -97,66 +95,21 @@ int policy_text(struct policy *p, const char *file, const char *text, size_t siz
 	return 0;
 }
 
-static int file_read(struct policy *p, const char *path)
+int policy_files(struct policy *p, const struct fileset *files)
 {
-	_cleanup_(fclosep) FILE *f = fopen(path, "re");
-	_cleanup_(freep) char *text = malloc(POLICY_FILE_MAX + 1);
-	size_t n;
+	int r = 0;
 
-	if (!f)
-		return -errno;
-	if (!text)
-		return -ENOMEM;
-	n = fread(text, 1, POLICY_FILE_MAX + 1, f);
-	if (ferror(f))
-		return -EIO;
-	return n > POLICY_FILE_MAX ? -EFBIG : policy_text(p, path, text, n);
-}
-
-static bool is_yaml(const char *name)
-{
-	const char *dot = strrchr(name, '.');
-
-	return dot && name[0] != '.' && (strcmp(dot, ".yml") == 0 || strcmp(dot, ".yaml") == 0);
-}
-
-static int path_read(struct policy *p, const char *path, bool named, unsigned depth);
-
-static int dir_read(struct policy *p, const char *path, unsigned depth)
-{
-	struct dirent **entries;
-	int n = scandir(path, &entries, NULL, alphasort), r = 0;
-
-	if (n < 0)
-		return -errno;
-	for (int i = 0; i < n; i++) {
-		const char *name = entries[i]->d_name;
-		char *sub = arena_printf(p->arena, "%s/%s", path, name);
-
-		if (r == 0 && name[0] != '.')
-			r = sub ? path_read(p, sub, false, depth + 1) : -ENOMEM;
-		free(entries[i]);
-	}
-	free(entries);
+	for (const struct fileset_file *f = fileset_files(files); f && r == 0; f = f->next)
+		r = policy_text(p, f->path, f->text, f->size);
 	return r;
-}
-
-static int path_read(struct policy *p, const char *path, bool named, unsigned depth)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return depth < DIR_DEPTH_MAX ? dir_read(p, path, depth) : -ELOOP;
-	if (!S_ISREG(st.st_mode))
-		return named ? -EINVAL : 0;
-	return named || is_yaml(path) ? file_read(p, path) : 0;
 }
 
 int policy_read(struct policy *p, const char *path)
 {
-	return path_read(p, path, true, 0);
+	_cleanup_(fileset_freep) struct fileset *files = fileset_new();
+	int r = files ? fileset_read(files, path) : -ENOMEM;
+
+	return r < 0 ? r : policy_files(p, files);
 }
 
 /* ---- documents ---- */
@@ -207,13 +160,22 @@ static int rules_take(struct policy *p)
 		const char *text = d->root->type == DOC_SCALAR ? doc_text(d->root) : NULL;
 
 		p->diag.file = d->file;
-		if (placeholders_are(d->root) || (text && !*text))
+		if (placeholders_are(d->root) || observe_is(d->root) || (text && !*text))
 			continue;
 		r = rule_parse(&opts, d->root, &rule);
 		if (r == 0)
 			r = rule_keep(p, rule);
 	}
 	return r == -ENOMEM ? r : 0;
+}
+
+static void observed_mark(struct policy *p)
+{
+	for (struct document *d = p->documents; d; d = d->next) {
+		p->diag.file = d->file;
+		if (observe_is(d->root))
+			observe_mark(&p->diag, d->root, p->rules);
+	}
 }
 
 static int references_check(struct policy *p, const struct rule *filter)
@@ -392,6 +354,8 @@ int policy_finish(struct policy *p)
 
 	if (r == 0)
 		r = rules_take(p);
+	if (r == 0)
+		observed_mark(p);
 	if (r == 0)
 		r = rules_compile(p);
 	if (r == 0)

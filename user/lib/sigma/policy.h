@@ -9,12 +9,11 @@
 
 #include "lib/sigma/diag.h"
 
+struct fileset;
 struct policy;
 struct program;
 struct rule;
 struct rule_source;
-
-#define POLICY_FILE_MAX (4 << 20)
 
 /* What events there are: log sources and their fields. */
 struct policy_schema {
@@ -32,6 +31,7 @@ void policy_freep(struct policy **p);
 
 /* A file, or every *.yml and *.yaml below a directory. Errors of opening and reading. */
 int policy_read(struct policy *p, const char *path);
+int policy_files(struct policy *p, const struct fileset *files);
 /* `file` is what mistakes are told of. */
 int policy_text(struct policy *p, const char *file, const char *text, size_t size);
 

@@ -420,6 +420,30 @@ static int body_take(struct read *p, const struct doc_node *root)
 	return p->rule->kind == RULE_FILTER ? filter_take(p, body) : detection_take(p, body);
 }
 
+static uint64_t bytes_hash(const void *bytes, size_t len, uint64_t h)
+{
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3ull;
+	return h;
+}
+
+/* Comments, layout and place change nothing. */
+static uint64_t text_hash(const struct doc_node *n, uint64_t h)
+{
+	const unsigned char head[] = {(unsigned char)n->type, n->plain};
+
+	h = bytes_hash(head, sizeof(head), h);
+	h = bytes_hash(&n->len, sizeof(n->len), h);
+	if (n->type == DOC_SCALAR)
+		return bytes_hash(n->text, n->len, h);
+	for (const struct doc_node *i = n->first; i; i = i->next) {
+		if (n->type == DOC_MAP)
+			h = text_hash(i->key, h);
+		h = text_hash(i, h);
+	}
+	return h;
+}
+
 int rule_parse(const struct item_opts *o, const struct doc_node *root, struct rule **ret_rule)
 {
 	struct rule *rule = arena_alloc(o->arena, sizeof(*rule));
@@ -442,9 +466,12 @@ int rule_parse(const struct item_opts *o, const struct doc_node *root, struct ru
 		r = diag_mistake(o->diag, root, "'title' is missing");
 	if (r == 0)
 		r = body_take(&p, root);
-	if (r == 0)
-		*ret_rule = rule;
-	return r;
+	if (r < 0)
+		return r;
+	rule->key = *rule->id ? rule->id : *rule->name ? rule->name : rule->title;
+	rule->text = text_hash(root, 0xcbf29ce484222325ull);
+	*ret_rule = rule;
+	return 0;
 }
 
 bool rule_is(const struct rule *r, const char *reference)

@@ -31,6 +31,8 @@ struct rule {
 	const struct doc_node *at;
 	const char *title, *id, *name, *level, *status, *description, *taxonomy;
 	const char *attack_version;
+	const char *key; /* what a finding calls it: its id, else name, else title */
+	uint64_t text;	 /* hash of the document, without comments and layout */
 	struct rule_texts tags, fields, falsepositives;
 	struct rule_source source;
 	/* Of detections and filters: the leaves of the expression are items. */
@@ -44,6 +46,7 @@ struct rule {
 	uint32_t depth;			 /* of correlations: how many are below each other */
 	bool counted;			 /* a correlation counts it */
 	bool silent;			 /* and it makes no findings of its own */
+	bool observes;			 /* it is on trial: its findings are no alerts */
 };
 
 /* 0, -ENOMEM, or -EINVAL (mistakes told). `file` is kept. */
