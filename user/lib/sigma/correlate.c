@@ -7,8 +7,10 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "lib/sigma/compare.h"
 #include "lib/sigma/correlation.h"
 #include "lib/sigma/match.h"
+#include "lib/sigma/meter.h"
 #include "lib/sigma/policy.h"
 #include "lib/sigma/rule.h"
 
@@ -32,7 +34,7 @@ struct group {
 	LIST_ENTRY(group) bucket;
 	TAILQ_ENTRY(group) age;
 	const struct rule *rule;
-	uint64_t hash;
+	uint64_t hash;	/* of the whole key */
 	uint64_t first; /* of the present timespan; 0: none */
 	struct entry *entries;
 	uint32_t n, room;
@@ -53,6 +55,7 @@ struct correlate {
 	uint64_t event;		   /* number of the present one */
 	const struct rule **rules; /* the correlations */
 	unsigned n_rules;
+	struct meter *meter; /* NULL: none */
 };
 
 struct correlate *correlate_new(const struct policy *p, correlate_fn fn, void *ctx)
@@ -108,16 +111,20 @@ static uint64_t hash_of(const void *bytes, size_t len, uint64_t h)
 }
 #define HASH_START 0xcbf29ce484222325ull
 
+static struct bucket *bucket_of(struct correlate *c, const struct rule *rule, uint64_t hash)
+{
+	return &c->buckets[hash_of(&rule, sizeof(rule), hash) % BUCKETS];
+}
+
 /* `hash` is of the whole key, which `key` may be the begin of only. */
 static struct group *group_get(struct correlate *c, const struct rule *rule, const char *key,
 			       uint64_t hash)
 {
-	uint64_t h = hash_of(&rule, sizeof(rule), hash);
-	struct bucket *b = &c->buckets[h % BUCKETS];
+	struct bucket *b = bucket_of(c, rule, hash);
 	struct group *g;
 
 	LIST_FOREACH(g, b, bucket)
-	if (g->hash == h && g->rule == rule && strcmp(g->key, key) == 0)
+	if (g->hash == hash && g->rule == rule && strcmp(g->key, key) == 0)
 		break;
 	if (g) {
 		TAILQ_REMOVE(&c->ages, g, age);
@@ -129,11 +136,41 @@ static struct group *group_get(struct correlate *c, const struct rule *rule, con
 		return NULL;
 	strcpy(g->key, key);
 	g->rule = rule;
-	g->hash = h;
+	g->hash = hash;
 	LIST_INSERT_HEAD(b, g, bucket);
 	TAILQ_INSERT_TAIL(&c->ages, g, age);
 	c->n_groups++;
 	return g;
+}
+
+void correlate_carry(struct correlate *c, struct correlate *from, const struct compare *same)
+{
+	struct group *g, *next;
+
+	for (g = TAILQ_FIRST(&from->ages); g; g = next) {
+		const struct rule *rule = compare_same(same, g->rule);
+
+		next = TAILQ_NEXT(g, age);
+		if (!rule)
+			continue;
+		LIST_REMOVE(g, bucket);
+		TAILQ_REMOVE(&from->ages, g, age);
+		from->n_groups--;
+		from->n_entries -= g->room;
+		g->rule = rule;
+		LIST_INSERT_HEAD(bucket_of(c, rule, g->hash), g, bucket);
+		TAILQ_INSERT_TAIL(&c->ages, g, age);
+		c->n_groups++;
+		c->n_entries += g->room;
+	}
+	c->dropped += from->dropped;
+	c->looked = from->looked;
+	c->event = from->event;
+}
+
+void correlate_measure(struct correlate *c, struct meter *meter)
+{
+	c->meter = meter;
 }
 
 static void room_make(struct correlate *c, const struct group *keep)
@@ -435,14 +472,19 @@ static void correlation_hit(struct correlate *c, const struct rule *rule, unsign
 static void rule_hit(struct correlate *c, const struct rule *rule, struct match *m, uint64_t time,
 		     const char *id, unsigned depth)
 {
+	bool measured = c->meter && c->meter->on;
+
 	if (depth > DEPTH_MAX)
 		return;
 	for (unsigned n = 0; n < c->n_rules; n++) {
 		const struct correlation *k = c->rules[n]->correlation;
+		uint64_t begun = measured ? c->meter->clock() : 0;
 
 		for (unsigned i = 0; i < k->n_targets; i++)
 			if (k->targets[i] == rule)
 				correlation_hit(c, c->rules[n], i, m, time, id, depth);
+		if (measured)
+			c->meter->spent[c->rules[n]->number] += c->meter->clock() - begun;
 	}
 }
 

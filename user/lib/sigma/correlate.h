@@ -10,8 +10,10 @@
 #define CORRELATE_EVIDENCE_MAX 16
 #define CORRELATE_ID_MAX       48
 
+struct compare;
 struct correlate;
 struct match;
+struct meter;
 struct policy;
 struct rule;
 
@@ -32,6 +34,15 @@ typedef void (*correlate_fn)(void *ctx, const struct correlate_hit *hit);
 /* NULL: out of memory. */
 struct correlate *correlate_new(const struct policy *p, correlate_fn fn, void *ctx);
 struct correlate *correlate_free(struct correlate *c); /* accepts NULL, returns NULL */
+
+/*
+ * Takes over what `from` knows of the correlations that stayed as they were; called on one that
+ * has seen no event yet.
+ */
+void correlate_carry(struct correlate *c, struct correlate *from, const struct compare *same);
+
+/* What rules cost is added to `meter`, which must outlive it. */
+void correlate_measure(struct correlate *c, struct meter *meter);
 
 /* A detection rule matched the event that `m` last looked at. */
 void correlate_rule(struct correlate *c, const struct rule *rule, struct match *m, uint64_t time,

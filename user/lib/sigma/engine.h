@@ -7,6 +7,7 @@
 
 #include "event.pb-c.h"
 
+struct compare;
 struct correlate_hit;
 struct engine;
 struct policy;
@@ -30,6 +31,24 @@ void engine_event(struct engine *e, const Rollcall__Event *ev);
 
 /* Time goes on without events, too. */
 void engine_time(struct engine *e, uint64_t now);
+
+/* From now on one event of some is measured. NULL stops it. */
+void engine_measure(struct engine *e, uint64_t (*clock)(void));
+
+/*
+ * Takes over from another policy's engine the counts and groups of the rules that stayed as they
+ * were (`same` compares that policy with this one); called on one that has seen no event yet.
+ */
+void engine_carry(struct engine *e, struct engine *from, const struct compare *same);
+
+/* What a rule that can match did since it is as it is, and costs since the policy is. */
+struct engine_count {
+	uint64_t hits, last; /* time of the last; 0: none */
+	double cost;	     /* mean ns an event; negative: not yet measured */
+};
+void engine_count(const struct engine *e, const struct rule *rule, struct engine_count *ret_count);
+/* Of all rules with what they share; negative: not yet measured. */
+double engine_cost(const struct engine *e);
 
 uint32_t engine_rules(const struct engine *e);
 /* Regular expressions that gave up, so far: their rules did not see those events whole. */

@@ -12,6 +12,7 @@
 #include "lib/clean.h"
 #include "lib/sigma/automaton.h"
 #include "lib/sigma/casefold.h"
+#include "lib/sigma/meter.h"
 #include "lib/sigma/program.h"
 #include "lib/sigma/regex.h"
 
@@ -40,6 +41,7 @@ struct match {
 	uint32_t *listed; /* rules: when they became candidates */
 	uint32_t *candidates, n_candidates;
 	uint64_t gave_up;
+	struct meter *meter; /* NULL: none */
 };
 
 struct match *match_free(struct match *m)
@@ -429,6 +431,18 @@ static void begin(struct match *m, const struct match_event *ev)
 	memset(m->listed, 0, m->p->n_rules * sizeof(*m->listed));
 }
 
+/* The first rule that asks for a field pays for it. */
+static bool rule_holds(struct match *m, uint32_t rule)
+{
+	const struct program_rule *r = &m->p->rules[rule];
+	uint64_t begun = m->meter && m->meter->on ? m->meter->clock() : 0;
+	bool holds = is_of_event(m, r->source) && expr_holds(m, r->expr);
+
+	if (begun)
+		m->meter->spent[rule] += m->meter->clock() - begun;
+	return holds;
+}
+
 void match_event(struct match *m, const struct match_event *ev, match_fn fn, void *ctx)
 {
 	const struct program *p = m->p;
@@ -442,12 +456,14 @@ void match_event(struct match *m, const struct match_event *ev, match_fn fn, voi
 	n = m->n_candidates;
 	if (n > 1)
 		qsort(m->candidates, n, sizeof(*m->candidates), by_number);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct program_rule *r = &p->rules[m->candidates[i]];
-
-		if (is_of_event(m, r->source) && expr_holds(m, r->expr))
+	for (uint32_t i = 0; i < n; i++)
+		if (rule_holds(m, m->candidates[i]))
 			fn(ctx, m->candidates[i]);
-	}
+}
+
+void match_measure(struct match *m, struct meter *meter)
+{
+	m->meter = meter;
 }
 
 const char *match_text(struct match *m, uint32_t field)

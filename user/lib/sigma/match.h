@@ -9,6 +9,7 @@
 
 struct arena;
 struct match;
+struct meter;
 struct program;
 
 enum match_type { MATCH_TEXT, MATCH_NUMBER, MATCH_TIME };
@@ -45,6 +46,9 @@ struct match *match_free(struct match *m); /* accepts NULL, returns NULL */
 /* `fn` for each rule that matches, in the order they were added. */
 typedef void (*match_fn)(void *ctx, uint32_t rule);
 void match_event(struct match *m, const struct match_event *ev, match_fn fn, void *ctx);
+
+/* What rules cost is added to `meter`, which must outlive it. */
+void match_measure(struct match *m, struct meter *meter);
 
 /* A field of the event last looked at: its first value as text, or NULL. */
 const char *match_text(struct match *m, uint32_t field);
