@@ -23,6 +23,8 @@ static const struct frame_kind {
 	[FRAME_STATUS] = {&rollcall__status__descriptor, 1 << 20},
 	[FRAME_EVENT] = {&rollcall__event__descriptor, 1 << 20},
 	[FRAME_TOP] = {&rollcall__top__descriptor, 1 << 20},
+	[FRAME_POLICY_LIST] = {&rollcall__policy_list__descriptor, 16 << 20},
+	[FRAME_POLICY_ANSWER] = {&rollcall__policy_answer__descriptor, 1 << 20},
 };
 
 static const struct frame_kind *kind_of(unsigned type)

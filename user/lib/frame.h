@@ -25,6 +25,8 @@ enum frame_type {
 	FRAME_STATUS = 33,
 	FRAME_EVENT = 34,
 	FRAME_TOP = 35,
+	FRAME_POLICY_LIST = 40,
+	FRAME_POLICY_ANSWER = 41,
 };
 
 struct frame {

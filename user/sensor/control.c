@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 struct guest {
 	struct control *control;
 	struct link *link;
+	struct control_peer peer;
 	bool watching;
 	int measure; /* the kernel measures while it is open; -1 */
 };
@@ -83,13 +85,30 @@ static int top_send(struct guest *g)
 	return r;
 }
 
+/* The socket is root's; a descriptor that root gave away is not enough. */
+static int policy_send(struct guest *g, const Rollcall__Request *ask)
+{
+	struct control *c = g->control;
+	const ProtobufCMessage *answer;
+	enum frame_type type;
+	int r = g->peer.uid == 0 ? c->opts.policy(c->opts.ctx, &g->peer, ask, &type, &answer)
+				 : -EPERM;
+
+	if (r == 0)
+		r = link_send(g->link, type, answer);
+	if (r == 0)
+		link_finish(g->link, "answered");
+	return r;
+}
+
 static int on_frame(void *ctx, enum frame_type type, const ProtobufCMessage *m)
 {
 	struct guest *g = ctx;
+	const Rollcall__Request *ask = (const Rollcall__Request *)m;
 
 	if (type != FRAME_REQUEST)
 		return -EBADMSG;
-	switch (((const Rollcall__Request *)m)->ask) {
+	switch (ask->ask) {
 	case ROLLCALL__ASK__status:
 		return status_send(g);
 	case ROLLCALL__ASK__watch:
@@ -98,8 +117,18 @@ static int on_frame(void *ctx, enum frame_type type, const ProtobufCMessage *m)
 	case ROLLCALL__ASK__top:
 		return top_send(g);
 	default:
-		return -EBADMSG;
+		return policy_send(g, ask);
 	}
+}
+
+static struct control_peer peer_of(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return (struct control_peer){.uid = (uid_t)-1};
+	return (struct control_peer){cred.uid, cred.pid};
 }
 
 static void on_accept(void *ctx, int fd, const char *peer)
@@ -118,6 +147,7 @@ static void on_accept(void *ctx, int fd, const char *peer)
 	}
 	g->control = c;
 	g->measure = -1;
+	g->peer = peer_of(fd);
 	if (link_accept(c->opts.loop, NULL, fd, &ops, &g->link) < 0)
 		free(g);
 	else

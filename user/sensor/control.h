@@ -4,9 +4,11 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "control.pb-c.h"
 #include "event.pb-c.h"
+#include "lib/frame.h"
 
 struct arena;
 struct control;
@@ -18,6 +20,17 @@ typedef int (*control_status_fn)(void *ctx, struct arena *a, Rollcall__Status *s
 /* The same for the costs of the programs. */
 typedef int (*control_top_fn)(void *ctx, struct arena *a, Rollcall__Top *top);
 
+/* Who asks, as the kernel says. */
+struct control_peer {
+	uid_t uid;
+	pid_t pid;
+};
+
+/* Answers what is asked about the policy; the answer must stay as the status. */
+typedef int (*control_policy_fn)(void *ctx, const struct control_peer *who,
+				 const Rollcall__Request *ask, enum frame_type *ret_type,
+				 const ProtobufCMessage **ret_answer);
+
 struct control_opts {
 	struct loop *loop;
 	const char *path;
@@ -25,6 +38,7 @@ struct control_opts {
 	control_top_fn top;
 	int (*measure)(void); /* the kernel measures until this descriptor is closed */
 	void *ctx;
+	control_policy_fn policy;
 };
 
 /* Logs why not. The path's directory is made when missing. */

@@ -2,6 +2,7 @@
 // rollcall-sensor: options, then the processes. The stages of the probe process are in pipeline.c.
 #include <errno.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "lib/clean.h"
@@ -45,8 +46,8 @@ static int stream_role(void *ctx)
 static int run(struct roles *r)
 {
 	const struct supervise_role roles[] = {
-		{"sensor", sensor_role, r},
-		{"sensor-stream", stream_role, r},
+		{"sensor", sensor_role, r, true},
+		{"sensor-stream", stream_role, r, false},
 	};
 	const struct options *o = r->options;
 	int e;
@@ -72,6 +73,8 @@ int main(int argc, char **argv)
 	int r;
 
 	log_open("rollcall-sensor", LOG_LEVEL_INFO);
+	/* Asks for the rules to be read again; before the sensor can, they have not been read. */
+	signal(SIGHUP, SIG_IGN);
 	r = options_init(&options, argc, argv);
 	if (r)
 		return r == 1 ? 0 : r == -EINVAL ? 2 : 1;

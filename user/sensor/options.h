@@ -23,6 +23,8 @@ struct options {
 	/* Texts are valid as long as `conf`; an empty one is not set. */
 	const char *host, *resolved;
 	const char *rules;	/* file or directory; not set: where they are installed */
+	const char *policy_key; /* not set: no signed policy is taken */
+	const char *inbox, *accepted;
 	const char *spool;	/* directory */
 	const char *aggregator; /* not set: nothing is spooled or sent */
 	const char *bundle;

@@ -98,7 +98,7 @@ static void event_out(struct pipeline *p, Rollcall__Event *ev)
 	ev->time = host_realtime(p->opts.host, ev->time);
 	event_keep(p, ev);
 	p->counts.events++;
-	p->counts.findings += ev->kind_case == ROLLCALL__EVENT__KIND_FINDING;
+	p->counts.findings += ev->kind_case == ROLLCALL__EVENT__KIND_FINDING && !*ev->finding->mode;
 	if (p->opts.json) {
 		event_json(p->opts.json, ev);
 		fputc('\n', p->opts.json);
@@ -363,6 +363,11 @@ void pipeline_emit(struct pipeline *p, Rollcall__Event *ev)
 	event_out(p, ev);
 	pipeline_flush(p);
 	arena_reset(p->arena);
+}
+
+struct rules *pipeline_rules(struct pipeline *p)
+{
+	return p->rules;
 }
 
 struct arena *pipeline_arena(struct pipeline *p)

@@ -13,6 +13,7 @@ struct host;
 struct pipeline;
 struct probe;
 struct proctab;
+struct rules;
 struct spool;
 struct watch;
 
@@ -45,7 +46,7 @@ void pipeline_record(void *ctx, const void *record, size_t size);
 /* An Exec record of a process that ran before the sensor: known, but no event. */
 void pipeline_seed(void *ctx, const void *record, size_t size);
 
-/* An event made elsewhere (ready, coverage, gap). Time is CLOCK_BOOTTIME. */
+/* An event made elsewhere (ready, coverage, gap, policy_change). Time is CLOCK_BOOTTIME. */
 void pipeline_emit(struct pipeline *p, Rollcall__Event *ev);
 
 /* Attaches to the servers that run and keeps the probe for those that start. */
@@ -61,6 +62,8 @@ struct pipeline_counts {
 void pipeline_counts(const struct pipeline *p, struct pipeline_counts *ret_counts);
 
 struct arena *pipeline_arena(struct pipeline *p);
+
+struct rules *pipeline_rules(struct pipeline *p);
 
 /* After a batch of records: what was written becomes visible, and survives a crash. */
 void pipeline_flush(struct pipeline *p);

@@ -16,9 +16,9 @@
 #include "lib/principal.h"
 #include "lib/sigma/correlate.h"
 #include "lib/sigma/engine.h"
-#include "lib/sigma/fields.h"
-#include "lib/sigma/policy.h"
+#include "lib/sigma/fileset.h"
 #include "lib/sigma/rule.h"
+#include "sensor/ruleset.h"
 
 #define MINUTE	     (60 * 1000000000ull)
 #define QUIET	     (10 * MINUTE) /* then what comes is a new finding */
@@ -40,8 +40,7 @@ struct open {
 
 struct rules {
 	struct rules_opts opts;
-	struct policy *policy;
-	struct engine *engine;
+	struct ruleset *set;
 	struct arena *arena; /* of the event being looked at */
 	struct open *table;  /* SETS x WAYS */
 	uint64_t number;
@@ -50,9 +49,10 @@ struct rules {
 
 /* ---- what is open ---- */
 
-static uint64_t key_of(uint32_t rule, const char *principal)
+/* By the rule's text: a finding goes on where the policy changes and the rule does not. */
+static uint64_t key_of(const struct rule *rule, const char *principal)
 {
-	uint64_t h = 0xcbf29ce484222325ull ^ rule;
+	uint64_t h = 0xcbf29ce484222325ull ^ rule->text;
 
 	do
 		h = (h ^ (unsigned char)*principal) * 0x100000001b3ull;
@@ -145,12 +145,11 @@ static char *attack_id(struct arena *a, const char *tag)
 static Rollcall__Rule *rule_fill(struct arena *a, const struct rule *rule)
 {
 	Rollcall__Rule *m = arena_alloc(a, sizeof(*m));
-	const char *id = *rule->id ? rule->id : *rule->name ? rule->name : rule->title;
 
 	if (!m)
 		return NULL;
 	rollcall__rule__init(m);
-	m->id = arena_strdup(a, id);
+	m->id = arena_strdup(a, rule->key);
 	m->title = arena_strdup(a, rule->title);
 	m->level = arena_strdup(a, rule->level);
 	m->attack_version = arena_strdup(a, rule->attack_version);
@@ -187,7 +186,8 @@ static int finding_fill(const struct rules *r, Rollcall__Finding *m, const struc
 	m->id = arena_printf(r->arena, "s-%llu-%llu", (unsigned long long)o->first,
 			     (unsigned long long)o->number);
 	m->status = arena_strdup(r->arena, o->told ? "updated" : "new");
-	if (!m->rule || !m->id || !m->status || evidence_fill(r->arena, m, o) < 0)
+	m->mode = arena_strdup(r->arena, rule->observes ? "observe" : "");
+	if (!m->rule || !m->id || !m->status || !m->mode || evidence_fill(r->arena, m, o) < 0)
 		return -ENOMEM;
 	m->events = o->events;
 	m->rows = m->rows_min = o->rows;
@@ -242,7 +242,7 @@ static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit
 {
 	struct rules *r = ctx;
 	char *who = principal(r->arena, ev, hit);
-	struct open *o = who ? open_get(r, key_of(hit->rule->number, who), hit->time) : NULL;
+	struct open *o = who ? open_get(r, key_of(hit->rule, who), hit->time) : NULL;
 
 	if (!o)
 		return;
@@ -258,17 +258,16 @@ static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit
 void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev)
 {
 	/* Findings, gaps and coverage are no events of the host. */
-	if (!r->engine || ev->kind_case >= ROLLCALL__EVENT__KIND_FINDING)
+	if (ev->kind_case >= ROLLCALL__EVENT__KIND_FINDING)
 		return;
 	r->arena = a;
-	engine_event(r->engine, ev);
+	engine_event(r->set->engine, ev);
 }
 
 void rules_time(struct rules *r, struct arena *a, uint64_t now)
 {
 	r->arena = a;
-	if (r->engine)
-		engine_time(r->engine, now);
+	engine_time(r->set->engine, now);
 }
 
 void rules_gap(struct rules *r, uint64_t time)
@@ -278,12 +277,12 @@ void rules_gap(struct rules *r, uint64_t time)
 
 uint64_t rules_gave_up(const struct rules *r)
 {
-	return r->engine ? engine_gave_up(r->engine) : 0;
+	return engine_gave_up(r->set->engine);
 }
 
 uint64_t rules_dropped(const struct rules *r)
 {
-	return r->engine ? engine_dropped(r->engine) : 0;
+	return engine_dropped(r->set->engine);
 }
 
 /* ---- loading ---- */
@@ -295,22 +294,51 @@ static void tell(void *ctx, const struct diag_text *t)
 		log_error(0, "%s:%u:%u: %s", t->file, t->line, t->column, t->text);
 }
 
+int rules_prepare(struct rules *r, const struct fileset *files, const char *path, uint64_t serial,
+		  diag_fn fn, void *ctx, struct ruleset **ret_set)
+{
+	return ruleset_new(
+		&(struct ruleset_opts){
+			.files = files,
+			.path = path,
+			.serial = serial,
+			.tell = fn,
+			.tell_ctx = ctx,
+			.hit = on_hit,
+			.hit_ctx = r,
+		},
+		ret_set);
+}
+
+int rules_swap(struct rules *r, struct ruleset *set, struct compare_count *ret_count)
+{
+	int e = ruleset_carry(set, r->set, ret_count);
+
+	if (e < 0)
+		return e;
+	ruleset_free(r->set);
+	r->set = set;
+	return 0;
+}
+
+const struct ruleset *rules_set(const struct rules *r)
+{
+	return r->set;
+}
+
 static int load(struct rules *r, const char *path)
 {
-	int e;
+	_cleanup_(fileset_freep) struct fileset *files = fileset_new();
+	int e = files && *path ? fileset_read(files, path) : 0;
 
-	r->policy = policy_new(&fields_schema, tell, NULL);
-	if (!r->policy)
+	if (!files)
 		return log_error(-ENOMEM, "cannot start");
-	e = policy_read(r->policy, path);
 	if (e < 0)
 		return log_error(e, "cannot read the rules in '%s'", path);
-	e = policy_finish(r->policy);
+	e = rules_prepare(r, files, path, 0, tell, NULL, &r->set);
 	if (e < 0)
 		return log_error(e == -EBADMSG ? 0 : e, "the rules in '%s' have mistakes", path), e;
-	r->engine = engine_new(r->policy, on_hit, r);
-	r->table = calloc(SETS * WAYS, sizeof(*r->table));
-	return r->engine && r->table ? 0 : log_error(-ENOMEM, "cannot start");
+	return 0;
 }
 
 static void rules_freep(struct rules **r)
@@ -321,13 +349,15 @@ static void rules_freep(struct rules **r)
 int rules_new(const struct rules_opts *opts, struct rules **ret_rules)
 {
 	_cleanup_(rules_freep) struct rules *r = calloc(1, sizeof(*r));
-	int e = 0;
+	const char *there = access(RULES_PATH, F_OK) == 0 ? RULES_PATH : "";
+	int e;
 
-	if (!r)
+	if (r)
+		r->table = calloc(SETS * WAYS, sizeof(*r->table));
+	if (!r || !r->table)
 		return log_error(-ENOMEM, "cannot start");
 	r->opts = *opts;
-	if (*opts->path || access(RULES_PATH, F_OK) == 0)
-		e = load(r, *opts->path ? opts->path : RULES_PATH);
+	e = load(r, *opts->path ? opts->path : there);
 	if (e < 0)
 		return e;
 	*ret_rules = take_ptr(r);
@@ -338,8 +368,7 @@ struct rules *rules_free(struct rules *r)
 {
 	if (!r)
 		return NULL;
-	engine_free(r->engine);
-	policy_free(r->policy);
+	ruleset_free(r->set);
 	free(r->table);
 	free(r);
 	return NULL;

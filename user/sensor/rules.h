@@ -7,11 +7,15 @@
 #include <stdint.h>
 
 #include "event.pb-c.h"
+#include "lib/sigma/diag.h"
 
 #define RULES_PATH "/etc/rollcall/rules"
 
 struct arena;
+struct compare_count;
+struct fileset;
 struct rules;
+struct ruleset;
 
 struct rules_opts {
 	const char *path; /* "": RULES_PATH, when it is there */
@@ -22,6 +26,22 @@ struct rules_opts {
 /* -EBADMSG and other errors of reading: told, with the place of each mistake. */
 int rules_new(const struct rules_opts *opts, struct rules **ret_rules);
 struct rules *rules_free(struct rules *r); /* accepts NULL, returns NULL */
+
+/*
+ * Compiles what is not yet in force. `path` and `serial` are as in ruleset.h. -EBADMSG: `tell` was
+ * told of mistakes.
+ */
+int rules_prepare(struct rules *r, const struct fileset *files, const char *path, uint64_t serial,
+		  diag_fn tell, void *ctx, struct ruleset **ret_set);
+
+/*
+ * From the next event on `set`, which is taken, is in force. What is known of rules that stayed as
+ * they were stays. -ENOMEM: nothing has changed, and `set` is the caller's.
+ */
+int rules_swap(struct rules *r, struct ruleset *set, struct compare_count *ret_count);
+
+/* In force; where there are no rules an empty one. */
+const struct ruleset *rules_set(const struct rules *r);
 
 /* An event that was given its id and its wall-clock time. */
 void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev);

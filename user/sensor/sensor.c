@@ -26,6 +26,9 @@
 #include "sensor/pipeline.h"
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
+#include "sensor/reload.h"
+#include "sensor/rules.h"
+#include "sensor/ruleset.h"
 #include "sensor/sandbox.h"
 #include "sensor/treewatch.h"
 #include "sensor/watch.h"
@@ -42,7 +45,8 @@ struct sensor {
 	struct probe *probe;
 	struct loop *loop;
 	struct control *control;
-	struct loop_watch *ring, *timer, *term, *quit;
+	struct reload *reload;
+	struct loop_watch *ring, *timer, *term, *quit, *hup;
 	uint64_t begun, next_tick;
 	uint32_t wait_ms;
 	int alive; /* -1 without a spool */
@@ -214,6 +218,10 @@ static int stages_new(struct sensor *s)
 			.principals_max = o->principals,
 		},
 		&s->pipeline);
+	if (r == 0)
+		r = reload_new(&(struct reload_opts){s->pipeline, o->rules, o->policy_key, o->inbox,
+						     o->accepted},
+			       &s->reload);
 	return r < 0 ? r : resolved_load(s);
 }
 
@@ -225,6 +233,21 @@ static void on_stop(void *ctx)
 	struct sensor *s = ctx;
 
 	loop_stop(s->loop);
+}
+
+static void on_hup(void *ctx)
+{
+	struct sensor *s = ctx;
+
+	reload_signal(s->reload);
+}
+
+static int on_policy(void *ctx, const struct control_peer *who, const Rollcall__Request *ask,
+		     enum frame_type *ret_type, const ProtobufCMessage **ret_answer)
+{
+	struct sensor *s = ctx;
+
+	return reload_request(s->reload, who, ask, ret_type, ret_answer);
 }
 
 static int loop_begin(struct sensor *s)
@@ -257,14 +280,15 @@ static int sensor_init(struct sensor *s)
 	/* From here on a signal means an orderly end. */
 	s->term = s->loop ? loop_signal(s->loop, SIGTERM, on_stop, s) : NULL;
 	s->quit = s->loop ? loop_signal(s->loop, SIGINT, on_stop, s) : NULL;
+	s->hup = s->loop ? loop_signal(s->loop, SIGHUP, on_hup, s) : NULL;
 	signal(SIGPIPE, SIG_IGN);
-	if (!s->term || !s->quit)
+	if (!s->term || !s->quit || !s->hup)
 		return log_error(-ENOMEM, "cannot start");
 	if (*s->opts->aggregator)
 		r = spool_begin(s);
 	if (r == 0 && *s->opts->control)
 		r = control_new(&(struct control_opts){s->loop, s->opts->control, status_fill,
-						       top_fill, probe_measure, s},
+						       top_fill, probe_measure, s, on_policy},
 				&s->control);
 	if (r == 0)
 		r = stages_new(s);
@@ -297,7 +321,8 @@ static int ready_emit(struct sensor *s)
 	rollcall__ready__init(ready);
 	r = probe_coverage(s->probe, a, &ready->coverage);
 	ready->watch = arena_alloc(a, WATCH_TABLES_MAX * sizeof(*ready->watch));
-	if (r < 0 || !ready->watch)
+	ready->policy = arena_strdup(a, rules_set(pipeline_rules(s->pipeline))->sha256);
+	if (r < 0 || !ready->watch || !ready->policy)
 		return -ENOMEM;
 	for (unsigned i = 0; i < watch_count(watch); i++)
 		ready->watch[ready->n_watch++] = arena_strdup(a, watch_table_name(watch, i));
@@ -445,6 +470,7 @@ static void on_timer(void *ctx)
 	s->wait_ms = n ? 1 : s->wait_ms < 10 ? s->wait_ms + 1 : 10;
 	if (host_boottime() >= s->next_tick) {
 		pipeline_tick(s->pipeline, s->probe, 0);
+		reload_tick(s->reload);
 		trees_sync(s);
 		alive_tell(s, false);
 		s->next_tick = host_boottime() + SECOND;
@@ -458,8 +484,10 @@ static void sensor_fini(struct sensor *s)
 	loop_watch_free(s->timer);
 	loop_watch_free(s->term);
 	loop_watch_free(s->quit);
+	loop_watch_free(s->hup);
 	control_free(s->control);
 	probe_free(s->probe);
+	reload_free(s->reload);
 	pipeline_free(s->pipeline);
 	spool_free(s->spool);
 	proctab_free(s->processes);

@@ -92,6 +92,14 @@ static void children_stop(struct child *children, unsigned n)
 			;
 }
 
+/* SIGHUP is for who reads what may have changed. */
+static void children_hup(const struct child *children, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (children[i].pid > 0 && children[i].role->hup)
+			kill(children[i].pid, SIGHUP);
+}
+
 int supervise(const struct supervise_role *roles, unsigned n)
 {
 	struct child children[ROLES_MAX] = {};
@@ -102,6 +110,7 @@ int supervise(const struct supervise_role *roles, unsigned n)
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	for (unsigned i = 0; i < n && i < ROLES_MAX && result < 0; i++) {
 		children[i] = (struct child){&roles[i], 0, WAIT_MIN_MS};
@@ -113,6 +122,8 @@ int supervise(const struct supervise_role *roles, unsigned n)
 			result = 0;
 		else if (signo == SIGCHLD)
 			result = children_reap(children, n, &old);
+		else if (signo == SIGHUP)
+			children_hup(children, n);
 	}
 	children_stop(children, n);
 	return result;

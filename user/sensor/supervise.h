@@ -3,10 +3,13 @@
 // reads nothing: no event, no file, no socket.
 #pragma once
 
+#include <stdbool.h>
+
 struct supervise_role {
 	const char *name;      /* also the process's name in ps */
 	int (*run)(void *ctx); /* in a process of its own; its result is the exit status */
 	void *ctx;
+	bool hup; /* is given the SIGHUP that the supervisor gets */
 };
 
 /*
