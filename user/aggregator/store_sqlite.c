@@ -328,7 +328,7 @@ static int finding_put(struct store *s, struct tally *t, int64_t event, const Ro
 	bind_number(st, 14, f->rows_max);
 	sqlite3_bind_int(st, 15, f->gap);
 	bind_number(st, 16, realtime());
-	if (strcmp(f->status, "new") == 0)
+	if (strcmp(f->status, "new") == 0 && !*f->mode)
 		t->findings++;
 	return run(s, SQL_FINDING_PUT);
 }

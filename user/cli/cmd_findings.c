@@ -21,7 +21,8 @@
 #include "lib/store_read.h"
 
 static const char usage[] =
-	"Usage: rollcall findings [--since AGE] [--host HOST] [--level LEVEL] [--follow] [--json]\n"
+	"Usage: rollcall findings [--since AGE] [--host HOST] [--level LEVEL] [--observe]\n"
+	"                         [--follow] [--json]\n"
 	"\n"
 	"Lists the findings in the aggregator's store, oldest first.\n"
 	"\n"
@@ -29,6 +30,7 @@ static const char usage[] =
 	"  --host HOST     only of this host\n"
 	"  --level LEVEL   only of at least this level: informational, low, medium, high, "
 	"critical\n"
+	"  --observe       also those of rules on trial, which are no alerts\n"
 	"  --follow        then print each new or changed finding as it arrives\n"
 	"  --json          one JSON object a line\n"
 	"  --store FILE    default " STORE_PATH "\n"
@@ -41,7 +43,7 @@ struct findings_args {
 	const char *store, *host;
 	uint64_t since;
 	int level; /* index in levels */
-	bool json, follow;
+	bool json, follow, observe;
 	struct out out;
 	struct out_table *table;
 	uint64_t last; /* row of the last event seen */
@@ -55,9 +57,16 @@ static int level_index(const char *name)
 	return -1;
 }
 
-static bool wanted(const struct findings_args *a, const char *host, const char *level)
+static bool observed(const Rollcall__Event *ev)
 {
-	return (!a->host || strcmp(a->host, host) == 0) && level_index(level) >= a->level;
+	return ev && ev->kind_case == ROLLCALL__EVENT__KIND_FINDING && *ev->finding->mode;
+}
+
+static bool wanted(const struct findings_args *a, const char *host, const char *level,
+		   const Rollcall__Event *ev)
+{
+	return (!a->host || strcmp(a->host, host) == 0) && level_index(level) >= a->level &&
+	       (a->observe || !observed(ev));
 }
 
 static int finding_show(void *ctx, const struct store_read_finding *f)
@@ -65,7 +74,7 @@ static int finding_show(void *ctx, const struct store_read_finding *f)
 	struct findings_args *a = ctx;
 	char when[40];
 
-	if (!wanted(a, f->host, f->level))
+	if (!wanted(a, f->host, f->level, f->event))
 		return 0;
 	if (a->json) {
 		if (f->event)
@@ -80,7 +89,8 @@ static int finding_show(void *ctx, const struct store_read_finding *f)
 	out_table_cell(a->table, OUT_PLAIN, "%s", f->tables);
 	out_table_cell(a->table, OUT_PLAIN, "%s", f->title);
 	out_table_cell(a->table, OUT_PLAIN, "%s", f->principal);
-	return out_table_cell(a->table, OUT_DIM, "%s%s", f->id, f->gap ? " (gap)" : "");
+	return out_table_cell(a->table, OUT_DIM, "%s%s%s", f->id, f->gap ? " (gap)" : "",
+			      observed(f->event) ? " (observe)" : "");
 }
 
 static int list(struct findings_args *a, struct store_read *s)
@@ -106,7 +116,7 @@ static int event_follow(void *ctx, const struct store_read_event *ev)
 
 	a->last = ev->row;
 	if (!e || e->kind_case != ROLLCALL__EVENT__KIND_FINDING || !e->finding->rule ||
-	    !wanted(a, ev->host, e->finding->rule->level))
+	    !wanted(a, ev->host, e->finding->rule->level, e))
 		return 0;
 	if (a->json) {
 		event_json(stdout, e);
@@ -139,10 +149,15 @@ static int follow(struct findings_args *a, struct store_read *s)
 static int args_parse(int argc, char **argv, struct findings_args *a)
 {
 	static const struct option options[] = {
-		{"since", required_argument, NULL, 's'}, {"host", required_argument, NULL, 'n'},
-		{"level", required_argument, NULL, 'l'}, {"follow", no_argument, NULL, 'f'},
-		{"json", no_argument, NULL, 'j'},	 {"store", required_argument, NULL, 'd'},
-		{"help", no_argument, NULL, 'h'},	 {},
+		{"since", required_argument, NULL, 's'},
+		{"host", required_argument, NULL, 'n'},
+		{"level", required_argument, NULL, 'l'},
+		{"follow", no_argument, NULL, 'f'},
+		{"json", no_argument, NULL, 'j'},
+		{"store", required_argument, NULL, 'd'},
+		{"observe", no_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'},
+		{},
 	};
 	int c;
 
@@ -155,6 +170,8 @@ static int args_parse(int argc, char **argv, struct findings_args *a)
 			a->follow = true;
 		else if (c == 'j')
 			a->json = true;
+		else if (c == 'o')
+			a->observe = true;
 		else if (c == 'd')
 			a->store = optarg;
 		else if (c == 'l' && (a->level = level_index(optarg)) < 0)

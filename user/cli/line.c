@@ -97,7 +97,7 @@ static void finding_part(struct out *o, const Rollcall__Finding *f)
 	}
 	out_printf(o, OUT_PLAIN, "  by ");
 	out_text(o, OUT_PLAIN, f->principal);
-	out_printf(o, OUT_DIM, "  %s %s", f->status, f->id);
+	out_printf(o, OUT_DIM, "  %s %s%s", f->status, f->id, *f->mode ? " (observe)" : "");
 }
 
 static void endpoint_part(struct out *o, const char *name, const Rollcall__Endpoint *e)
