@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `rollcall policy check|test|fields`. A recording is JSON Lines, as `rollcall-sensor --stdout` and
-// `rollcall watch --json` print it: it can be read, cut and corrected with any tool, and a test's
-// recording is a text in the project's history.
+// `rollcall policy check|test|fields`; others have files of their own. A recording is JSON Lines,
+// as `rollcall-sensor --stdout` and `rollcall watch --json` print it: it can be read, cut and
+// corrected with any tool, and a test's recording is a text in the project's history.
 #include "cli/cmd_policy.h"
 
 #include <errno.h>
@@ -13,6 +13,9 @@
 #include <string.h>
 
 #include "cli/out.h"
+#include "cli/policy_apply.h"
+#include "cli/policy_list.h"
+#include "cli/policy_sign.h"
 #include "lib/arena.h"
 #include "lib/clean.h"
 #include "lib/event_read.h"
@@ -28,6 +31,7 @@ static const char usage[] =
 	"Usage: rollcall policy check [--notes] [--fields] PATH...\n"
 	"       rollcall policy test --against RECORDING PATH...\n"
 	"       rollcall policy fields\n"
+	"       rollcall policy apply|list|sign ...   (each has --help)\n"
 	"\n"
 	"PATH is a file of Sigma documents, or a directory of *.yml and *.yaml.\n"
 	"\n"
@@ -38,6 +42,9 @@ static const char usage[] =
 	"    --against FILE  JSON Lines, as rollcall-sensor --stdout and rollcall watch --json\n"
 	"                    print; - is standard input\n"
 	"  fields     the log sources and fields that rules can use\n"
+	"  apply      has the sensor take rules, without a restart\n"
+	"  list       each rule: what it found, what it costs\n"
+	"  sign       rules as a signed file, for sensors elsewhere\n"
 	"\n"
 	"Exit status: 0 done, 1 the rules or the recording have mistakes, 2 wrong usage.\n";
 
@@ -250,6 +257,16 @@ static int fields_print(void)
 
 /* ---- arguments ---- */
 
+/* Subcommands with options of their own. */
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} subcommands[] = {
+	{"apply", policy_apply},
+	{"list", policy_list},
+	{"sign", policy_sign},
+};
+
 int cmd_policy(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -262,6 +279,9 @@ int cmd_policy(int argc, char **argv)
 	struct policy_args args = {};
 	int c, n;
 
+	for (unsigned i = 0; argc > 1 && i < sizeof(subcommands) / sizeof(subcommands[0]); i++)
+		if (strcmp(argv[1], subcommands[i].name) == 0)
+			return subcommands[i].run(argc - 1, argv + 1);
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'h')
 			return fputs(usage, stdout) < 0;

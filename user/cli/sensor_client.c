@@ -45,41 +45,70 @@ static int read_all(int fd, uint8_t *data, size_t size)
 	return 0;
 }
 
-int sensor_ask_again(int fd, Rollcall__Ask ask)
+static int request_send(int fd, const Rollcall__Request *request)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new(4096);
-	Rollcall__Request request;
 	uint8_t *bytes;
 	size_t size;
-	int r;
+	int r = a ? frame_pack(a, FRAME_REQUEST, &request->base, &bytes, &size) : -ENOMEM;
+
+	return r < 0 ? r : write_all(fd, bytes, size);
+}
+
+int sensor_ask_again(int fd, Rollcall__Ask ask)
+{
+	Rollcall__Request request;
 
 	rollcall__request__init(&request);
 	request.ask = ask;
-	r = a ? frame_pack(a, FRAME_REQUEST, &request.base, &bytes, &size) : -ENOMEM;
-	return r < 0 ? r : write_all(fd, bytes, size);
+	return request_send(fd, &request);
+}
+
+static int sensor_connect(const char *path)
+{
+	_cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+
+	if (fd < 0)
+		return -errno;
+	if (strlen(path) >= sizeof(un.sun_path))
+		return -ENAMETOOLONG;
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	if (connect(fd, (const struct sockaddr *)&un, sizeof(un)) < 0)
+		return -errno;
+	return take_fd(fd);
+}
+
+bool sensor_is_there(const char *path)
+{
+	_cleanup_(closep) int fd = sensor_connect(path);
+
+	return fd != -ENOENT && fd != -ECONNREFUSED;
+}
+
+int sensor_request(const char *path, const Rollcall__Request *request)
+{
+	_cleanup_(closep) int fd = sensor_connect(path);
+	int r;
+
+	if (fd == -EACCES)
+		return log_error(fd, "'%s': run it as root", path);
+	if (fd < 0)
+		return log_error(fd,
+				 "no sensor answers at '%s'; is rollcall-sensor running? "
+				 "(--control names another socket)",
+				 path);
+	r = request_send(fd, request);
+	return r < 0 ? log_error(r, "'%s'", path) : take_fd(fd);
 }
 
 int sensor_ask(const char *path, Rollcall__Ask ask)
 {
-	_cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	int r;
+	Rollcall__Request request;
 
-	if (fd < 0)
-		return log_error(-ENOMEM, "cannot start");
-	if (strlen(path) >= sizeof(un.sun_path))
-		return log_error(-ENAMETOOLONG, "'%s'", path);
-	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
-	if (connect(fd, (const struct sockaddr *)&un, sizeof(un)) < 0) {
-		r = -errno;
-		return r == -EACCES ? log_error(r, "'%s': run it as root", path)
-				    : log_error(r,
-						"no sensor answers at '%s'; is rollcall-sensor "
-						"running? (--control names another socket)",
-						path);
-	}
-	r = sensor_ask_again(fd, ask);
-	return r < 0 ? log_error(r, "'%s'", path) : take_fd(fd);
+	rollcall__request__init(&request);
+	request.ask = ask;
+	return sensor_request(path, &request);
 }
 
 int sensor_answer(int fd, struct arena *a, enum frame_type *ret_type,
