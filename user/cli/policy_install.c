@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,28 +84,40 @@ static int directory_write(const char *path, const struct fileset *files)
 	return r;
 }
 
-/* A change of names is on disk once their directory is. */
-static int parent_sync(const char *path)
+/* The directory that the names are in. */
+static int parent_open(const char *path)
 {
 	char dir[PATH_MAX], *slash;
-	_cleanup_(closep) int fd = -1;
+	int fd;
 
 	snprintf(dir, sizeof(dir), "%s", path);
 	slash = strrchr(dir, '/');
-	if (!slash)
-		return -EINVAL;
-	slash[slash == dir] = '\0';
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+	if (slash)
+		slash[slash == dir] = '\0';
+	fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
-static int places_change(const struct policy_install *i)
+static int places_swap(const struct policy_install *i)
 {
 	unsigned flags = i->fresh ? RENAME_NOREPLACE : RENAME_EXCHANGE;
 
-	if (renameat2(AT_FDCWD, i->staged, AT_FDCWD, i->target, flags) < 0)
-		return -errno;
-	return parent_sync(i->target);
+	return renameat2(AT_FDCWD, i->staged, AT_FDCWD, i->target, flags) < 0 ? -errno : 0;
+}
+
+/* A change of names is on disk once their directory is. */
+static int places_change(const struct policy_install *i)
+{
+	int r = places_swap(i);
+
+	if (r == 0 && fsync(i->lock) < 0) {
+		r = -errno;
+		if (i->fresh)
+			rename(i->target, i->staged);
+		else
+			places_swap(i);
+	}
+	return r;
 }
 
 static int stage(struct policy_install *i, const struct fileset *files, bool single)
@@ -132,6 +145,12 @@ int policy_install(const struct fileset *files, const char *target, bool single,
 		r = path_join(i->staged, target, ".new");
 	if (r < 0)
 		return log_error(r, "'%s'", target);
+	i->lock = parent_open(target);
+	if (i->lock < 0)
+		return log_error(i->lock, "cannot install the rules in '%s'", target);
+	if (flock(i->lock, LOCK_EX | LOCK_NB) < 0)
+		return log_error(-errno, "'%s': rules are being installed by another command",
+				 target);
 	i->fresh = stat(target, &st) < 0;
 	if (i->fresh && errno != ENOENT)
 		return log_error(-errno, "'%s'", target);

@@ -12,6 +12,7 @@ struct policy_install {
 	char target[PATH_MAX];
 	char staged[PATH_MAX]; /* the new one, then the old one */
 	bool fresh;	       /* there was none before */
+	int lock;	       /* their directory: one command at a time; until it ends */
 };
 
 /*

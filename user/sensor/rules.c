@@ -49,10 +49,11 @@ struct rules {
 
 /* ---- what is open ---- */
 
-/* By the rule's text: a finding goes on where the policy changes and the rule does not. */
+/* By the rule's text: a finding goes on where the policy changes and the rule does not. One that is
+ * no longer on trial finds anew. */
 static uint64_t key_of(const struct rule *rule, const char *principal)
 {
-	uint64_t h = 0xcbf29ce484222325ull ^ rule->text;
+	uint64_t h = 0xcbf29ce484222325ull ^ rule->text ^ rule->observes;
 
 	do
 		h = (h ^ (unsigned char)*principal) * 0x100000001b3ull;
