@@ -207,14 +207,9 @@ static int finding_fill(const struct rules *r, Rollcall__Finding *m, const struc
 
 static char *principal(struct arena *a, const Rollcall__Event *ev, const struct engine_hit *hit)
 {
-	const Rollcall__Db *db = ev ? db_of(ev) : NULL;
-
 	if (hit->correlation && *hit->correlation->group)
 		return arena_strdup(a, hit->correlation->group);
-	if (db)
-		return principal_of(a, db);
-	return arena_printf(a, "%s as %s", ev && ev->process ? ev->process->exe : "",
-			    ev && ev->process ? ev->process->user : "");
+	return principal_of_event(a, ev);
 }
 
 static void finding_emit(struct rules *r, const struct rule *rule, struct open *o, char *who,
@@ -293,6 +288,8 @@ static void tell(void *ctx, const struct diag_text *t)
 	(void)ctx;
 	if (t->mistake)
 		log_error(0, "%s:%u:%u: %s", t->file, t->line, t->column, t->text);
+	else if (t->warning)
+		log_warn(0, "%s:%u:%u: %s", t->file, t->line, t->column, t->text);
 }
 
 int rules_prepare(struct rules *r, const struct fileset *files, const char *path, uint64_t serial,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/clean.h"
 #include "lib/sigma/compare.h"
@@ -25,6 +26,7 @@ int ruleset_new(const struct ruleset_opts *opts, struct ruleset **ret_set)
 	s->policy = policy_new(&fields_schema, opts->tell, opts->tell_ctx);
 	if (!s->path || !s->policy)
 		return -ENOMEM;
+	policy_now(s->policy, (uint64_t)time(NULL) * 1000000000);
 	r = fileset_digest(opts->files, s->sha256);
 	if (r == 0)
 		r = policy_files(s->policy, opts->files);

@@ -10,14 +10,16 @@
 #include "lib/doc.h"
 #include "lib/near.h"
 
-static void tell(struct diag *d, bool mistake, unsigned line, unsigned column, const char *fmt,
+/* `count`: of the diag, which of its three kinds this is. */
+static void tell(struct diag *d, unsigned *count, unsigned line, unsigned column, const char *fmt,
 		 va_list ap)
 {
 	char text[512];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
-	*(mistake ? &d->mistakes : &d->notes) += 1;
-	d->fn(d->ctx, &(struct diag_text){d->file, line, column, mistake, text});
+	++*count;
+	d->fn(d->ctx, &(struct diag_text){d->file, line, column, count == &d->mistakes, text,
+					  count == &d->warnings});
 }
 
 int diag_mistake(struct diag *d, const struct doc_node *at, const char *fmt, ...)
@@ -25,7 +27,7 @@ int diag_mistake(struct diag *d, const struct doc_node *at, const char *fmt, ...
 	va_list ap;
 
 	va_start(ap, fmt);
-	tell(d, true, at->line, at->column, fmt, ap);
+	tell(d, &d->mistakes, at->line, at->column, fmt, ap);
 	va_end(ap);
 	return -EINVAL;
 }
@@ -36,7 +38,8 @@ int diag_mistake_in(struct diag *d, const struct doc_node *at, unsigned offset, 
 	va_list ap;
 
 	va_start(ap, fmt);
-	tell(d, true, at->line, at->column + (at->exact ? offset + !at->plain : 0), fmt, ap);
+	tell(d, &d->mistakes, at->line, at->column + (at->exact ? offset + !at->plain : 0), fmt,
+	     ap);
 	va_end(ap);
 	return -EINVAL;
 }
@@ -46,7 +49,16 @@ void diag_note(struct diag *d, const struct doc_node *at, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	tell(d, false, at->line, at->column, fmt, ap);
+	tell(d, &d->notes, at->line, at->column, fmt, ap);
+	va_end(ap);
+}
+
+void diag_warning(struct diag *d, const struct doc_node *at, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell(d, &d->warnings, at->line, at->column, fmt, ap);
 	va_end(ap);
 }
 
@@ -55,7 +67,7 @@ void diag_yaml(void *ctx, unsigned line, unsigned column, const char *text)
 	struct diag *d = ctx;
 
 	d->mistakes++;
-	d->fn(d->ctx, &(struct diag_text){d->file, line, column, true, text});
+	d->fn(d->ctx, &(struct diag_text){d->file, line, column, true, text, false});
 }
 
 const char *diag_near(const char *name, const char *(*next)(const void *ctx, unsigned i),

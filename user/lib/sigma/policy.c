@@ -35,6 +35,7 @@ struct policy {
 	struct rule *rules, **rules_end;
 	struct program *program;
 	uint32_t count; /* of rules that can match */
+	uint64_t now;
 };
 
 struct policy *policy_new(const struct policy_schema *schema, diag_fn fn, void *ctx)
@@ -65,6 +66,11 @@ struct policy *policy_free(struct policy *p)
 void policy_freep(struct policy **p)
 {
 	*p = policy_free(*p);
+}
+
+void policy_now(struct policy *p, uint64_t now)
+{
+	p->now = now;
 }
 
 /* ---- files ---- */
@@ -180,19 +186,19 @@ static void observed_mark(struct policy *p)
 
 static int references_check(struct policy *p, const struct rule *filter)
 {
-	for (const struct doc_node *n = filter->rules->first; n; n = n->next)
-		if (!doc_text(n) || !rule_find(p, n->text))
+	for (const struct doc_node *n = filter->rules->first; n; n = n->next) {
+		const struct rule *rule = doc_text(n) ? rule_find(p, n->text) : NULL;
+
+		if (!rule)
 			return diag_mistake(&p->diag, n, "no rule has the id or name '%.80s'",
 					    n->type == DOC_SCALAR ? n->text : "");
+		if (rule->correlation)
+			return diag_mistake(&p->diag, n,
+					    "'%.80s' is a correlation: a filter hides events, name "
+					    "the rules that it counts",
+					    n->text);
+	}
 	return 0;
-}
-
-static bool filter_names(const struct rule *filter, const struct rule *rule)
-{
-	for (const struct doc_node *n = filter->rules->first; n; n = n->next)
-		if (rule_is(rule, n->text))
-			return true;
-	return false;
 }
 
 /* Fields that no event of the source has are told: the rule cannot see them. */
@@ -234,7 +240,7 @@ static int detection_add(struct policy *p, struct rule *rule)
 		return source;
 	fields_check(p, rule, (uint32_t)source);
 	for (const struct rule *f = p->rules; f; f = f->next) {
-		if (f->kind != RULE_FILTER || !filter_names(f, rule))
+		if (f->kind != RULE_FILTER || f->expired || !rule_filters(f, rule))
 			continue;
 		if (n == FILTERS_MAX)
 			return diag_mistake(&p->diag, rule->at, "more than %d filters name it",
@@ -326,10 +332,17 @@ static int filters_check(struct policy *p)
 {
 	unsigned before = p->diag.mistakes;
 
-	for (const struct rule *rule = p->rules; rule; rule = rule->next) {
+	for (struct rule *rule = p->rules; rule; rule = rule->next) {
 		p->diag.file = rule->file;
-		if (rule->kind == RULE_FILTER)
-			references_check(p, rule);
+		if (rule->kind != RULE_FILTER)
+			continue;
+		references_check(p, rule);
+		rule->expired = rule->expiry && rule->expiry <= p->now;
+		if (rule->expired)
+			diag_warning(&p->diag, doc_get(rule->at, "expiry"),
+				     "the exception '%.80s' of '%.80s' expired on %.40s: it hides "
+				     "nothing",
+				     rule->title, rule->owner, rule->until);
 	}
 	return p->diag.mistakes > before ? -EINVAL : 0;
 }
@@ -388,4 +401,9 @@ unsigned policy_mistakes(const struct policy *p)
 unsigned policy_notes(const struct policy *p)
 {
 	return p->diag.notes;
+}
+
+unsigned policy_warnings(const struct policy *p)
+{
+	return p->diag.warnings;
 }

@@ -32,6 +32,9 @@ void policy_freep(struct policy **p);
 /* A file, or every *.yml and *.yaml below a directory. Errors of opening and reading. */
 int policy_read(struct policy *p, const char *path);
 int policy_files(struct policy *p, const struct fileset *files);
+/* What time it is: exceptions that have expired are told and hide nothing. Without it each hides
+ * events from before its expiry. */
+void policy_now(struct policy *p, uint64_t now);
 /* `file` is what mistakes are told of. */
 int policy_text(struct policy *p, const char *file, const char *text, size_t size);
 
@@ -46,3 +49,4 @@ const struct rule *policy_rules(const struct policy *p);
 uint32_t policy_count(const struct policy *p);
 unsigned policy_mistakes(const struct policy *p);
 unsigned policy_notes(const struct policy *p);
+unsigned policy_warnings(const struct policy *p);

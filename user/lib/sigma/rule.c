@@ -11,6 +11,7 @@
 #include "lib/sigma/condition.h"
 #include "lib/sigma/correlation.h"
 #include "lib/sigma/diag.h"
+#include "lib/sigma/when.h"
 
 #define TITLE_MAX 256
 #define KEYS_MAX  512 /* of one map */
@@ -121,6 +122,18 @@ static int take_date(struct read *p, const struct doc_node *n, size_t offset)
 	if (!s || n->len != 10)
 		return diag_mistake(p->o->diag, n, "%s: write YYYY-MM-DD", n->key->text);
 	return 0;
+}
+
+/* A date is until its end. */
+static int take_expiry(struct read *p, const struct doc_node *n, size_t offset)
+{
+	int r = take_text(p, n, offset);
+
+	if (r == 0 && when_parse(n->text, n->len, &p->rule->expiry) < 0)
+		return diag_mistake(p->o->diag, n, "expiry: write YYYY-MM-DD, or a time in UTC");
+	if (r == 0 && n->len == strlen("YYYY-MM-DD"))
+		p->rule->expiry += 86400 * 1000000000ull;
+	return r;
 }
 
 static int take_source(struct read *p, const struct doc_node *n, size_t offset)
@@ -277,6 +290,17 @@ static int searches_take(struct read *p, const struct doc_node *map, struct sear
 	return r;
 }
 
+static int searches_keep(struct read *p, const struct searches *s)
+{
+	struct rule_search *kept = arena_alloc(p->o->arena, (s->n + 1) * sizeof(*kept));
+
+	for (size_t i = 0; kept && i < s->n; i++)
+		kept[i] = (struct rule_search){s->names[i].name, s->exprs[i]};
+	p->rule->searches = kept;
+	p->rule->n_searches = s->n;
+	return kept ? 0 : -ENOMEM;
+}
+
 static int detection_take(struct read *p, const struct doc_node *n)
 {
 	const struct doc_node *condition = doc_get(n, "condition");
@@ -299,6 +323,31 @@ static int detection_take(struct read *p, const struct doc_node *n)
 	if (r < 0)
 		return r;
 	p->rule->expr = expr_map(p->o->arena, e, search_expr, &s);
+	return p->rule->expr ? searches_keep(p, &s) : -ENOMEM;
+}
+
+/* The time of the event is one more thing that the filter selects by. */
+static int expiry_add(struct read *p, const struct doc_node *at)
+{
+	static const char key[] = "event.time|lt";
+	bool negated = p->rule->expr->op == EXPR_NOT;
+	const struct expr *both[2] = {negated ? p->rule->expr->kids[0] : p->rule->expr, NULL};
+	const char *text = arena_printf(p->o->arena, "%llu", (unsigned long long)p->rule->expiry);
+	struct doc_node *n = arena_alloc(p->o->arena, 2 * sizeof(*n));
+	int r;
+
+	if (!text || !n)
+		return -ENOMEM;
+	n[0] = (struct doc_node){.text = key, .len = strlen(key), .line = at->line};
+	n[1] = (struct doc_node){.text = text, .len = strlen(text), .plain = true, .key = &n[0]};
+	n[0].column = n[1].column = at->column;
+	n[1].line = at->line;
+	both[1] = item_take(p, &n[0], &n[1], &r);
+	if (r < 0)
+		return r;
+	p->rule->expr = expr_list(p->o->arena, EXPR_AND, both, 2);
+	if (negated && p->rule->expr)
+		p->rule->expr = expr_not(p->o->arena, p->rule->expr);
 	return p->rule->expr ? 0 : -ENOMEM;
 }
 
@@ -309,7 +358,11 @@ static int detection_take(struct read *p, const struct doc_node *n)
  */
 static int filter_take(struct read *p, const struct doc_node *n)
 {
+	const struct doc_node *expiry = doc_get(p->rule->at, "expiry");
 	int r = detection_take(p, n);
+
+	if (r == 0 && expiry)
+		r = expiry_add(p, expiry);
 
 	if (r < 0)
 		return r;
@@ -348,6 +401,9 @@ static const struct key keys[] = {
 	{"tags", take_texts, AT(tags)},
 	{"scope", take_nothing, 0},
 	{"attack_version", take_text, AT(attack_version)}, /* ours: of the ids in the tags */
+	{"owner", take_text, AT(owner)},		   /* ours: of exceptions */
+	{"reason", take_text, AT(reason)},
+	{"expiry", take_expiry, AT(until)},
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -415,6 +471,8 @@ static int body_take(struct read *p, const struct doc_node *root)
 				    "'detection', 'correlation' or 'filter' is missing");
 	if (p->rule->kind != RULE_CORRELATION && !p->rule->source.at)
 		return diag_mistake(p->o->diag, root, "'logsource' is missing");
+	if (p->rule->kind != RULE_FILTER && doc_get(root, "expiry"))
+		return diag_mistake(p->o->diag, doc_get(root, "expiry"), "only filters expire");
 	if (p->rule->kind == RULE_CORRELATION)
 		return correlation_parse(p->o, body, &p->rule->correlation);
 	return p->rule->kind == RULE_FILTER ? filter_take(p, body) : detection_take(p, body);
@@ -455,6 +513,7 @@ int rule_parse(const struct item_opts *o, const struct doc_node *root, struct ru
 	rule->file = o->diag->file;
 	rule->at = root;
 	rule->id = rule->name = rule->status = rule->description = rule->attack_version = "";
+	rule->owner = rule->reason = rule->until = "";
 	rule->level = "medium";
 	rule->taxonomy = "sigma";
 	if (root->type != DOC_MAP)
@@ -478,4 +537,12 @@ bool rule_is(const struct rule *r, const char *reference)
 {
 	return (*r->id && strcasecmp(r->id, reference) == 0) ||
 	       (*r->name && strcmp(r->name, reference) == 0);
+}
+
+bool rule_filters(const struct rule *filter, const struct rule *r)
+{
+	for (const struct doc_node *n = filter->rules->first; n; n = n->next)
+		if (rule_is(r, n->text))
+			return true;
+	return false;
 }

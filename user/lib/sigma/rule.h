@@ -10,6 +10,12 @@
 #include "lib/sigma/expr.h"
 #include "lib/sigma/item.h"
 
+/* A search of a detection or filter, by the name that its condition calls it. */
+struct rule_search {
+	const char *name;
+	const struct expr *expr; /* its leaves are items */
+};
+
 enum rule_kind { RULE_DETECTION, RULE_FILTER, RULE_CORRELATION };
 
 struct correlation;
@@ -39,8 +45,14 @@ struct rule {
 	struct item *items;
 	size_t n_items;
 	const struct expr *expr;
-	const struct doc_node *rules;	 /* of filters: whom they filter */
-	bool suppresses;		 /* of filters: what its condition selects is hidden */
+	const struct rule_search *searches;
+	size_t n_searches;
+	const struct doc_node *rules; /* of filters: whom they filter */
+	bool suppresses;	      /* of filters: what its condition selects is hidden */
+	/* Of filters that are exceptions: who answers for it and why; "" when not said. */
+	const char *owner, *reason, *until;
+	uint64_t expiry;		 /* it hides what came before; 0: for ever */
+	bool expired;			 /* when the policy was read */
 	struct correlation *correlation; /* of correlations */
 	uint32_t number;		 /* among all that can match, given by the policy */
 	uint32_t depth;			 /* of correlations: how many are below each other */
@@ -54,3 +66,5 @@ int rule_parse(const struct item_opts *o, const struct doc_node *root, struct ru
 
 /* Is this what a correlation or filter calls the rule? Ids are compared without case. */
 bool rule_is(const struct rule *r, const char *reference);
+/* Does the filter name the rule? */
+bool rule_filters(const struct rule *filter, const struct rule *r);
