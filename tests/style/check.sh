@@ -63,7 +63,7 @@ wrapped() {
 		openssl/ user/lib/tls.c user/lib/chain.c user/lib/digest.c user/lib/ed25519.c user/aggregator/ca.c
 		seccomp.h user/sensor/sandbox.c user/sensor/syscall.c
 		cap-ng.h user/sensor/sandbox.c
-		zlib.h user/lib/batch.c user/lib/segment.c
+		zlib.h user/lib/batch.c user/lib/segment.c user/cli/recording.c
 		libelf.h user/sensor/elf.c
 		gelf.h user/sensor/elf.c
 	EOF2

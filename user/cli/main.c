@@ -6,6 +6,7 @@
 #include "cli/cmd_findings.h"
 #include "cli/cmd_hosts.h"
 #include "cli/cmd_policy.h"
+#include "cli/cmd_record.h"
 #include "cli/cmd_setup.h"
 #include "cli/cmd_show.h"
 #include "cli/cmd_status.h"
@@ -22,6 +23,7 @@ static const struct command {
 	{"status", cmd_status, "the sensor of this host: probes, losses, spool, connection"},
 	{"top", cmd_top, "what each probe costs: calls, time a call, share of a CPU"},
 	{"watch", cmd_watch, "live events, with filters"},
+	{"record", cmd_record, "keep every event of the sensor for a while, to try rules on"},
 	{"findings", cmd_findings, "what was found, on the aggregator's machine"},
 	{"show", cmd_show, "one finding, from process ancestors to rows"},
 	{"hosts", cmd_hosts, "the hosts that the aggregator knows"},

@@ -26,7 +26,9 @@ struct guest {
 	struct link *link;
 	struct control_peer peer;
 	bool watching;
-	int measure; /* the kernel measures while it is open; -1 */
+	bool recording;	 /* it is shown what only the rules are */
+	uint64_t missed; /* events since the last that it was shown */
+	int measure;	 /* the kernel measures while it is open; -1 */
 };
 
 struct control {
@@ -112,7 +114,9 @@ static int on_frame(void *ctx, enum frame_type type, const ProtobufCMessage *m)
 	case ROLLCALL__ASK__status:
 		return status_send(g);
 	case ROLLCALL__ASK__watch:
+	case ROLLCALL__ASK__record:
 		g->watching = true;
+		g->recording = ((const Rollcall__Request *)m)->ask == ROLLCALL__ASK__record;
 		return 0;
 	case ROLLCALL__ASK__top:
 		return top_send(g);
@@ -154,6 +158,37 @@ static void on_accept(void *ctx, int fd, const char *peer)
 		*place = g;
 }
 
+/* What a slow onlooker missed is told where it is missing. */
+static int missed_send(struct guest *g, const Rollcall__Event *next)
+{
+	Rollcall__Event ev;
+	Rollcall__Gap gap;
+	static char lane[] = "watch", reason[] = "the onlooker was too slow";
+
+	rollcall__event__init(&ev);
+	rollcall__gap__init(&gap);
+	gap.lane = lane;
+	gap.reason = reason;
+	gap.count = g->missed;
+	ev.time = next->time;
+	ev.host = next->host;
+	ev.kind_case = ROLLCALL__EVENT__KIND_GAP;
+	ev.gap = &gap;
+	return link_send(g->link, FRAME_EVENT, &ev.base);
+}
+
+static int event_show(struct guest *g, const Rollcall__Event *ev)
+{
+	int r = link_pending(g->link) > PENDING_MAX ? -EAGAIN : 0;
+
+	if (r == 0 && g->missed)
+		r = missed_send(g, ev);
+	if (r == 0)
+		g->missed = 0;
+	return r == 0 ? link_send(g->link, FRAME_EVENT, &ev->base) : r;
+}
+
+/* What is not kept has no id. */
 void control_event(void *ctx, const Rollcall__Event *ev)
 {
 	struct control *c = ctx;
@@ -161,11 +196,10 @@ void control_event(void *ctx, const Rollcall__Event *ev)
 	for (unsigned i = 0; i < GUESTS_MAX; i++) {
 		struct guest *g = c->guests[i];
 
-		if (!g || !g->watching)
+		if (!g || !g->watching || (!*ev->id && !g->recording) || event_show(g, ev) == 0)
 			continue;
-		if (link_pending(g->link) > PENDING_MAX ||
-		    link_send(g->link, FRAME_EVENT, &ev->base) < 0)
-			c->dropped++;
+		g->missed++;
+		c->dropped++;
 	}
 }
 

@@ -45,7 +45,8 @@ struct control_opts {
 int control_new(const struct control_opts *opts, struct control **ret_control);
 struct control *control_free(struct control *c); /* accepts NULL, returns NULL */
 
-/* Shows an event to everybody who looks on; `ctx` is the control (pipeline_tap_fn). */
+/* Shows an event to everybody who looks on; one without an id, which is shown to the rules alone,
+ * to those who record. `ctx` is the control (pipeline_tap_fn). */
 void control_event(void *ctx, const Rollcall__Event *ev);
 
 /* Events that a slow onlooker missed. */

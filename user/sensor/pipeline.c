@@ -139,7 +139,10 @@ static void derived(void *ctx, struct arena *a, Rollcall__Event *ev)
 	if (db && ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT)
 		summary_add(p->summary, db);
 	if (db) {
+		ev->host = p->opts.host->name;
 		ev->time = host_realtime(p->opts.host, ev->time);
+		if (p->opts.tap)
+			p->opts.tap(p->opts.tap_ctx, ev);
 		rules_event(p->rules, a, ev);
 	} else {
 		event_out(p, ev);
