@@ -1,86 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// `rollcall policy check|test|fields`; others have files of their own. A recording is JSON Lines,
-// as `rollcall-sensor --stdout` and `rollcall watch --json` print it: it can be read, cut and
-// corrected with any tool, and a test's recording is a text in the project's history.
+// `rollcall policy`: a table of what can be done with rules. `check` and `fields` are here, the
+// others each in a file of their own.
 #include "cli/cmd_policy.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "cli/out.h"
 #include "cli/policy_apply.h"
 #include "cli/policy_list.h"
+#include "cli/policy_load.h"
 #include "cli/policy_sign.h"
-#include "lib/arena.h"
+#include "cli/policy_test.h"
+#include "cli/policy_why.h"
 #include "lib/clean.h"
-#include "lib/event_read.h"
 #include "lib/log.h"
-#include "lib/sigma/engine.h"
 #include "lib/sigma/fields.h"
 #include "lib/sigma/rule.h"
 #include "lib/sigma/taxonomy.h"
 
-#define FOREVER (400 * 86400 * 1000000000ull) /* longer than any timespan */
-
-static const char usage[] =
-	"Usage: rollcall policy check [--notes] [--fields] PATH...\n"
-	"       rollcall policy test --against RECORDING PATH...\n"
-	"       rollcall policy fields\n"
-	"       rollcall policy apply|list|sign ...   (each has --help)\n"
-	"\n"
-	"PATH is a file of Sigma documents, or a directory of *.yml and *.yaml.\n"
-	"\n"
-	"  check      tells each mistake with file, line and column, and what would be right\n"
-	"    --notes  also each field that no event of the rule's log source has\n"
-	"    --fields what fields each rule needs, and with ! those that no event has\n"
-	"  test       shows the events of a recording to the rules: what matched, how often\n"
-	"    --against FILE  JSON Lines, as rollcall-sensor --stdout and rollcall watch --json\n"
-	"                    print; - is standard input\n"
-	"  fields     the log sources and fields that rules can use\n"
-	"  apply      has the sensor take rules, without a restart\n"
-	"  list       each rule: what it found, what it costs\n"
-	"  sign       rules as a signed file, for sensors elsewhere\n"
-	"\n"
-	"Exit status: 0 done, 1 the rules or the recording have mistakes, 2 wrong usage.\n";
-
-struct policy_args {
-	bool notes, fields;
-	const char *recording;
-};
-
 /* ---- check ---- */
-
-static void tell(void *ctx, const struct diag_text *t)
-{
-	const struct policy_args *args = ctx;
-
-	if (t->mistake || args->notes)
-		printf("%s:%u:%u: %s%s\n", t->file, t->line, t->column,
-		       t->mistake ? "" : "note: ", t->text);
-}
-
-/* 0, or -EBADMSG: told. The policy is given in any case. */
-static int load(struct policy_args *args, char **paths, struct policy **ret_policy)
-{
-	struct policy *p = policy_new(&fields_schema, tell, args);
-	int r = 0;
-
-	*ret_policy = p;
-	if (!p)
-		return log_error(-ENOMEM, "policy");
-	for (; *paths; paths++) {
-		int e = policy_read(p, *paths);
-
-		if (e < 0)
-			r = log_error(e, "cannot read '%s'", *paths);
-	}
-	return r < 0 ? r : policy_finish(p);
-}
 
 static bool named_before(const struct rule *rule, size_t item)
 {
@@ -109,129 +50,68 @@ static void rule_fields_print(const struct rule *rule)
 	putchar('\n');
 }
 
-static int check(struct policy_args *args, char **paths)
+static void print_fields(const struct policy *p)
 {
-	_cleanup_(policy_freep) struct policy *p = NULL;
-	unsigned counts[3] = {};
-	int r = load(args, paths, &p);
-
-	if (!p)
-		return r;
 	for (const struct rule *rule = policy_rules(p); rule; rule = rule->next)
-		counts[rule->kind]++;
-	for (const struct rule *rule = policy_rules(p); rule && args->fields; rule = rule->next)
 		if (rule->kind == RULE_DETECTION)
 			rule_fields_print(rule);
-	printf("%u rules, %u correlations, %u filters: %u mistakes, %u notes\n",
+}
+
+static void print_counts(const struct policy *p)
+{
+	unsigned counts[3] = {};
+
+	for (const struct rule *rule = policy_rules(p); rule; rule = rule->next)
+		counts[rule->kind]++;
+	printf("%u rules, %u correlations, %u filters: %u mistakes, %u notes",
 	       counts[RULE_DETECTION], counts[RULE_CORRELATION], counts[RULE_FILTER],
 	       policy_mistakes(p), policy_notes(p));
-	return r < 0;
+	if (policy_warnings(p))
+		printf(", %u expired exceptions", policy_warnings(p));
+	putchar('\n');
 }
 
-/* ---- test ---- */
+static const char check_usage[] =
+	"Usage: rollcall policy check [--notes] [--fields] PATH...\n"
+	"\n"
+	"Tells each mistake with file, line and column, and what would be right; and exceptions "
+	"that\n"
+	"have expired. PATH is a file of Sigma documents, or a directory of *.yml and *.yaml.\n"
+	"\n"
+	"  --notes   also each field that no event of the rule's log source has\n"
+	"  --fields  what fields each rule needs, and with ! those that no event has\n"
+	"\n"
+	"Exit status: 0 no mistake, 1 the rules have mistakes, 2 wrong usage.\n";
 
-struct count {
-	const struct rule *rule;
-	uint64_t hits;
-	uint64_t first; /* time */
-	char id[48];	/* of the first event */
-};
-
-struct replay {
-	struct count *counts;
-	struct engine *engine;
-	uint64_t events;
-	uint64_t last; /* time */
-};
-
-static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit *hit)
+static int check(int argc, char **argv)
 {
-	struct replay *r = ctx;
-	struct count *c = &r->counts[hit->rule->number];
-
-	if (!c->hits++) {
-		c->rule = hit->rule;
-		c->first = hit->time;
-		snprintf(c->id, sizeof(c->id), "%s", ev ? ev->id : "");
-	}
-}
-
-static int recording_read(struct replay *r, const char *path, FILE *f)
-{
-	_cleanup_(arena_freep) struct arena *a = arena_new(64 * 1024);
-	_cleanup_(freep) char *line = NULL;
-	size_t room = 0, number = 0;
-	ssize_t len;
-	char why[200];
-
-	while (a && (len = getline(&line, &room, f)) > 0) {
-		Rollcall__Event *ev;
-		int e = event_read(a, line, (size_t)len, &ev, why, sizeof(why));
-
-		number++;
-		if (e < 0)
-			return log_error(e == -EBADMSG ? 0 : e, "%s:%zu: %s", path, number,
-					 e == -EBADMSG ? why : "cannot be read"),
-			       e;
-		engine_event(r->engine, ev);
-		r->events++;
-		r->last = ev->time > r->last ? ev->time : r->last;
-		arena_reset(a);
-	}
-	/* What the recording left undecided is decided: nothing came after it. */
-	engine_time(r->engine, r->last + FOREVER);
-	return !a ? -ENOMEM : ferror(f) ? log_error(-EIO, "cannot read '%s'", path) : 0;
-}
-
-static int counts_print(const struct replay *r)
-{
-	static const char *const heads[] = {"LEVEL", "TIMES", "FIRST", "EVENT", "RULE", NULL};
-	_cleanup_(out_table_freep) struct out_table *t = out_table_new(heads);
-	struct out out;
-	char when[40];
-
-	if (!t)
-		return -ENOMEM;
-	out_init(&out, stdout);
-	for (uint32_t i = 0; i < engine_rules(r->engine); i++) {
-		const struct count *c = &r->counts[i];
-
-		if (!c->hits)
-			continue;
-		out_table_cell(t, out_level(c->rule->level), "%s", c->rule->level);
-		out_table_cell(t, OUT_PLAIN, "%" PRIu64, c->hits);
-		out_table_cell(t, OUT_DIM, "%s", out_time(c->first, when, sizeof(when)));
-		out_table_cell(t, OUT_DIM, "%s", c->id);
-		out_table_cell(t, OUT_PLAIN, "%s", c->rule->title);
-	}
-	out_table_print(t, &out);
-	printf("%" PRIu64 " events\n", r->events);
-	return 0;
-}
-
-static int test(struct policy_args *args, char **paths)
-{
+	static const struct option options[] = {
+		{"notes", no_argument, NULL, 'n'},
+		{"fields", no_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
+		{},
+	};
+	struct policy_load_opts opts = {.to = stdout};
 	_cleanup_(policy_freep) struct policy *p = NULL;
-	bool input = strcmp(args->recording, "-") == 0;
-	_cleanup_(fclosep) FILE *f = input ? stdin : fopen(args->recording, "re");
-	struct replay replay = {};
-	int r = f ? load(args, paths, &p) : -errno;
+	bool fields = false;
+	int c, r;
 
-	if (!f)
-		return log_error(r, "cannot read '%s'", args->recording);
-	if (r < 0)
-		return r;
-	replay.engine = engine_new(p, on_hit, &replay);
-	replay.counts = replay.engine
-				? calloc(engine_rules(replay.engine) + 1, sizeof(*replay.counts))
-				: NULL;
-	r = replay.counts ? recording_read(&replay, args->recording, f)
-			  : log_error(-ENOMEM, "policy");
-	if (r == 0)
-		r = counts_print(&replay);
-	free(replay.counts);
-	engine_free(replay.engine);
-	return r;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'h')
+			return fputs(check_usage, stdout) < 0;
+		if (c == '?')
+			return 2;
+		opts.notes |= c == 'n';
+		fields |= c == 'f';
+	}
+	if (optind == argc)
+		return fputs(check_usage, stderr), 2;
+	r = policy_load(&opts, argv + optind, &p);
+	if (p && fields)
+		print_fields(p);
+	if (p)
+		print_counts(p);
+	return r < 0;
 }
 
 /* ---- fields ---- */
@@ -242,8 +122,10 @@ static const char *or_none(const char *s)
 }
 
 /* As docs/fields.md has it. */
-static int fields_print(void)
+static int fields(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "--help") != 0)
+		return log_error(0, "'%s': not understood", argv[1]), 2;
 	puts("| category | ECS | event |\n|---|---|---|");
 	for (const struct taxonomy_source *s = taxonomy_sources; s->category; s++)
 		printf("| `%s` | %s | `%s`%s%s |\n", s->category, or_none(s->ecs), s->kind,
@@ -255,50 +137,42 @@ static int fields_print(void)
 	return ferror(stdout) ? -EIO : 0;
 }
 
-/* ---- arguments ---- */
+/* ---- the table ---- */
 
-/* Subcommands with options of their own. */
-static const struct {
+static const struct subcommand {
 	const char *name;
-	int (*run)(int argc, char **argv);
+	int (*run)(int argc, char **argv); /* exit status, or negative errno */
+	const char *help;
 } subcommands[] = {
-	{"apply", policy_apply},
-	{"list", policy_list},
-	{"sign", policy_sign},
+	{"check", check, "mistakes in rules: file, line, column, what would be right"},
+	{"test", policy_test, "replay a recording: findings new, gone, changed"},
+	{"why", policy_why, "an event as each rule sees it, field by field"},
+	{"apply", policy_apply, "have the sensor take rules, without a restart"},
+	{"list", policy_list, "each rule: what it found, what it costs"},
+	{"sign", policy_sign, "rules as a signed file, for sensors elsewhere"},
+	{"fields", fields, "the log sources and fields that rules can use"},
 };
+
+static int usage(FILE *out)
+{
+	fputs("Usage: rollcall policy COMMAND [options]\n\n", out);
+	for (unsigned i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++)
+		fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].help);
+	fputs("\n`rollcall policy COMMAND --help` tells more; rollcall record makes recordings.\n"
+	      "Exit status: 0 done, 1 mistakes or failed, 2 wrong usage; test: 3 findings "
+	      "differ.\n",
+	      out);
+	return out == stdout ? 0 : 2;
+}
 
 int cmd_policy(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"notes", no_argument, NULL, 'n'},
-		{"fields", no_argument, NULL, 'f'},
-		{"against", required_argument, NULL, 'a'},
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
-	struct policy_args args = {};
-	int c, n;
-
+	if (argc > 1 && strcmp(argv[1], "--help") == 0)
+		return usage(stdout);
 	for (unsigned i = 0; argc > 1 && i < sizeof(subcommands) / sizeof(subcommands[0]); i++)
 		if (strcmp(argv[1], subcommands[i].name) == 0)
 			return subcommands[i].run(argc - 1, argv + 1);
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'h')
-			return fputs(usage, stdout) < 0;
-		if (c == '?')
-			return 2;
-		args.notes |= c == 'n';
-		args.fields |= c == 'f';
-		if (c == 'a')
-			args.recording = optarg;
-	}
-	n = argc - optind;
-	if (n == 1 && strcmp(argv[optind], "fields") == 0)
-		return fields_print();
-	if (n > 1 && strcmp(argv[optind], "check") == 0)
-		return check(&args, argv + optind + 1);
-	if (n > 1 && args.recording && strcmp(argv[optind], "test") == 0)
-		return test(&args, argv + optind + 1);
-	fputs(usage, stderr);
-	return 2;
+	if (argc > 1)
+		log_error(0, "no command 'policy %s' (rollcall policy --help lists them)", argv[1]);
+	return argc > 1 ? 2 : usage(stderr);
 }

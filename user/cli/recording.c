@@ -141,6 +141,49 @@ bool recording_judged(const Rollcall__Event *ev)
 	return ev->kind_case < ROLLCALL__EVENT__KIND_FINDING;
 }
 
+/* A finding's own id stands for it. */
+static bool event_is(const Rollcall__Event *ev, const char *what, uint64_t line)
+{
+	char *end;
+
+	if (strcmp(ev->id, what) == 0 ||
+	    (ev->kind_case == ROLLCALL__EVENT__KIND_FINDING && strcmp(ev->finding->id, what) == 0))
+		return true;
+	return strtoull(what, &end, 10) == line && !*end && end != what;
+}
+
+/* Where it was read from is used again for the next event. */
+static int event_copy(struct arena *a, const Rollcall__Event *ev, Rollcall__Event **ret_ev)
+{
+	size_t size = rollcall__event__get_packed_size(ev);
+	uint8_t *packed = arena_alloc(a, size + 1);
+
+	if (!packed)
+		return log_error(-ENOMEM, "cannot start");
+	rollcall__event__pack(ev, packed);
+	*ret_ev = rollcall__event__unpack(arena_protobuf(a), size, packed);
+	return *ret_ev ? 0 : log_error(-ENOMEM, "cannot start");
+}
+
+int recording_find(struct arena *a, const char *path, const char *what, Rollcall__Event **ret_ev)
+{
+	_cleanup_(recording_closep) struct recording *r = NULL;
+	Rollcall__Event *ev;
+	int e = recording_open(path ? path : what, &r);
+
+	if (e < 0)
+		return e;
+	while ((e = recording_next(r, &ev)) > 0)
+		if (!path || event_is(ev, what, r->number))
+			return event_copy(a, ev, ret_ev);
+	if (e == 0)
+		log_error(0,
+			  path ? "'%s': no event of '%s' has that id, and no line that number"
+			       : "'%s' has no event",
+			  what, path);
+	return e < 0 ? e : -ENOENT;
+}
+
 /* ---- writing ---- */
 
 static struct recording_writer *writer_free(struct recording_writer *w)

@@ -8,6 +8,7 @@
 
 #include "event.pb-c.h"
 
+struct arena;
 struct recording;
 struct recording_writer;
 
@@ -36,3 +37,9 @@ int recording_flush(struct recording_writer *w);
 uint64_t recording_bytes(const struct recording_writer *w);
 /* Logs what could not be written. */
 int recording_finish(struct recording_writer *w);
+
+/*
+ * The event that `what` names, in the arena: with a recording its id (or a finding's) or its line,
+ * without one a file of one JSON object, or "-". Logs why not.
+ */
+int recording_find(struct arena *a, const char *path, const char *what, Rollcall__Event **ret_ev);

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules from files, for the commands that try them; mistakes and expired exceptions are told.
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "lib/sigma/policy.h"
+
+#define POLICY_LOAD_INSTALLED "/etc/rollcall/rules"
+
+struct policy_load_opts {
+	FILE *to;   /* where mistakes, warnings and notes are told */
+	bool notes; /* notes too */
+	/* Read after the paths: text that is not in a file yet. NULL: none. */
+	const char *text;
+};
+
+/* `paths` ends with NULL; without any it is what is installed. -EBADMSG and others: told. The
+ * policy is given in any case but when out of memory. */
+int policy_load(const struct policy_load_opts *opts, char *const *paths,
+		struct policy **ret_policy);
