@@ -103,7 +103,7 @@ static int replay(struct test *t)
 
 static int by_name(const struct replay_finding *a, const struct replay_finding *b)
 {
-	int c = strcmp(rule_key(a->rule), rule_key(b->rule));
+	int c = strcmp(a->rule->key, b->rule->key);
 
 	return c ? c : strcmp(a->principal, b->principal);
 }
@@ -173,7 +173,7 @@ static int finding_add(struct test *t, const struct replay_finding *was,
 		return -ENOMEM;
 	rollcall__test_finding__init(f);
 	f->change = borrow(change_of(was, is));
-	f->rule = borrow(rule_key(one->rule));
+	f->rule = borrow(one->rule->key);
 	f->title = borrow(one->rule->title);
 	f->principal = borrow(one->principal);
 	f->present = side(t->arena, was);
