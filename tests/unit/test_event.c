@@ -266,7 +266,8 @@ static void test_db_result(void **state)
 		"\"bytes\":0,\"statement\":\"select ?\",\"confidence\":\"exact\","
 		"\"end\":\"complete\",\"tap\":\"uprobe\",\"client\":{\"pid\":5},\"duration\":0,"
 		"\"fraction\":0.5,\"max_row\":0,\"side_bytes\":0,\"server_side\":false,"
-		"\"server_pid\":0,\"pages\":0,\"page_coverage\":0,\"page_rows\":0}}");
+		"\"server_pid\":0,\"pages\":0,\"page_coverage\":0,\"page_rows\":0,\"rows_written\":"
+		"0}}");
 }
 
 static void test_nothing_set(void **state)

@@ -93,6 +93,7 @@ const struct taxonomy_field taxonomy_fields[] = {
 	{"file_*", "InConfiguration", "", "tree&8"},
 	{"file_*", "ByWatchedLineage", "", "lineage&1"},
 	{"file_event", "Created", "", "created"},
+	{"file_event", "Empties", "", "flags&512"}, /* O_TRUNC */
 	{"file_write", "FileType", "file.mime_type", "type"},
 	{"file_write", "Written", "", "written"},
 	{"file_rename", "SourceFilename", "", "old_path"},
@@ -111,6 +112,7 @@ const struct taxonomy_field taxonomy_fields[] = {
 	{"database", "PageCoverage", "", "db.page_coverage"},
 	{"database", "Pages", "", "db.pages"},
 	{"database", "SideBytes", "", "db.side_bytes"},
+	{"database", "RowsWritten", "", "db.rows_written"},
 	{"database", "ServerSide", "", "db.server_side"},
 	{"database", "Replication", "", "db.replication"},
 	{"database", "Confidence", "", "db.confidence"},

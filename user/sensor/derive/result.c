@@ -199,6 +199,17 @@ static uint64_t pg_rows(const Rollcall__DbEnd *k, const struct query *q, const c
 	return 0;
 }
 
+/* "INSERT 0 3", "UPDATE 3", "DELETE 3", "MERGE 3", and "COPY 3" of what the client sent. */
+static uint64_t pg_rows_written(const struct query *q, const char *tag)
+{
+	static const char *const writes[] = {"INSERT ", "UPDATE ", "DELETE ", "MERGE "};
+
+	for (unsigned i = 0; i < sizeof(writes) / sizeof(writes[0]); i++)
+		if (strncmp(tag, writes[i], strlen(writes[i])) == 0)
+			return tag_count(tag);
+	return strncmp(tag, "COPY ", 5) == 0 && q && q->copy_from ? tag_count(tag) : 0;
+}
+
 static uint64_t mysql_rows(const Rollcall__DbEnd *k, const struct query *q, bool *ret_server_side)
 {
 	*ret_server_side = !k->rows && q && q->server_copy;
@@ -242,6 +253,9 @@ static void db_numbers(Rollcall__Db *db, struct session *c, const Rollcall__DbEn
 
 	db->rows = c->system == ROLLCALL__SYSTEM__postgresql ? pg_rows(k, q, db->tag, &server_side)
 							     : mysql_rows(k, q, &server_side);
+	db->rows_written = c->system == ROLLCALL__SYSTEM__postgresql ? pg_rows_written(q, db->tag)
+			   : server_side			     ? 0
+								     : k->affected;
 	db->server_side = server_side;
 	db->bytes = k->bytes;
 	db->max_row = k->max_row;
