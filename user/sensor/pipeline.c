@@ -118,6 +118,15 @@ static void finding_out(void *ctx, struct arena *a, Rollcall__Event *ev)
 	event_out(p, ev);
 }
 
+/* The sensor's own detections: the policy may know better. */
+static void judged(void *ctx, struct arena *a, Rollcall__Event *ev)
+{
+	struct pipeline *p = ctx;
+
+	if (rules_admit(p->rules, a, ev))
+		finding_out(p, a, ev);
+}
+
 /* ---- derive and judge ---- */
 
 static const Rollcall__Db *unwatched(const Rollcall__Event *ev)
@@ -559,12 +568,12 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 	p->findings = findings_new(&(struct findings_opts){
 		.thresholds = opts->thresholds,
 		.principals_max = opts->principals_max,
-		.emit = finding_out,
+		.emit = judged,
 		.ctx = p,
 	});
 	p->staged = staged_new(&(struct staged_opts){
 		.rows_min = opts->thresholds.result_rows,
-		.emit = finding_out,
+		.emit = judged,
 		.ctx = p,
 	});
 	p->summary = summary_new(opts->principals_max);

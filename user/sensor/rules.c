@@ -45,6 +45,7 @@ struct rules {
 	struct open *table;  /* SETS x WAYS */
 	uint64_t number;
 	uint64_t gap_time;
+	const struct rule *admitting; /* the rule that a finding of ours is of, while it is asked */
 };
 
 /* ---- what is open ---- */
@@ -89,6 +90,8 @@ static const Rollcall__Db *db_of(const Rollcall__Event *ev)
 		return ev->db_session->db;
 	case ROLLCALL__EVENT__KIND_DB_SUMMARY:
 		return ev->db_summary->db;
+	case ROLLCALL__EVENT__KIND_FINDING:
+		return ev->finding->db;
 	default:
 		return NULL;
 	}
@@ -237,9 +240,17 @@ static void finding_emit(struct rules *r, const struct rule *rule, struct open *
 static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit *hit)
 {
 	struct rules *r = ctx;
-	char *who = principal(r->arena, ev, hit);
-	struct open *o = who ? open_get(r, key_of(hit->rule, who), hit->time) : NULL;
+	char *who;
+	struct open *o;
 
+	/* A finding that matches a rule is not another finding. */
+	if (!hit->correlation && ev->kind_case == ROLLCALL__EVENT__KIND_FINDING) {
+		if (rule_is(hit->rule, ev->finding->rule->id))
+			r->admitting = hit->rule;
+		return;
+	}
+	who = principal(r->arena, ev, hit);
+	o = who ? open_get(r, key_of(hit->rule, who), hit->time) : NULL;
 	if (!o)
 		return;
 	o->last = hit->time > o->last ? hit->time : o->last;
@@ -253,11 +264,39 @@ static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit
 
 void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev)
 {
-	/* Findings, gaps and coverage are no events of the host. */
-	if (ev->kind_case >= ROLLCALL__EVENT__KIND_FINDING)
+	/* Findings are asked for before they are told; coverage and ready are about ourselves. */
+	if (ev->kind_case >= ROLLCALL__EVENT__KIND_FINDING &&
+	    ev->kind_case != ROLLCALL__EVENT__KIND_GAP)
 		return;
 	r->arena = a;
 	engine_event(r->set->engine, ev);
+}
+
+static const struct rule *rule_named(const struct rules *r, const char *name)
+{
+	for (const struct rule *i = policy_rules(r->set->policy); i; i = i->next)
+		if (i->kind == RULE_DETECTION && rule_is(i, name))
+			return i;
+	return NULL;
+}
+
+bool rules_admit(struct rules *r, struct arena *a, Rollcall__Event *ev)
+{
+	Rollcall__Finding *f = ev->finding;
+	char *id = ev->id;
+	bool known;
+
+	known = rule_named(r, f->rule->id);
+	r->arena = a;
+	r->admitting = NULL;
+	/* It has no id yet: what a correlation takes for evidence is what the finding rests on. */
+	if (f->n_evidence)
+		ev->id = f->evidence[f->n_evidence - 1];
+	engine_event(r->set->engine, ev);
+	ev->id = id;
+	if (r->admitting)
+		f->rule->level = arena_strdup(a, r->admitting->level);
+	return (r->admitting || !known) && f->rule->level;
 }
 
 void rules_time(struct rules *r, struct arena *a, uint64_t now)

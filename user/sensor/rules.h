@@ -4,6 +4,7 @@
 // Called by the pipeline. Loading reads files; judging is pure.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "event.pb-c.h"
@@ -45,6 +46,12 @@ const struct ruleset *rules_set(const struct rules *r);
 
 /* An event that was given its id and its wall-clock time. */
 void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev);
+
+/*
+ * A finding of the sensor's own, with its wall-clock time: may it be told? A rule of the policy
+ * with its id or name says so, filters included, and gives the level; without such a rule it may.
+ */
+bool rules_admit(struct rules *r, struct arena *a, Rollcall__Event *ev);
 
 /* Time goes on without events: correlations may be decided by it. */
 void rules_time(struct rules *r, struct arena *a, uint64_t now);
