@@ -176,6 +176,37 @@ static const char *removes(struct replay *r, uint64_t time, const char *who, uin
 	return happens(r, time, who, ev);
 }
 
+static Rollcall__Endpoint *endpoint(struct replay *r, unsigned port)
+{
+	Rollcall__Endpoint *e = arena_alloc(r->arena, sizeof(*e));
+
+	rollcall__endpoint__init(e);
+	e->address = arena_strdup(r->arena, "192.0.2.7");
+	e->port = port;
+	return e;
+}
+
+static const char *accepts(struct replay *r, uint64_t time, const char *who, unsigned port)
+{
+	Rollcall__Event *ev = event(r, ROLLCALL__EVENT__KIND_TCP_ACCEPT, sizeof(*ev->tcp_accept));
+
+	rollcall__tcp_accept__init(ev->tcp_accept);
+	ev->tcp_accept->remote = endpoint(r, port);
+	return happens(r, time, who, ev);
+}
+
+static const char *sends(struct replay *r, uint64_t time, const char *who, unsigned port,
+			 uint64_t bytes)
+{
+	Rollcall__Event *ev = event(r, ROLLCALL__EVENT__KIND_TCP_CLOSE, sizeof(*ev->tcp_close));
+
+	rollcall__tcp_close__init(ev->tcp_close);
+	ev->tcp_close->remote = endpoint(r, port);
+	ev->tcp_close->incoming = true;
+	ev->tcp_close->bytes_sent = bytes;
+	return happens(r, time, who, ev);
+}
+
 #define DUMP  "mysqldump:7 sh:6 java:5 systemd:1"
 #define TAR   "tar:9 sh:8 java:5 systemd:1"
 #define HTTPD "httpd:3 httpd:2 systemd:1"
@@ -204,6 +235,29 @@ static void test_chain(void **state)
 	assert_string_equal(removes(r, 90 * SECOND, "rm:11 sh:10 java:5 systemd:1", INODE),
 			    "staged-and-served ended 50007");
 	assert_string_equal(fetches(r, 91 * SECOND, HTTPD, 0, INODE), "");
+}
+
+/* The peer is whose connection was accepted last, until one has sent as much as the file has. */
+static void test_peer(void **state)
+{
+	struct replay *r = *state;
+
+	reads(r, 1 * SECOND, DUMP, "mifs.mi_user", 5000);
+	writes(r, 2 * SECOND, DUMP, 1, INODE);
+	assert_string_equal(r->last->peer, "");
+	assert_string_equal(accepts(r, 3 * SECOND, HTTPD, 1001), "");
+	accepts(r, 3 * SECOND, "httpd:4 httpd:2 systemd:1", 1002);
+	fetches(r, 4 * SECOND, HTTPD, 0, INODE);
+	assert_string_equal(r->last->peer, "192.0.2.7:1001");
+	accepts(r, 5 * SECOND, HTTPD, 1003);
+	assert_string_equal(sends(r, 6 * SECOND, HTTPD, 1003, 500), "");
+	assert_string_equal(sends(r, 6 * SECOND, "httpd:4 httpd:2 systemd:1", 1002, 200000), "");
+	assert_string_equal(sends(r, 7 * SECOND, HTTPD, 1000, 123500),
+			    "staged-and-served updated 5000");
+	assert_string_equal(r->last->peer, "192.0.2.7:1000");
+	assert_string_equal(sends(r, 8 * SECOND, HTTPD, 1004, 123500), "");
+	removes(r, 9 * SECOND, "rm:11 sh:10 java:5 systemd:1", INODE);
+	assert_string_equal(r->last->peer, "192.0.2.7:1000");
 }
 
 /* Its own tools that read the file again are not the fetch; the server they run under is. */
@@ -280,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_chain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_peer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_fetches, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unmarked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nearest, setup, teardown),

@@ -16,6 +16,7 @@
 
 #define READS_MAX    64 /* of databases, the oldest gives way */
 #define FILES_MAX    64
+#define ACCEPTED_MAX 256 /* processes */
 #define LINEAGE_MAX  16
 #define TABLES_MAX   8
 #define EVIDENCE_MAX 32
@@ -69,6 +70,9 @@ struct file {
 	bool fetched;  /* told as critical */
 	uint32_t mark; /* of the writer's lineage, as event.proto tells it of FileOpen */
 	struct lineage writer;
+	bool served;	 /* so many bytes left on one connection of the reader: the peer is sure */
+	char reader[32]; /* the process that read it last */
+	char peer[64];
 	char root[32]; /* the ancestor that reader and writer have in common */
 	char principal[160];
 	char *path;
@@ -77,8 +81,15 @@ struct file {
 	char evidence[EVIDENCE_MAX][48];
 };
 
+/* The last connection that a process accepted. */
+struct accepted {
+	uint64_t time;
+	char process[32], peer[64];
+};
+
 struct staged {
 	struct staged_opts opts;
+	struct accepted accepted[ACCEPTED_MAX];
 	struct read reads[READS_MAX];
 	unsigned n_reads; /* ever; the next goes to n_reads % READS_MAX */
 	struct file files[FILES_MAX];
@@ -151,6 +162,50 @@ static void on_result(struct staged *s, const Rollcall__Event *ev)
 		snprintf(r->tables[r->n_tables].text, sizeof(r->tables[0].text), "%s",
 			 db->tables[r->n_tables]);
 }
+
+/* ---- who asked ---- */
+
+static void peer_name(char peer[64], const Rollcall__Endpoint *e)
+{
+	snprintf(peer, 64, "%s:%u", e->address, e->port);
+}
+
+/* Of that process, or else the one that is longest ago. */
+static struct accepted *accepted_of(struct staged *s, const char *process)
+{
+	struct accepted *oldest = &s->accepted[0];
+
+	for (unsigned i = 0; i < ACCEPTED_MAX; i++) {
+		if (strcmp(s->accepted[i].process, process) == 0)
+			return &s->accepted[i];
+		if (s->accepted[i].time < oldest->time)
+			oldest = &s->accepted[i];
+	}
+	return oldest;
+}
+
+static void on_accept(struct staged *s, const Rollcall__Event *ev)
+{
+	struct accepted *c;
+
+	if (!ev->process || !ev->tcp_accept->remote)
+		return;
+	c = accepted_of(s, ev->process->id);
+	c->time = ev->time;
+	snprintf(c->process, sizeof(c->process), "%s", ev->process->id);
+	peer_name(c->peer, ev->tcp_accept->remote);
+}
+
+static void file_reader(struct staged *s, struct file *f, const Rollcall__Process *reader)
+{
+	const struct accepted *c = accepted_of(s, reader->id);
+
+	snprintf(f->reader, sizeof(f->reader), "%s", reader->id);
+	if (!f->served && strcmp(c->process, reader->id) == 0)
+		snprintf(f->peer, sizeof(f->peer), "%s", c->peer);
+}
+
+/* ---- the file ---- */
 
 static void table_add(struct file *f, const struct text *table)
 {
@@ -243,10 +298,11 @@ static int finding_fill(struct arena *a, Rollcall__Finding *m, const struct file
 	m->path = arena_strdup(a, f->path);
 	m->status = arena_strdup(a, status);
 	m->window = arena_strdup(a, rule_staged.window);
+	m->peer = arena_strdup(a, f->peer);
 	m->evidence = arena_alloc(a, EVIDENCE_MAX * sizeof(*m->evidence));
 	m->tables = arena_alloc(a, TABLES_MAX * sizeof(*m->tables));
 	if (!m->rule || !m->id || !m->principal || !m->path || !m->status || !m->window ||
-	    !m->evidence || !m->tables)
+	    !m->peer || !m->evidence || !m->tables)
 		return -ENOMEM;
 	for (unsigned i = 0; i < f->n_evidence; i++)
 		m->evidence[m->n_evidence++] = arena_strdup(a, f->evidence[i]);
@@ -342,8 +398,28 @@ static int on_fetch(struct staged *s, struct arena *a, const Rollcall__Event *ev
 		return 0;
 	again = f->fetched;
 	f->fetched = true;
+	file_reader(s, f, ev->process);
 	evidence_add(f, ev->id);
 	return finding_emit(s, a, ev, f, again ? "updated" : "new");
+}
+
+/* The file is larger than anything else that the reader sends in a while: that was it. */
+static int on_sent(struct staged *s, struct arena *a, const Rollcall__Event *ev)
+{
+	const Rollcall__TcpClose *c = ev->tcp_close;
+
+	for (unsigned i = 0; i < FILES_MAX && ev->process && c->incoming && c->remote; i++) {
+		struct file *f = &s->files[i];
+
+		if (!f->number || !f->fetched || f->served || c->bytes_sent < f->size ||
+		    strcmp(f->reader, ev->process->id) != 0)
+			continue;
+		f->served = true;
+		peer_name(f->peer, c->remote);
+		evidence_add(f, ev->id);
+		return finding_emit(s, a, ev, f, "updated");
+	}
+	return 0;
 }
 
 static int on_unlink(struct staged *s, struct arena *a, const Rollcall__Event *ev)
@@ -375,6 +451,11 @@ int staged_event(struct staged *s, struct arena *a, const Rollcall__Event *ev)
 		return on_fetch(s, a, ev);
 	case ROLLCALL__EVENT__KIND_FILE_UNLINK:
 		return on_unlink(s, a, ev);
+	case ROLLCALL__EVENT__KIND_TCP_ACCEPT:
+		on_accept(s, ev);
+		return 0;
+	case ROLLCALL__EVENT__KIND_TCP_CLOSE:
+		return on_sent(s, a, ev);
 	default:
 		return 0;
 	}
