@@ -37,7 +37,7 @@ links      = $(shell eval echo "$$(sed -n '1s|^// links: ||p' $(1))")
 HEADERS   := $(shell find user bpf tests -name '*.h')
 
 .PHONY: all help demo check check-unit check-kernel check-e2e check-style check-kernels check-fresh \
-        check-sanitize bench fuzz format install uninstall clean build-deps test-deps programs tests
+        check-sanitize check-sigmahq bench fuzz format install uninstall clean build-deps test-deps programs tests
 .DELETE_ON_ERROR:
 .SECONDARY: $(PROTO_C) $(PROTO_C:%.c=%.h)
 
@@ -53,6 +53,7 @@ help:
 ## make check-kernels   the kernel tests in QEMU on Debian's 6.1 and 6.12 kernels
 ## make check-fresh     the README's commands in a clean Debian 12 root
 ## make check-sanitize  unit tests under ASan, UBSan and valgrind
+## make check-sigmahq   every Linux rule of a clone of SigmaHQ/sigma in the directory SIGMAHQ loads
 ## make bench           paired benchmarks, with and without the sensor
 ## make fuzz            every fuzz target for FUZZ_SECONDS (60)
 ## make format          clang-format over the sources
@@ -135,6 +136,9 @@ check-fresh:
 check-sanitize: test-deps
 	$(Q)$(MAKE) --no-print-directory programs tests
 	$(Q)tests/run sanitize
+check-sigmahq: test-deps
+	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)tests/sigmahq/run
 demo: test-deps
 	$(Q)$(MAKE) --no-print-directory programs
 	$(Q)tests/e2e/demo.sh

@@ -39,6 +39,7 @@ sed -i 's/|contain//' "$dir/bad.yml"
 check "a note" "$("$cli" policy check --notes "$dir/bad.yml" | head -1 | cut -d: -f2-)" \
 	"3:17: note: no event of this log source has the field 'Imgae'; did you mean 'Image'?"
 check "fields of a rule" "$("$cli" policy check --fields "$dir/bad.yml" | head -1 | cut -d: -f2-)" " t: !Imgae"
+check "a report of a rule" "$("$cli" policy check --report "$dir/bad.yml" | tail -3 | head -1)" "| t | - | process_creation | Imgae | Imgae |"
 check "notes only when asked for" "$("$cli" policy check "$dir/bad.yml")" "1 rules, 0 correlations, 0 filters: 0 mistakes, 1 notes"
 "$cli" policy check "$dir/missing" >/dev/null 2>&1
 check "what is not there: exit status" "$?" 1

@@ -12,6 +12,7 @@
 #include "cli/policy_apply.h"
 #include "cli/policy_list.h"
 #include "cli/policy_load.h"
+#include "cli/policy_report.h"
 #include "cli/policy_sign.h"
 #include "cli/policy_test.h"
 #include "cli/policy_why.h"
@@ -72,7 +73,7 @@ static void print_counts(const struct policy *p)
 }
 
 static const char check_usage[] =
-	"Usage: rollcall policy check [--notes] [--fields] PATH...\n"
+	"Usage: rollcall policy check [--notes] [--fields] [--report] PATH...\n"
 	"\n"
 	"Tells each mistake with file, line and column, and what would be right; and exceptions "
 	"that\n"
@@ -80,6 +81,7 @@ static const char check_usage[] =
 	"\n"
 	"  --notes   also each field that no event of the rule's log source has\n"
 	"  --fields  what fields each rule needs, and with ! those that no event has\n"
+	"  --report  a table of all that, in Markdown\n"
 	"\n"
 	"Exit status: 0 no mistake, 1 the rules have mistakes, 2 wrong usage.\n";
 
@@ -88,12 +90,13 @@ static int check(int argc, char **argv)
 	static const struct option options[] = {
 		{"notes", no_argument, NULL, 'n'},
 		{"fields", no_argument, NULL, 'f'},
+		{"report", no_argument, NULL, 'r'},
 		{"help", no_argument, NULL, 'h'},
 		{},
 	};
 	struct policy_load_opts opts = {.to = stdout};
 	_cleanup_(policy_freep) struct policy *p = NULL;
-	bool fields = false;
+	bool fields = false, report = false;
 	int c, r;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -103,10 +106,13 @@ static int check(int argc, char **argv)
 			return 2;
 		opts.notes |= c == 'n';
 		fields |= c == 'f';
+		report |= c == 'r';
 	}
 	if (optind == argc)
 		return fputs(check_usage, stderr), 2;
 	r = policy_load(&opts, argv + optind, &p);
+	if (p && report)
+		return policy_report_print(p) < 0 || r < 0;
 	if (p && fields)
 		print_fields(p);
 	if (p)

@@ -17,6 +17,7 @@
 #include "lib/sigma/correlate.h"
 #include "lib/sigma/engine.h"
 #include "lib/sigma/fileset.h"
+#include "lib/sigma/policy.h"
 #include "lib/sigma/rule.h"
 #include "sensor/ruleset.h"
 
