@@ -75,7 +75,8 @@ static Rollcall__Process *process(struct replay *r, const char *lineage)
 	while (sscanf(lineage, " %31[^:]:%u%n", exe, &pid, &n) == 2) {
 		*next = arena_alloc(r->arena, sizeof(**next));
 		rollcall__process__init(*next);
-		(*next)->id = arena_printf(r->arena, "77777777-%u-1", pid);
+		(*next)->id = arena_printf(r->arena, "d5a0b8ad%08x%016x", pid,
+					   pid); /* as proctab makes them */
 		(*next)->pid = pid;
 		(*next)->user = arena_strdup(r->arena, "tomcat");
 		(*next)->exe = arena_printf(r->arena, "/usr/bin/%s", exe);

@@ -20,6 +20,7 @@
 #define LINEAGE_MAX  16
 #define TABLES_MAX   8
 #define EVIDENCE_MAX 32
+#define PROCESS_ID   40			    /* 32 digits, and the end */
 #define KEPT	     (3600 * 1000000000ull) /* from the read to the file, from the file to its fetch */
 
 /* As event.proto tells the marks of FileOpen. */
@@ -46,7 +47,7 @@ static const struct rule rule_fetched = {
 /* Ids of a process and its ancestors, nearest first; without the first process. */
 struct lineage {
 	unsigned n;
-	char ids[LINEAGE_MAX][32];
+	char ids[LINEAGE_MAX][PROCESS_ID];
 };
 
 struct text {
@@ -70,10 +71,10 @@ struct file {
 	bool fetched;  /* told as critical */
 	uint32_t mark; /* of the writer's lineage, as event.proto tells it of FileOpen */
 	struct lineage writer;
-	bool served;	 /* so many bytes left on one connection of the reader: the peer is sure */
-	char reader[32]; /* the process that read it last */
+	bool served; /* so many bytes left on one connection of the reader: the peer is sure */
+	char reader[PROCESS_ID]; /* the process that read it last */
 	char peer[64];
-	char root[32]; /* the ancestor that reader and writer have in common */
+	char root[PROCESS_ID]; /* the ancestor that reader and writer have in common */
 	char principal[160];
 	char *path;
 	unsigned n_tables, n_evidence;
@@ -84,7 +85,7 @@ struct file {
 /* The last connection that a process accepted. */
 struct accepted {
 	uint64_t time;
-	char process[32], peer[64];
+	char process[PROCESS_ID], peer[64];
 };
 
 struct staged {
