@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/arena.h"
 #include "sensor/derive/columns.h"
@@ -246,6 +247,12 @@ static double tables_fraction(const struct watch *w, uint64_t mask, uint64_t row
 	return least ? (double)rows / (double)least : 0;
 }
 
+/* A SELECT that is answered with a number wrote a file: INTO OUTFILE. */
+static uint64_t mysql_rows_written(const Rollcall__DbEnd *k, const struct query *q)
+{
+	return q && q->folded && strncasecmp(q->folded, "select", 6) == 0 ? 0 : k->affected;
+}
+
 static void db_numbers(Rollcall__Db *db, struct session *c, const Rollcall__DbEnd *k,
 		       const struct query *q, uint64_t time)
 {
@@ -254,8 +261,7 @@ static void db_numbers(Rollcall__Db *db, struct session *c, const Rollcall__DbEn
 	db->rows = c->system == ROLLCALL__SYSTEM__postgresql ? pg_rows(k, q, db->tag, &server_side)
 							     : mysql_rows(k, q, &server_side);
 	db->rows_written = c->system == ROLLCALL__SYSTEM__postgresql ? pg_rows_written(q, db->tag)
-			   : server_side			     ? 0
-								     : k->affected;
+								     : mysql_rows_written(k, q);
 	db->server_side = server_side;
 	db->bytes = k->bytes;
 	db->max_row = k->max_row;
