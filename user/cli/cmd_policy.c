@@ -10,10 +10,12 @@
 #include <string.h>
 
 #include "cli/policy_apply.h"
+#include "cli/policy_except.h"
 #include "cli/policy_list.h"
 #include "cli/policy_load.h"
 #include "cli/policy_report.h"
 #include "cli/policy_sign.h"
+#include "cli/policy_suggest.h"
 #include "cli/policy_test.h"
 #include "cli/policy_why.h"
 #include "lib/clean.h"
@@ -153,6 +155,8 @@ static const struct subcommand {
 	{"check", check, "mistakes in rules: file, line, column, what would be right"},
 	{"test", policy_test, "replay a recording: findings new, gone, changed"},
 	{"why", policy_why, "an event as each rule sees it, field by field"},
+	{"except", policy_except, "write the narrowest exception for a finding"},
+	{"suggest", policy_suggest, "exceptions for what repeats most in a recording"},
 	{"apply", policy_apply, "have the sensor take rules, without a restart"},
 	{"list", policy_list, "each rule: what it found, what it costs"},
 	{"sign", policy_sign, "rules as a signed file, for sensors elsewhere"},
