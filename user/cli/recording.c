@@ -93,11 +93,17 @@ static int line_more(struct recording *r)
 	return 0;
 }
 
+/* Whoever wrote it was killed: the rest is good. */
+static int cut(const struct recording *r)
+{
+	return log_warn(0, "'%s' is cut at its end: what was read is taken", r->path);
+}
+
 /* 1: a whole line, or the last one without its end; 0: there is none. */
 static int line_read(struct recording *r, size_t *ret_len)
 {
 	size_t len = 0;
-	int error, e;
+	int error = Z_OK, e;
 
 	while (gzgets(r->file, r->line + len, (int)(r->room - len))) {
 		len += strlen(r->line + len);
@@ -107,7 +113,9 @@ static int line_read(struct recording *r, size_t *ret_len)
 		if (e < 0)
 			return e;
 	}
-	if (!len && !gzeof(r->file) && gzerror(r->file, &error) && error != Z_OK)
+	if (!len && gzerror(r->file, &error) && error == Z_BUF_ERROR)
+		return cut(r);
+	if (!len && error != Z_OK && error != Z_STREAM_END)
 		return log_error(error == Z_ERRNO ? -errno : -EBADMSG, "cannot read '%s'", r->path);
 	r->number += len > 0;
 	*ret_len = len;
@@ -124,6 +132,8 @@ int recording_next(struct recording *r, Rollcall__Event **ret_ev)
 		return e;
 	arena_reset(r->arena);
 	e = event_read(r->arena, r->line, len, ret_ev, why, sizeof(why));
+	if (e == -EBADMSG && r->line[len - 1] != '\n')
+		return cut(r);
 	if (e < 0)
 		return log_error(e == -EBADMSG ? 0 : e, "%s:%" PRIu64 ": %s", r->path, r->number,
 				 e == -EBADMSG ? why : "cannot be read"),
@@ -168,20 +178,27 @@ static int event_copy(struct arena *a, const Rollcall__Event *ev, Rollcall__Even
 int recording_find(struct arena *a, const char *path, const char *what, Rollcall__Event **ret_ev)
 {
 	_cleanup_(recording_closep) struct recording *r = NULL;
-	Rollcall__Event *ev;
+	Rollcall__Event *ev, *found = NULL;
 	int e = recording_open(path ? path : what, &r);
 
-	if (e < 0)
-		return e;
-	while ((e = recording_next(r, &ev)) > 0)
-		if (!path || event_is(ev, what, r->number))
-			return event_copy(a, ev, ret_ev);
-	if (e == 0)
-		log_error(0,
-			  path ? "'%s': no event of '%s' has that id, and no line that number"
-			       : "'%s' has no event",
-			  what, path);
-	return e < 0 ? e : -ENOENT;
+	while (e >= 0 && (e = recording_next(r, &ev)) > 0) {
+		if (path && !event_is(ev, what, r->number))
+			continue;
+		e = event_copy(a, ev, &found);
+		/* A finding is told again as it grows: its last word has most of its events. */
+		if (ev->kind_case != ROLLCALL__EVENT__KIND_FINDING)
+			break;
+	}
+	if (e >= 0 && !found)
+		return log_error(0,
+				 path ? "'%s': no event of '%s' has that id, and no line that "
+					"number"
+				      : "'%s' has no event",
+				 what, path),
+		       -ENOENT;
+	if (e >= 0)
+		*ret_ev = found;
+	return e < 0 ? e : 0;
 }
 
 /* ---- writing ---- */

@@ -19,7 +19,8 @@ void recording_closep(struct recording **r);
 
 /*
  * The next event, valid until the one after it is asked for. 1; 0 at the end; -EBADMSG and other
- * errors are logged with the line. What the host did not do (findings, coverage, gaps) is read too.
+ * errors are logged with the line; a last line that is cut is told and left out. What the host did
+ * not do (findings, coverage, gaps) is read too.
  */
 int recording_next(struct recording *r, Rollcall__Event **ret_ev);
 /* Of the event last read: its line, counted from 1. */
