@@ -176,6 +176,10 @@ static void fields(void **state)
 		   "Image=/bin/sh\nParentImage=/usr/sbin/cron\nUser=bob\nCommandLine=sh -c *\n");
 	fields_are(EXEC("bob", "\"sh\",\"a.sql\""), EXEC("eve", "\"sh\",\"b.sql\""),
 		   "Image=/bin/sh\nParentImage=/usr/sbin/cron\nCommandLine=sh *.sql\n");
+	/* A program's place is not guessed at: who can make /tmp/tmp.X can make another. */
+	fields_are("{\"event\":\"exec\",\"process\":{\"exe\":\"/tmp/tmp.a1b2c3d4/x\",\"args\":["
+		   "\"/tmp/tmp.a1b2c3d4/x\"]}}",
+		   NULL, "Image=/tmp/tmp.a1b2c3d4/x\nCommandLine=/tmp/tmp.*/x\n");
 	fields_are(RESULT("f1"), RESULT("f1"),
 		   "Principal=mariadb:app@mdm via /usr/bin/mysql as tomcat\n"
 		   "Tables=mariadb:mdm.staff\nTables=mariadb:mdm.device\nClientUser=tomcat\n"

@@ -27,26 +27,18 @@
  */
 static const struct {
 	const char *name;
-	bool process;
+	bool process; /* of the process: left out for databases */
+	bool changes; /* parts of it change each time; else it is taken as it is */
 } names[] = {
-	{"Principal", false},
-	{"Tables", false},
-	{"ClientUser", false},
-	{"ClientProgram", false},
-	{"Image", true},
-	{"ParentImage", true},
-	{"User", true},
-	{"CommandLine", true},
-	{"Script", false},
-	{"TargetFilename", false},
-	{"SourceFilename", false},
-	{"FileType", false},
-	{"DestinationIp", false},
-	{"DestinationPort", false},
-	{"Protocol", false},
-	{"Initiated", false},
-	{"QueryName", false},
-	{"StatementFingerprint", false},
+	{"Principal", false, false},	 {"Tables", false, false},
+	{"ClientUser", false, false},	 {"ClientProgram", false, true},
+	{"Image", true, false},		 {"ParentImage", true, false},
+	{"User", true, false},		 {"CommandLine", true, true},
+	{"Script", false, true},	 {"TargetFilename", false, true},
+	{"SourceFilename", false, true}, {"FileType", false, false},
+	{"DestinationIp", false, false}, {"DestinationPort", false, false},
+	{"Protocol", false, false},	 {"Initiated", false, false},
+	{"QueryName", false, true},	 {"StatementFingerprint", false, false},
 };
 #define NAMES (sizeof(names) / sizeof(names[0]))
 _Static_assert(NAMES <= STABLE_FIELDS_MAX, "as many fields as there are names");
@@ -150,15 +142,16 @@ static size_t run_of(const char *text, size_t len)
 	return n;
 }
 
-static void pattern_put(FILE *out, const char *text, size_t len)
+static void pattern_put(FILE *out, const char *text, size_t len, bool changes)
 {
 	size_t at = 0;
 	bool any = false; /* a "*" was the last */
 
 	while (at < len && at < STABLE_TEXT_MAX) {
-		size_t n = shaped(text + at, len - at), run = run_of(text + at, len - at);
+		size_t n = changes ? shaped(text + at, len - at) : 0;
+		size_t run = run_of(text + at, len - at);
 
-		if (n || (run && is_volatile(text + at, run, text, at))) {
+		if (n || (changes && run && is_volatile(text + at, run, text, at))) {
 			any_put(out, &any);
 			at += n ? n : run;
 			continue;
@@ -173,7 +166,7 @@ static void pattern_put(FILE *out, const char *text, size_t len)
 		any_put(out, &any);
 }
 
-char *stable_pattern(struct arena *a, const char *text, size_t len)
+static char *pattern_of(struct arena *a, const char *text, size_t len, bool changes)
 {
 	char *bytes = NULL, *kept;
 	size_t size;
@@ -181,10 +174,15 @@ char *stable_pattern(struct arena *a, const char *text, size_t len)
 
 	if (!out)
 		return NULL;
-	pattern_put(out, text, len);
+	pattern_put(out, text, len, changes);
 	kept = fclose(out) == 0 ? arena_strdup(a, bytes) : NULL;
 	free(bytes);
 	return kept;
+}
+
+char *stable_pattern(struct arena *a, const char *text, size_t len)
+{
+	return pattern_of(a, text, len, true);
 }
 
 /* ---- merging ---- */
@@ -291,24 +289,24 @@ struct stable *stable_free(struct stable *s)
 	return NULL;
 }
 
-static char *value_pattern(struct arena *a, const struct match_value *v)
+static char *value_pattern(struct arena *a, const struct match_value *v, bool changes)
 {
 	char number[32];
 
 	if (v->text)
-		return stable_pattern(a, v->text, v->len);
+		return pattern_of(a, v->text, v->len, changes);
 	snprintf(number, sizeof(number), "%lld", (long long)v->number);
 	return arena_strdup(a, number); /* of a field that is a number nothing is volatile */
 }
 
-static int field_add(struct arena *a, const char *name, const struct match_values *values,
+static int field_add(struct arena *a, size_t name, const struct match_values *values,
 		     struct stable_fields *fields)
 {
 	struct stable_field *f = &fields->f[fields->n];
 
-	*f = (struct stable_field){.name = name};
+	*f = (struct stable_field){.name = names[name].name};
 	for (size_t i = 0; i < values->n && f->n < STABLE_VALUES_MAX; i++) {
-		f->values[f->n] = value_pattern(a, &values->v[i]);
+		f->values[f->n] = value_pattern(a, &values->v[i], names[name].changes);
 		if (!f->values[f->n])
 			return -ENOMEM;
 		if (strcmp(f->values[f->n], "*") != 0)
@@ -333,7 +331,7 @@ int stable_event(const struct stable *s, struct arena *a, const Rollcall__Event 
 		view.match.get(view.match.ctx, a, s->numbers[i], &values);
 		database |= i == 0 && values.n;
 		if (!names[i].process || !database)
-			r = field_add(a, names[i].name, &values, ret_fields);
+			r = field_add(a, i, &values, ret_fields);
 	}
 	return r;
 }
