@@ -184,6 +184,9 @@ static void fields(void **state)
 		   "Principal=mariadb:app@mdm via /usr/bin/mysql as tomcat\n"
 		   "Tables=mariadb:mdm.staff\nTables=mariadb:mdm.device\nClientUser=tomcat\n"
 		   "StatementFingerprint=f1\n");
+	fields_are("{\"event\":\"finding\",\"principal\":\"p\",\"tables\":[\"t\"],\"process\":{"
+		   "\"exe\":\"/usr/sbin/mariadbd\",\"user\":\"mysql\"}}",
+		   NULL, "principal=p\ntables=t\n");
 	fields_are(RESULT("x"), RESULT("y"),
 		   "Principal=mariadb:app@mdm via /usr/bin/mysql as tomcat\n"
 		   "Tables=mariadb:mdm.staff\nTables=mariadb:mdm.device\nClientUser=tomcat\n");

@@ -208,6 +208,15 @@ static int seen_add(struct measure *m, struct exception_use *u)
 	return 0;
 }
 
+/* What finds it again; an event without an id has its line. */
+static char *event_name(const struct measure *m)
+{
+	const char *id =
+		m->ev->kind_case == ROLLCALL__EVENT__KIND_FINDING ? m->ev->finding->id : m->ev->id;
+
+	return *id ? arena_strdup(m->arena, id) : arena_printf(m->arena, "%" PRIu64, m->line);
+}
+
 static void on_hidden(void *ctx, const struct rule *filter, const struct rule *rule)
 {
 	struct measure *m = ctx;
@@ -218,8 +227,7 @@ static void on_hidden(void *ctx, const struct rule *filter, const struct rule *r
 		return;
 	u->matches++;
 	if (u->n_first < EXCEPTION_EVENTS_SHOWN)
-		u->first[u->n_first++] = *m->ev->id ? arena_strdup(m->arena, m->ev->id)
-						    : arena_printf(m->arena, "%" PRIu64, m->line);
+		u->first[u->n_first++] = event_name(m);
 	if (seen_add(m, u) < 0)
 		m->error = -ENOMEM;
 }

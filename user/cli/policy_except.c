@@ -132,10 +132,7 @@ static int finding_set(struct except *e, const Rollcall__Event *ev)
 	if (!e->exception.about)
 		return log_error(-ENOMEM, "cannot start");
 	if (name && !rule)
-		return log_error(0,
-				 "'%s' is no rule of this policy; what is built in is tuned by the "
-				 "sensor's thresholds",
-				 name),
+		return log_error(0, "'%s' is no rule of this policy: which PATH has it?", name),
 		       -ENOENT;
 	return rule ? rule_set(e, rule) : rule_by_event(e, ev);
 }
@@ -168,7 +165,9 @@ static int events_add(struct except *e, const Rollcall__Event *ev)
 	Rollcall__Event *next;
 	int r;
 
-	if (ev->kind_case != ROLLCALL__EVENT__KIND_FINDING)
+	/* Rules for findings that are built in judge the finding itself. */
+	if (ev->kind_case != ROLLCALL__EVENT__KIND_FINDING ||
+	    strcmp(e->exception.rule->source.service, "finding") == 0)
 		return event_add(e, ev);
 	r = recording_open(e->recording, &rec);
 	while (r >= 0 && (r = recording_next(rec, &next)) > 0)

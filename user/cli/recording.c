@@ -18,6 +18,7 @@
 #include "lib/log.h"
 
 #define LINE_MAX_BYTES (16u << 20)
+#define BUILT_IN       "rollcall-" /* so begin the findings that no rule makes */
 #define BUFFER	       (128u << 10)
 
 struct recording {
@@ -148,7 +149,12 @@ uint64_t recording_line(const struct recording *r)
 
 bool recording_judged(const Rollcall__Event *ev)
 {
-	return ev->kind_case < ROLLCALL__EVENT__KIND_FINDING;
+	const Rollcall__Rule *rule =
+		ev->kind_case == ROLLCALL__EVENT__KIND_FINDING ? ev->finding->rule : NULL;
+
+	return ev->kind_case < ROLLCALL__EVENT__KIND_FINDING ||
+	       ev->kind_case == ROLLCALL__EVENT__KIND_GAP ||
+	       (rule && strncmp(rule->id, BUILT_IN, strlen(BUILT_IN)) == 0);
 }
 
 /* A finding's own id stands for it. */

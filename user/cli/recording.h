@@ -25,7 +25,7 @@ void recording_closep(struct recording **r);
 int recording_next(struct recording *r, Rollcall__Event **ret_ev);
 /* Of the event last read: its line, counted from 1. */
 uint64_t recording_line(const struct recording *r);
-/* Is it of the host? Rules judge no others. Gap events are counted here. */
+/* Do rules judge it? Events of the host, gaps, findings that are built into the sensor. */
 bool recording_judged(const Rollcall__Event *ev);
 
 /* A file that was not there before, for its owner alone; "-" is standard output; a name that ends

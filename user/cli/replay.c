@@ -74,6 +74,14 @@ static struct replay_finding *finding_get(struct replay *r, const struct rule *r
 	return f;
 }
 
+/* What is built in is a finding already: its rule admits it, and is told of its own alone. */
+static const Rollcall__Finding *built_in(const Rollcall__Event *ev, const struct engine_hit *hit)
+{
+	return ev && !hit->correlation && ev->kind_case == ROLLCALL__EVENT__KIND_FINDING
+		       ? ev->finding
+		       : NULL;
+}
+
 static uint64_t hit_rows(const Rollcall__Event *ev, const struct engine_hit *hit)
 {
 	const Rollcall__Db *db = ev ? line_db(ev) : NULL;
@@ -86,16 +94,24 @@ static uint64_t hit_rows(const Rollcall__Event *ev, const struct engine_hit *hit
 static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit *hit)
 {
 	struct replay *r = ctx;
-	const char *who = hit->correlation && *hit->correlation->group
+	const Rollcall__Finding *own = built_in(ev, hit);
+	const char *who = own ? own->principal
+			  : hit->correlation && *hit->correlation->group
 				  ? hit->correlation->group
 				  : principal_of_event(r->moment, ev);
-	struct replay_finding *f = who ? finding_get(r, hit->rule, who) : NULL;
+	struct replay_finding *f;
 
+	if (own && !rule_is(hit->rule, own->rule->id))
+		return;
+	f = who ? finding_get(r, hit->rule, who) : NULL;
 	if (f && !f->times++) {
 		f->first = hit->time;
-		snprintf(f->event, sizeof(f->event), "%s", ev ? ev->id : "");
+		snprintf(f->event, sizeof(f->event), "%s", own ? own->id : ev ? ev->id : "");
 	}
-	if (f)
+	/* A finding that is told again has its rows in it. */
+	if (f && own)
+		f->rows = own->rows > f->rows ? own->rows : f->rows;
+	else if (f)
 		f->rows += hit_rows(ev, hit);
 	else
 		r->overflow++;

@@ -30,15 +30,26 @@ static const struct {
 	bool process; /* of the process: left out for databases */
 	bool changes; /* parts of it change each time; else it is taken as it is */
 } names[] = {
-	{"Principal", false, false},	 {"Tables", false, false},
-	{"ClientUser", false, false},	 {"ClientProgram", false, true},
-	{"Image", true, false},		 {"ParentImage", true, false},
-	{"User", true, false},		 {"CommandLine", true, true},
-	{"Script", false, true},	 {"TargetFilename", false, true},
-	{"SourceFilename", false, true}, {"FileType", false, false},
-	{"DestinationIp", false, false}, {"DestinationPort", false, false},
-	{"Protocol", false, false},	 {"Initiated", false, false},
-	{"QueryName", false, true},	 {"StatementFingerprint", false, false},
+	{"Principal", false, false},
+	{"principal", false, false}, /* of a finding that is built in, with its tables */
+	{"Tables", false, false},
+	{"tables", false, false},
+	{"ClientUser", false, false},
+	{"ClientProgram", false, true},
+	{"Image", true, false},
+	{"ParentImage", true, false},
+	{"User", true, false},
+	{"CommandLine", true, true},
+	{"Script", false, true},
+	{"TargetFilename", false, true},
+	{"SourceFilename", false, true},
+	{"FileType", false, false},
+	{"DestinationIp", false, false},
+	{"DestinationPort", false, false},
+	{"Protocol", false, false},
+	{"Initiated", false, false},
+	{"QueryName", false, true},
+	{"StatementFingerprint", false, false},
 };
 #define NAMES (sizeof(names) / sizeof(names[0]))
 _Static_assert(NAMES <= STABLE_FIELDS_MAX, "as many fields as there are names");
@@ -329,7 +340,7 @@ int stable_event(const struct stable *s, struct arena *a, const Rollcall__Event 
 		struct match_values values = {};
 
 		view.match.get(view.match.ctx, a, s->numbers[i], &values);
-		database |= i == 0 && values.n;
+		database |= i < 2 && values.n;
 		if (!names[i].process || !database)
 			r = field_add(a, i, &values, ret_fields);
 	}
