@@ -143,6 +143,7 @@ static Rollcall__TestSide *side(struct arena *a, const struct replay_finding *f)
 		return NULL;
 	rollcall__test_side__init(s);
 	s->level = borrow(f->rule->level);
+	s->mode = borrow(f->rule->observes ? "observe" : "");
 	s->times = f->times;
 	s->rows = f->rows;
 	s->first = arena_strdup(a, event_time(f->first, when, sizeof(when)));
@@ -156,8 +157,9 @@ static const char *change_of(const struct replay_finding *was, const struct repl
 		return "new";
 	if (!is)
 		return "gone";
-	return strcmp(was->rule->level, is->rule->level) == 0 && was->times == is->times &&
-			       was->rows == is->rows
+	return strcmp(was->rule->level, is->rule->level) == 0 &&
+			       was->rule->observes == is->rule->observes &&
+			       was->times == is->times && was->rows == is->rows
 		       ? "same"
 		       : "changed";
 }
@@ -258,11 +260,17 @@ static void number_cell(struct out_table *t, const Rollcall__TestSide *was, uint
 static void finding_row(struct out_table *t, const Rollcall__TestFinding *f)
 {
 	const Rollcall__TestSide *was = f->present, *is = f->tested, *one = is ? is : was;
-	bool changed = was && is && strcmp(was->level, is->level) != 0;
+	bool changed = was && is &&
+		       (strcmp(was->level, is->level) != 0 || strcmp(was->mode, is->mode) != 0);
 
 	out_table_cell(t, f->change[0] == 'n' ? OUT_YELLOW : OUT_BOLD, "%s", f->change);
-	out_table_cell(t, out_level(one->level), "%s%s%s", changed ? was->level : "",
-		       changed ? " -> " : "", one->level);
+	if (changed)
+		out_table_cell(t, out_level(one->level), "%s%s%s -> %s%s%s", was->level,
+			       *was->mode ? ", " : "", was->mode, is->level, *is->mode ? ", " : "",
+			       is->mode);
+	else
+		out_table_cell(t, out_level(one->level), "%s%s%s", one->level,
+			       *one->mode ? ", " : "", one->mode);
 	number_cell(t, was, was ? was->times : 0, is, is ? is->times : 0);
 	number_cell(t, was, was ? was->rows : 0, is, is ? is->rows : 0);
 	out_table_cell(t, OUT_DIM, "%.19s", one->first);
