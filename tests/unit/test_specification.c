@@ -346,9 +346,11 @@ static void order(void **state)
 {
 #define ORDERED                                                                                    \
 	BASE("a")                                                                                  \
-	BASE("b") BASE("c") "title: t\ncorrelation: {type: temporal_ordered, rules: [a, b, c], "   \
-			    "group-by: [U], "                                                      \
-			    "timespan: 10s}\n"
+	BASE("b")                                                                                  \
+	BASE("c")                                                                                  \
+	"title: t\ncorrelation: {type: temporal_ordered, rules: [a, b, c], "                       \
+	"group-by: [U], "                                                                          \
+	"timespan: 10s}\n"
 	struct world w;
 
 	(void)state;
