@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/arena.h"
 #include "lib/clean.h"
@@ -199,6 +200,15 @@ static void maps_guard(struct probe *p)
 		log_warn(r, "probe: the tables of system calls cannot be frozen");
 }
 
+/* Before anything is attached: else our own start would be somebody's hands on our objects. */
+static void self_guard(struct probe *p)
+{
+	uint32_t self = (uint32_t)getpid(), sensor = ROLLCALL__GUARDED__sensor;
+
+	if (p->opts.own && probe_map_update(p, "guarded_task", &self, &sensor) < 0)
+		log_warn(-errno, "probe: our own doing will be told as somebody's");
+}
+
 static int probe_load(struct probe *p)
 {
 	int r = programs_load(p);
@@ -209,6 +219,7 @@ static int probe_load(struct probe *p)
 	r = rings_open(p);
 	if (r < 0)
 		return log_error(r, "probe: cannot map the ring buffers");
+	self_guard(p);
 	r = events_attach(p);
 	if (r == 0)
 		maps_guard(p);

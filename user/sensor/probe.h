@@ -24,6 +24,7 @@ struct probe_opts {
 	void *ctx;
 	uint32_t ring_crit; /* bytes, a power of two; 0: as compiled */
 	uint32_t ring_bulk;
+	bool own;   /* this process is the sensor: what it does to its own objects is not told */
 	bool pages; /* follow which pages of watched tables a PostgreSQL backend touches */
 };
 

@@ -293,7 +293,8 @@ static int sensor_init(struct sensor *s)
 	if (r == 0)
 		r = stages_new(s);
 	if (r == 0)
-		r = probe_new(&(struct probe_opts){.record = pipeline_record,
+		r = probe_new(&(struct probe_opts){.own = true,
+						   .record = pipeline_record,
 						   .ctx = s->pipeline,
 						   .pages = pages_followed(s->opts)},
 			      &s->probe);
