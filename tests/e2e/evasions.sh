@@ -187,7 +187,7 @@ done
 check "E13 io_uring: rows" "$e13" "$people"
 finds "E13 io_uring" "$(by_name e13)" $bulk
 finds "E13 its ring" "$(by_args "$dir/e13")" 'io_uring set up below a web or application server, or from a temporary directory'
-finds "E14 string_agg" "$(by_name e14string)" rollcall-db-large-row
+finds "E14 string_agg" "$(by_name e14string)" rollcall-db-large-row rollcall-db-page-coverage
 finds "E14 json_agg" "$(by_name e14json)" rollcall-db-large-row
 finds "E14 table_to_xml" "$(by_name e14xml)" 'Statement that turns a whole table, query or schema into one text'
 finds "E14 group_concat" "$(by_exe e14my)" rollcall-db-large-row

@@ -27,6 +27,10 @@ check "no recording without rules" "$(for r in tests/replay/*.jsonl; do
 	[ -f "policy/rules/$(basename "$r" | cut -d. -f1).yml" ] || echo "$r"
 done)" ""
 
+check "the sensor's own rules are in the policy" \
+	"$(sed -n 's/^name: \(rollcall-\)/\1/p' policy/rules/database_findings.yml | sort)" \
+	"$(grep -oh '"rollcall-[a-z0-9-]*"' user/sensor/derive/*.c | tr -d '"' | sort)"
+
 # ---- the command line ----
 check "docs/fields.md is what the program says" \
 	"$("$cli" policy fields | diff - <(sed -n '/^| category/,$p' docs/fields.md) && echo same)" same

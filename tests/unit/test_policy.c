@@ -120,6 +120,43 @@ static void many_rules(void **state)
 	free(yaml);
 }
 
+/* A list as feeds have it: each domain is found with all below it, and no other. */
+static void long_list(void **state)
+{
+	struct sigma_told told = {};
+	char *yaml, a[64];
+	size_t size;
+	FILE *f = open_memstream(&yaml, &size);
+	struct policy *p;
+	struct match *m;
+	struct sigma_matched got;
+
+	(void)state;
+	fputs("placeholders:\n  bad:\n", f);
+	for (unsigned i = 0; i < 1000; i++)
+		fprintf(f, "    - d%u.example\n", i * 7919);
+	fputs("---\ntitle: bad\nlogsource: {category: test}\ndetection:\n"
+	      "  itself: {A|expand: '%bad%'}\n  below: {A|expand|endswith: '.%bad%'}\n"
+	      "  condition: 1 of them\n",
+	      f);
+	fclose(f);
+	p = sigma_load(yaml, &told);
+	m = match_new(policy_program(p));
+	for (unsigned i = 0; i < 1000; i++) {
+		const char *const fields[] = {a, NULL};
+
+		snprintf(a, sizeof(a), "A=%sD%u.example", i % 2 ? "www." : "", i * 7919);
+		sigma_match(m, policy_program(p), 1, fields, &got);
+		assert_string_equal(got.titles, "bad");
+		snprintf(a, sizeof(a), "A=x%u.example", i * 7919);
+		sigma_match(m, policy_program(p), 1, fields, &got);
+		assert_string_equal(got.titles, "");
+	}
+	match_free(m);
+	policy_free(p);
+	free(yaml);
+}
+
 static void filters(void **state)
 {
 	static const char yaml[] =
@@ -330,8 +367,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(placeholders), cmocka_unit_test(sources),
 		cmocka_unit_test(many_rules),	cmocka_unit_test(filters),
-		cmocka_unit_test(mistakes),	cmocka_unit_test(all_mistakes),
-		cmocka_unit_test(notes),
+		cmocka_unit_test(long_list),	cmocka_unit_test(mistakes),
+		cmocka_unit_test(all_mistakes), cmocka_unit_test(notes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
