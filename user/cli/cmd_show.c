@@ -151,6 +151,8 @@ static void head(struct out *o, const struct store_read_finding *s, const Rollca
 	row(o, "principal", s->principal);
 	if (*f->path)
 		row(o, "file", f->path);
+	if (*f->peer)
+		row(o, "fetched by", f->peer);
 	row(o, "window", s->window);
 	row(o, "first seen", out_time(f->first_seen, when, sizeof(when)));
 	row(o, "last seen", out_time(f->last_seen, when, sizeof(when)));
