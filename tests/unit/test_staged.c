@@ -187,13 +187,21 @@ static Rollcall__Endpoint *endpoint(struct replay *r, unsigned port)
 	return e;
 }
 
-static const char *accepts(struct replay *r, uint64_t time, const char *who, unsigned port)
+/* `front`: of a proxy on this host, its process. */
+static const char *accepts_from(struct replay *r, uint64_t time, const char *who, unsigned port,
+				unsigned front)
 {
 	Rollcall__Event *ev = event(r, ROLLCALL__EVENT__KIND_TCP_ACCEPT, sizeof(*ev->tcp_accept));
 
 	rollcall__tcp_accept__init(ev->tcp_accept);
 	ev->tcp_accept->remote = endpoint(r, port);
+	ev->tcp_accept->peer_tgid = front;
 	return happens(r, time, who, ev);
+}
+
+static const char *accepts(struct replay *r, uint64_t time, const char *who, unsigned port)
+{
+	return accepts_from(r, time, who, port, 0);
 }
 
 static const char *sends(struct replay *r, uint64_t time, const char *who, unsigned port,
@@ -259,6 +267,27 @@ static void test_peer(void **state)
 	assert_string_equal(sends(r, 8 * SECOND, HTTPD, 1004, 123500), "");
 	removes(r, 9 * SECOND, "rm:11 sh:10 java:5 systemd:1", INODE);
 	assert_string_equal(r->last->peer, "192.0.2.7:1000");
+}
+
+/* Behind a proxy the peer is who asked the proxy; its connections to the reader are kept. */
+static void test_proxy(void **state)
+{
+	struct replay *r = *state;
+
+	reads(r, 1 * SECOND, DUMP, "mifs.mi_user", 5000);
+	writes(r, 2 * SECOND, DUMP, 1, INODE);
+	accepts(r, 3 * SECOND, HTTPD, 1001);
+	accepts_from(r, 4 * SECOND, "java:5 systemd:1", 2001, 3);
+	accepts(r, 5 * SECOND, "httpd:4 httpd:2 systemd:1", 1002);
+	accepts_from(r, 6 * SECOND, "java:5 systemd:1", 2002, 4);
+	accepts(r, 7 * SECOND, HTTPD, 1003);
+	assert_string_equal(fetches(r, 8 * SECOND, "java:5 systemd:1", 3, INODE),
+			    "staged-and-served new 5000");
+	assert_string_equal(r->last->peer, "192.0.2.7:1003");
+	assert_string_equal(sends(r, 9 * SECOND, "java:5 systemd:1", 2001, 200000), "");
+	assert_string_equal(sends(r, 9 * SECOND, HTTPD, 1003, 200000),
+			    "staged-and-served updated 5000");
+	assert_string_equal(r->last->peer, "192.0.2.7:1003");
 }
 
 /* Its own tools that read the file again are not the fetch; the server they run under is. */
@@ -336,6 +365,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_chain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_peer, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_proxy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_fetches, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unmarked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nearest, setup, teardown),

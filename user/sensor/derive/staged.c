@@ -72,7 +72,7 @@ struct file {
 	uint32_t mark; /* of the writer's lineage, as event.proto tells it of FileOpen */
 	struct lineage writer;
 	bool served; /* so many bytes left on one connection of the reader: the peer is sure */
-	char reader[PROCESS_ID]; /* the process that read it last */
+	char reader[PROCESS_ID]; /* who read it last, or who passed that on to a peer */
 	char peer[64];
 	char root[PROCESS_ID]; /* the ancestor that reader and writer have in common */
 	char principal[160];
@@ -82,9 +82,10 @@ struct file {
 	char evidence[EVIDENCE_MAX][48];
 };
 
-/* The last connection that a process accepted. */
+/* The last connection that a process accepted; of a proxy's workers, the last of each. */
 struct accepted {
 	uint64_t time;
+	uint32_t pid, front; /* front: who connected, when that is a process of this host */
 	char process[PROCESS_ID], peer[64];
 };
 
@@ -171,13 +172,13 @@ static void peer_name(char peer[64], const Rollcall__Endpoint *e)
 	snprintf(peer, 64, "%s:%u", e->address, e->port);
 }
 
-/* Of that process, or else the one that is longest ago. */
-static struct accepted *accepted_of(struct staged *s, const char *process)
+/* Where that is kept: its own place, or that of the one that is longest ago. */
+static struct accepted *accepted_place(struct staged *s, const char *process, uint32_t front)
 {
 	struct accepted *oldest = &s->accepted[0];
 
 	for (unsigned i = 0; i < ACCEPTED_MAX; i++) {
-		if (strcmp(s->accepted[i].process, process) == 0)
+		if (s->accepted[i].front == front && strcmp(s->accepted[i].process, process) == 0)
 			return &s->accepted[i];
 		if (s->accepted[i].time < oldest->time)
 			oldest = &s->accepted[i];
@@ -187,23 +188,56 @@ static struct accepted *accepted_of(struct staged *s, const char *process)
 
 static void on_accept(struct staged *s, const Rollcall__Event *ev)
 {
+	const Rollcall__TcpAccept *m = ev->tcp_accept;
 	struct accepted *c;
 
-	if (!ev->process || !ev->tcp_accept->remote)
+	if (!ev->process || !m->remote)
 		return;
-	c = accepted_of(s, ev->process->id);
+	c = accepted_place(s, ev->process->id, m->peer_tgid);
 	c->time = ev->time;
+	c->pid = ev->process->pid;
+	c->front = m->peer_tgid;
 	snprintf(c->process, sizeof(c->process), "%s", ev->process->id);
-	peer_name(c->peer, ev->tcp_accept->remote);
+	peer_name(c->peer, m->remote);
 }
 
-static void file_reader(struct staged *s, struct file *f, const Rollcall__Process *reader)
+/* What the process with that number accepted last, or NULL. */
+static const struct accepted *accepted_last(const struct staged *s, uint32_t pid)
 {
-	const struct accepted *c = accepted_of(s, reader->id);
+	const struct accepted *last = NULL;
 
-	snprintf(f->reader, sizeof(f->reader), "%s", reader->id);
-	if (!f->served && strcmp(c->process, reader->id) == 0)
-		snprintf(f->peer, sizeof(f->peer), "%s", c->peer);
+	for (unsigned i = 0; i < ACCEPTED_MAX; i++)
+		if (pid && s->accepted[i].pid == pid && (!last || s->accepted[i].time > last->time))
+			last = &s->accepted[i];
+	return last;
+}
+
+/* Behind a proxy it is the one whose own connection came last: a kept one to us may be old. */
+static const struct accepted *asked(const struct staged *s, const char *reader)
+{
+	const struct accepted *best = NULL;
+
+	for (unsigned i = 0; i < ACCEPTED_MAX; i++) {
+		const struct accepted *c = &s->accepted[i], *front;
+
+		if (strcmp(c->process, reader) != 0)
+			continue;
+		front = accepted_last(s, c->front);
+		c = front ? front : c;
+		if (!best || c->time > best->time)
+			best = c;
+	}
+	return best;
+}
+
+static void file_reader(const struct staged *s, struct file *f, const Rollcall__Process *reader)
+{
+	const struct accepted *c = asked(s, reader->id);
+
+	if (f->served)
+		return;
+	snprintf(f->reader, sizeof(f->reader), "%s", c ? c->process : reader->id);
+	snprintf(f->peer, sizeof(f->peer), "%s", c ? c->peer : "");
 }
 
 /* ---- the file ---- */
