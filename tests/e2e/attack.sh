@@ -67,6 +67,7 @@ cat >"$dir/sensor.yaml" <<-END
 	  logs: [/var/log/httpd]
 	processes:
 	  watch: [/usr/sbin/apache2, $java]
+	policy: {rules: $(pwd)/policy/rules}
 END
 "$sensor" --stdout --config "$dir/sensor.yaml" --resolved "" >"$dir/events" 2>"$dir/sensor.log" &
 sensor_pid=$!

@@ -115,9 +115,41 @@ EXPECTED = [
     ('A10 log cut', 'file_open', T, 'e["path"] == log and e["flags"] & %d and e["tree"] == 4'
      % os.O_TRUNC),
     ('A10 log removed', 'file_unlink', T, 'e["path"].endswith("https-access_log") and exe(e) == "rm"'),
-    ('all of it', 'finding', ANY, 'e["rule"]["id"] == "rollcall-db-staged-and-served" and '
-     'e["path"] == css2'),
+    ('before it is fetched: file, rows, lineage', 'finding', ANY, 'staged(e, "staged-file") and '
+     'before_fetch(e)'),
+    ('one critical finding: file, rows, lineage, peer', 'finding', ANY, 'staged(e, "staged-and-served") '
+     'and e["rule"]["level"] == "critical" and e["peer"] == "%s:%d" % (f["attacker"], f["a9_port"])'),
 ]
+# Which rule of the policy speaks of which step.
+RULES = [
+    ('A1', 'Reconnaissance below a web or application server'),
+    ('A2', 'Name with a random label asked for by a web or application server'),
+    ('A3', 'Download below a web or application server'),
+    ('A3', 'Program executed from a temporary directory within a minute of its making'),
+    ('A3', 'Shell whose input and output are one socket'),
+    ('A4', 'Server-side script made in a web root'),
+    ('A5', 'Shell below a web or application server'),
+    ('A6', 'Secret read by a program that has no need of it'),
+    ('A7', 'Database dump or client below a web or application server'),
+    ('A7', 'Shell below a web server, then a dump of the database'),
+    ('A7', 'Bulk read of a watched table in one result'),
+    ('A8', 'Archive or dump written to a web root under another name'),
+    ('A10', 'Archive in a web root under another name, then removed'),
+    ('A10', 'File removed from a web root by a shell command'),
+    ('A10', 'Log file emptied as it was opened'),
+    ('A10', 'Log file replaced by another'),
+    ('A10', 'Log file removed'),
+]
+
+
+def staged(e, rule):
+    return (e["rule"]["id"] == "rollcall-db-" + rule and e["path"] == css2 and
+            e["rows"] == f["people"] * 3 // 2 and e["principal"].startswith("lineage:/"))
+
+
+def before_fetch(e):
+    return events.index(e) < min(i for i, x in enumerate(events) if x["event"] == "file_read" and
+                                 x["path"] == css2 and exe(x) == "java")
 
 
 def above(e):
@@ -169,11 +201,16 @@ for step, kind, lineage, condition in EXPECTED:
     if not seen(kind, lineage, condition):
         failed += 1
         print(f'FAILED {step}: no {kind} below {lineage} with {condition}')
+spoke = {e['rule']['title'] for e in events if e['event'] == 'finding'}
+for step, title in RULES:
+    if title not in spoke:
+        failed += 1
+        print(f'FAILED {step}: no finding of the rule "{title}"')
 for step, what in NOT_YET:
     print(f'not yet: {step}: {what}')
 for e in events:
     if e['event'] == 'gap':
         print('note: a gap:', {k: e.get(k) for k in ('lane', 'reason', 'count')})
 print(f'{len(NOT_YET)} not yet')
-print(f'{len(EXPECTED) - failed} passed, {failed} failed')
+print(f'{len(EXPECTED) + len(RULES) - failed} passed, {failed} failed')
 sys.exit(failed > 0)
