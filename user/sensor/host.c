@@ -33,6 +33,13 @@ uint64_t host_realtime(const struct host *h, uint64_t boottime)
 	return boottime + (uint64_t)h->wall_offset;
 }
 
+uint64_t host_age(const struct host *h, uint64_t boottime, uint64_t realtime)
+{
+	uint64_t now = host_realtime(h, boottime);
+
+	return now > realtime ? (now - realtime) / 1000000000 : 0;
+}
+
 int host_init(struct host *h, const char *name)
 {
 	_cleanup_(fclosep) FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");

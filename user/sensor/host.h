@@ -18,3 +18,7 @@ void host_clock(struct host *h);
 
 uint64_t host_boottime(void);
 uint64_t host_realtime(const struct host *h, uint64_t boottime);
+
+/* Seconds from `realtime` to `boottime`; 0 for what is from the future, as a clock that was set
+ * back makes it. */
+uint64_t host_age(const struct host *h, uint64_t boottime, uint64_t realtime);

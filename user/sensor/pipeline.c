@@ -244,14 +244,6 @@ static void server_attach(void *ctx, enum probe_system system, int pid)
 		log_info("database server attached: process %d", pid);
 }
 
-/* 0 for a file from the future, as a clock that was set back makes them. */
-static uint64_t exe_age(const struct pipeline *p, const Rollcall__Event *ev)
-{
-	uint64_t now = host_realtime(p->opts.host, ev->time), then = ev->exec->exe_ctime;
-
-	return now > then ? (now - then) / SECOND : 0;
-}
-
 static void exec_mask(Rollcall__Exec *e)
 {
 	mask_args((char *)e->args.data, e->args.len);
@@ -263,7 +255,7 @@ static void on_exec(struct pipeline *p, Rollcall__Event *ev)
 	enum probe_system system;
 
 	exec_mask(ev->exec);
-	ev->exec->exe_age = exe_age(p, ev);
+	ev->exec->exe_age = host_age(p->opts.host, ev->time, ev->exec->exe_ctime);
 	proctab_exec(p->opts.processes, ev->time, ev->exec);
 	process_event(p, ev, ev->exec->task->tgid);
 	if (p->probe && discover_system(ev->exec->exe, &system) == 0)
