@@ -99,6 +99,7 @@ $dir/rules.before"
 # ---- correlations, mistakes, SIGHUP ----
 rm -r "$dir/rules"/*
 { rule tick tick; rule other other; counting three 3; } >"$dir/rules/all.yml"
+rm "$dir/events" # it is looked at before the new one is made
 sensor_start --rules "$dir/rules" --control "$dir/control"
 run tick1
 run tick2
@@ -208,6 +209,7 @@ check "nobody to ask" "$?" 1
 # ---- as a service: the supervisor passes SIGHUP on; observed findings are no alerts at the aggregator ----
 agg_init
 agg_start
+rm "$dir/events"
 sensor_stream --rules "$dir/trial"
 supervisor=$sensor_pid
 rule late late >"$dir/trial/late.yml"
