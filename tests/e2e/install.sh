@@ -12,6 +12,7 @@ make_it() { make --no-print-directory "$@" >>"$dir/make.log" 2>&1; }
 listing() { (cd "$root" && find . ! -type d -printf '%m %P\n' | sort -k 2); }
 installed() { # SBIN BIN SHARE SYSTEMD: what there must be
 	cat <<-END
+		$(for r in policy/profiles/*.yaml; do echo "644 etc/rollcall/profiles/$(basename "$r")"; done)
 		$(for r in policy/rules/*.yml; do echo "644 etc/rollcall/rules/$(basename "$r")"; done)
 		640 etc/rollcall/sensor.yaml
 		755 $2/rollcall

@@ -84,17 +84,17 @@ static const char check_usage[] =
 	"  --notes   also each field that no event of the rule's log source has\n"
 	"  --fields  what fields each rule needs, and with ! those that no event has\n"
 	"  --report  a table of all that, in Markdown\n"
+	"  --profile NAME  with the placeholders of a product profile, a name or a path, which is\n"
+	"            checked, too\n"
 	"\n"
 	"Exit status: 0 no mistake, 1 the rules have mistakes, 2 wrong usage.\n";
 
 static int check(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"notes", no_argument, NULL, 'n'},
-		{"fields", no_argument, NULL, 'f'},
-		{"report", no_argument, NULL, 'r'},
-		{"help", no_argument, NULL, 'h'},
-		{},
+		{"notes", no_argument, NULL, 'n'},  {"fields", no_argument, NULL, 'f'},
+		{"report", no_argument, NULL, 'r'}, {"profile", required_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'},   {},
 	};
 	struct policy_load_opts opts = {.to = stdout};
 	_cleanup_(policy_freep) struct policy *p = NULL;
@@ -109,8 +109,9 @@ static int check(int argc, char **argv)
 		opts.notes |= c == 'n';
 		fields |= c == 'f';
 		report |= c == 'r';
+		opts.profile = c == 'p' ? optarg : opts.profile;
 	}
-	if (optind == argc)
+	if (optind == argc && !opts.profile)
 		return fputs(check_usage, stderr), 2;
 	r = policy_load(&opts, argv + optind, &p);
 	if (p && report)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// `rollcall setup database`: an administrator runs it once, and again after a change of schema. It
-// asks the local servers, as their own operating system users and without a password, what the
-// watched tables are, and writes that for the sensor, which never speaks to a database.
+// `rollcall setup` (setup_profile.c) and `setup database`: an administrator runs that once, and
+// again after a change of schema. It asks the local servers, as their own operating system users
+// and without a password, what the watched tables are, and writes that for the sensor, which never
+// speaks to a database.
 #include "cli/cmd_setup.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 
 #include "cli/setup_mariadb.h"
 #include "cli/setup_pg.h"
+#include "cli/setup_profile.h"
 #include "cli/setup_server.h"
 #include "lib/clean.h"
 #include "lib/log.h"
@@ -237,7 +239,7 @@ static int setup_run(struct setup *s)
 	return result_print(s);
 }
 
-int cmd_setup(int argc, char **argv)
+static int setup_database(int argc, char **argv)
 {
 	_cleanup_(resolved_freep) struct resolved *resolved = resolved_new();
 	_cleanup_(freep) struct setup *s = calloc(1, sizeof(*s));
@@ -251,4 +253,12 @@ int cmd_setup(int argc, char **argv)
 	if (r)
 		return r < 0 ? r : 0;
 	return setup_run(s);
+}
+
+int cmd_setup(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "database") == 0)
+			return setup_database(argc, argv);
+	return setup_profile(argc, argv);
 }

@@ -28,7 +28,8 @@ static const struct command {
 	{"show", cmd_show, "one finding, from process ancestors to rows"},
 	{"hosts", cmd_hosts, "the hosts that the aggregator knows"},
 	{"policy", cmd_policy, "check Sigma rules, try them against a recording"},
-	{"setup", cmd_setup, "setup database: resolve the watched tables, once, as root"},
+	{"setup", cmd_setup,
+	 "propose a product profile; setup database: resolve the watched tables"},
 };
 
 static int usage(FILE *out)

@@ -12,12 +12,12 @@
 #include <sys/stat.h>
 
 #include "cli/policy_install.h"
+#include "cli/policy_load.h"
 #include "cli/sensor_client.h"
 #include "lib/arena.h"
 #include "lib/clean.h"
 #include "lib/event.h"
 #include "lib/log.h"
-#include "lib/sigma/fields.h"
 #include "lib/sigma/fileset.h"
 #include "lib/sigma/policy.h"
 
@@ -87,13 +87,6 @@ static int answer_print(const struct apply *a, const Rollcall__PolicyAnswer *m)
 	return 0;
 }
 
-static void tell(void *ctx, const struct diag_text *t)
-{
-	(void)ctx;
-	if (t->mistake)
-		printf("%s:%u:%u: %s\n", t->file, t->line, t->column, t->text);
-}
-
 /* By the sensor, which has the last word and a log; by ourselves where none runs. */
 static int check(struct apply *a)
 {
@@ -109,10 +102,8 @@ static int check(struct apply *a)
 			a->rules = answer->path;
 		return r < 0 ? r : answer->done ? 0 : answer_print(a, answer);
 	}
-	p = policy_new(&fields_schema, tell, NULL);
-	r = p ? policy_files(p, a->files) : -ENOMEM;
-	if (r == 0)
-		r = policy_finish(p);
+	r = policy_load(&(struct policy_load_opts){.to = stdout, .files = a->files},
+			(char *[]){NULL}, &p);
 	return r < 0 ? log_error(r == -EBADMSG ? 0 : r, "refused: nothing was installed"), r : 0;
 }
 

@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #include "cli/out.h"
+#include "cli/policy_load.h"
 #include "cli/sensor_client.h"
 #include "lib/arena.h"
 #include "lib/clean.h"
 #include "lib/event.h"
 #include "lib/log.h"
-#include "lib/sigma/fields.h"
 #include "lib/sigma/fileset.h"
 #include "lib/sigma/listing.h"
 #include "lib/sigma/policy.h"
@@ -43,25 +43,17 @@ static const char usage[] =
 
 /* ---- of files ---- */
 
-static void tell(void *ctx, const struct diag_text *t)
-{
-	(void)ctx;
-	if (t->mistake)
-		log_error(0, "%s:%u:%u: %s", t->file, t->line, t->column, t->text);
-}
-
 static int list_files(struct arena *a, const char *path, Rollcall__PolicyList *list)
 {
 	_cleanup_(fileset_freep) struct fileset *files = fileset_new();
-	_cleanup_(policy_freep) struct policy *p = policy_new(&fields_schema, tell, NULL);
+	_cleanup_(policy_freep) struct policy *p = NULL;
 	char sha256[DIGEST_HEX];
-	int r = files && p ? fileset_read(files, path) : -ENOMEM;
+	int r = files ? fileset_read(files, path) : -ENOMEM;
 
 	if (r < 0)
 		return log_error(r, "cannot read '%s'", path);
-	r = policy_files(p, files);
-	if (r == 0)
-		r = policy_finish(p);
+	r = policy_load(&(struct policy_load_opts){.to = stderr, .files = files}, (char *[]){NULL},
+			&p);
 	if (r == 0)
 		r = fileset_digest(files, sha256);
 	if (r == 0)

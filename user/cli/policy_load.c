@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/policy_profile.h"
 #include "lib/log.h"
 #include "lib/sigma/fields.h"
 
@@ -32,7 +33,10 @@ int policy_load(const struct policy_load_opts *opts, char *const *paths, struct 
 	if (!p)
 		return log_error(-ENOMEM, "policy");
 	policy_now(p, (uint64_t)time(NULL) * 1000000000);
-	for (paths = *paths ? paths : usual; *paths; paths++) {
+	r = policy_profile_add(p, opts->profile, opts->to);
+	if (opts->files && r == 0)
+		r = policy_files(p, opts->files);
+	for (paths = *paths || opts->files ? paths : usual; *paths; paths++) {
 		int e = policy_read(p, *paths);
 
 		if (e < 0)

@@ -7,16 +7,22 @@
 
 #include "lib/sigma/policy.h"
 
+struct fileset;
+
 #define POLICY_LOAD_INSTALLED "/etc/rollcall/rules"
 
 struct policy_load_opts {
 	FILE *to;   /* where mistakes, warnings and notes are told */
 	bool notes; /* notes too */
+	/* A product profile, by name or path: its placeholders, and its mistakes. NULL: none. */
+	const char *profile;
 	/* Read after the paths: text that is not in a file yet. NULL: none. */
 	const char *text;
+	/* Read already, in place of paths. NULL: none. */
+	const struct fileset *files;
 };
 
-/* `paths` ends with NULL; without any it is what is installed. -EBADMSG and others: told. The
+/* `paths` ends with NULL; without any, or files, it is what is installed. -EBADMSG and others: told. The
  * policy is given in any case but when out of memory. */
 int policy_load(const struct policy_load_opts *opts, char *const *paths,
 		struct policy **ret_policy);

@@ -12,11 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/policy_load.h"
 #include "lib/clean.h"
 #include "lib/ed25519.h"
 #include "lib/log.h"
 #include "lib/sigma/bundle.h"
-#include "lib/sigma/fields.h"
 #include "lib/sigma/fileset.h"
 #include "lib/sigma/policy.h"
 
@@ -39,20 +39,12 @@ struct sign {
 	uint64_t serial;
 };
 
-static void tell(void *ctx, const struct diag_text *t)
-{
-	(void)ctx;
-	if (t->mistake)
-		printf("%s:%u:%u: %s\n", t->file, t->line, t->column, t->text);
-}
-
 static int check(const struct fileset *files)
 {
-	_cleanup_(policy_freep) struct policy *p = policy_new(&fields_schema, tell, NULL);
-	int r = p ? policy_files(p, files) : -ENOMEM;
+	const struct policy_load_opts opts = {.to = stdout, .files = files};
+	_cleanup_(policy_freep) struct policy *p = NULL;
+	int r = policy_load(&opts, (char *[]){NULL}, &p);
 
-	if (r == 0)
-		r = policy_finish(p);
 	return r < 0 ? log_error(r == -EBADMSG ? 0 : r, "nothing was signed"), r : 0;
 }
 

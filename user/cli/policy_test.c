@@ -29,7 +29,8 @@
 #define DIFFERENT 3
 
 static const char usage[] =
-	"Usage: rollcall policy test --against RECORDING [--present PATH] PATH...\n"
+	"Usage: rollcall policy test --against RECORDING [--present PATH] [--profile NAME] "
+	"PATH...\n"
 	"\n"
 	"Shows every event of a recording to the rules in PATH... and to the present ones, and "
 	"tells\n"
@@ -43,6 +44,7 @@ static const char usage[] =
 	"                   input\n"
 	"  --present PATH   the policy to compare with (default " POLICY_LOAD_INSTALLED ",\n"
 	"                   when it is there; else every finding is new)\n"
+	"  --profile NAME   both with a product profile's placeholders; a name or a path\n"
 	"  --all            also the findings that stay as they are\n"
 	"  --json           one JSON object\n"
 	"\n"
@@ -51,7 +53,7 @@ static const char usage[] =
 	"have mistakes; 2 wrong usage; 3 the findings differ.\n";
 
 struct test {
-	const char *recording, *present_path;
+	const char *recording, *present_path, *profile;
 	bool all, json;
 	struct policy *policy, *present; /* present: NULL when there is none */
 	struct replay *replay, *before;
@@ -349,7 +351,7 @@ static int print(const struct test *t)
 
 static int policies_load(struct test *t, char **paths)
 {
-	const struct policy_load_opts opts = {.to = stderr};
+	const struct policy_load_opts opts = {.to = stderr, .profile = t->profile};
 	char *present[] = {borrow(t->present_path ? t->present_path : POLICY_LOAD_INSTALLED), NULL};
 	int r = policy_load(&opts, paths, &t->policy);
 	size_t n = 1;
@@ -406,6 +408,7 @@ int policy_test(int argc, char **argv)
 	static const struct option options[] = {
 		{"against", required_argument, NULL, 'a'},
 		{"present", required_argument, NULL, 'p'},
+		{"profile", required_argument, NULL, 'P'},
 		{"all", no_argument, NULL, 'A'},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
@@ -422,6 +425,7 @@ int policy_test(int argc, char **argv)
 		t.all |= c == 'A';
 		t.json |= c == 'j';
 		t.recording = c == 'a' ? optarg : t.recording;
+		t.profile = c == 'P' ? optarg : t.profile;
 		t.present_path = c == 'p' ? optarg : t.present_path;
 	}
 	if (!t.recording || optind == argc)

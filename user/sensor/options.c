@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -13,9 +14,11 @@
 #include "lib/conf.h"
 #include "lib/hostport.h"
 #include "lib/log.h"
+#include "lib/profile.h"
 #include "lib/resolved.h"
 #include "lib/version.h"
 #include "lib/watchname.h"
+#include "sensor/profiles.h"
 #include "sensor/rules.h"
 #include "sensor/treewatch.h"
 #include "sensor/watch.h"
@@ -91,6 +94,10 @@ static int parse_tree(const struct conf_key *key, void *field, const char *text,
 
 static const struct conf_key keys[] = {
 	{"host", conf_text, FIELD(host), "", "Name of this host in events; \"\": the system's.",
+	 false, 0, 0},
+	{"profile", conf_text, FIELD(profile_name), "",
+	 "What product is on this host (`rollcall setup` proposes one): a name of " PROFILE_DIR
+	 ", or a path.",
 	 false, 0, 0},
 	{"watch", parse_watch, FIELD(watch), NULL,
 	 "Tables to watch, for example [postgresql:hr.public.staff, mariadb:mdm.staff].", true, 0,
@@ -175,6 +182,7 @@ static const char help[] =
 	"  --stdout           print every event and finding, one JSON object a line\n"
 	"  --watch TABLE      watch a table: postgresql:hr.public.staff, mariadb:mdm.staff\n"
 	"                     (repeatable; besides those of the file)\n"
+	"  --profile NAME     what product is on this host, as `rollcall setup` proposes it\n"
 	"  --config FILE      configuration (default " CONFIG ", when it is\n"
 	"                     there)\n"
 	"  --check-config     only tell the mistakes in the configuration\n"
@@ -201,6 +209,7 @@ static const struct {
 	{'w', "watch"},		  {'a', "aggregator.address"}, {'b', "aggregator.bundle"},
 	{'S', "spool.directory"}, {'u', "aggregator.user"},    {'c', "control"},
 	{'r', "resolved"},	  {'R', "policy.rules"},       {'n', "host"},
+	{'p', "profile"},
 };
 
 enum task { RUN, CHECK, DUMP };
@@ -213,6 +222,7 @@ struct line {
 static const struct option options[] = {
 	{"stdout", no_argument, NULL, 's'},
 	{"watch", required_argument, NULL, 'w'},
+	{"profile", required_argument, NULL, 'p'},
 	{"config", required_argument, NULL, 'C'},
 	{"check-config", no_argument, NULL, 'k'},
 	{"dump-config", no_argument, NULL, 'D'},
@@ -304,7 +314,8 @@ static int file_read(struct options *o, const char *given)
 static int check(const struct options *o)
 {
 	struct rules *rules = NULL;
-	int r = rules_new(&(struct rules_opts){.path = o->rules}, &rules);
+	int r = rules_new(&(struct rules_opts){.path = o->rules, .placeholders = o->placeholders},
+			  &rules);
 
 	rules_free(rules);
 	if (r < 0)
@@ -333,6 +344,12 @@ int options_init(struct options *o, int argc, char **argv)
 		return r;
 	if (l.task == DUMP)
 		return conf_dump(o->conf, stdout) < 0 ? -EIO : 1;
+	r = profiles_use(o->profile_name, o->watch, o->trees, &o->profile);
+	if (r < 0)
+		return r;
+	o->placeholders = profile_placeholders(o->profile);
+	if (!o->placeholders)
+		return log_error(-ENOMEM, "cannot start");
 	if (l.task == CHECK)
 		return check(o);
 	if (!o->print && !*o->aggregator)
@@ -345,6 +362,8 @@ int options_init(struct options *o, int argc, char **argv)
 
 void options_fini(struct options *o)
 {
+	free(o->placeholders);
+	profile_free(o->profile);
 	conf_free(o->conf);
 	watch_free(o->watch);
 	treewatch_free(o->trees);

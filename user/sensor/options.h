@@ -9,6 +9,7 @@
 #include "sensor/derive/finding.h"
 
 struct conf;
+struct profile;
 struct treewatch;
 struct watch;
 
@@ -17,11 +18,14 @@ struct options {
 	bool page_access;
 	struct watch *watch;
 	struct treewatch *trees;
+	struct profile *profile; /* NULL: none was chosen */
+	char *placeholders;	 /* of the rules, by the profile */
 	struct finding_thresholds thresholds;
 	uint32_t sessions, principals, processes, bulk_events;
 	uint64_t spool_bytes;
 	/* Texts are valid as long as `conf`; an empty one is not set. */
 	const char *host, *resolved;
+	const char *profile_name;
 	const char *rules;	/* file or directory; not set: where they are installed */
 	const char *policy_key; /* not set: no signed policy is taken */
 	const char *inbox, *accepted;

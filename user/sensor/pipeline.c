@@ -571,7 +571,8 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 	p->summary = summary_new(opts->principals_max);
 	if (!p->arena || !p->sessions || !p->findings || !p->staged || !p->summary)
 		return log_error(-ENOMEM, "cannot start");
-	r = rules_new(&(struct rules_opts){opts->rules, finding_out, p}, &p->rules);
+	r = rules_new(&(struct rules_opts){opts->rules, finding_out, p, opts->placeholders},
+		      &p->rules);
 	if (r < 0)
 		return r;
 	*ret_pipeline = take_ptr(p);

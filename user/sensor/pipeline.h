@@ -25,7 +25,8 @@ struct pipeline_opts {
 	struct watch *watch;
 	struct filewatch *files; /* NULL: physical reads are not watched */
 	struct proctab *processes;
-	const char *rules;   /* of Sigma, as rules_opts has them */
+	const char *rules; /* of Sigma, as rules_opts has them */
+	const char *placeholders;
 	FILE *json;	     /* NULL: not printed */
 	struct spool *spool; /* NULL: not kept */
 	pipeline_tap_fn tap; /* NULL: nobody looks on */

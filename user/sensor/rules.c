@@ -338,6 +338,7 @@ int rules_prepare(struct rules *r, const struct fileset *files, const char *path
 	return ruleset_new(
 		&(struct ruleset_opts){
 			.files = files,
+			.placeholders = r->opts.placeholders,
 			.path = path,
 			.serial = serial,
 			.tell = fn,

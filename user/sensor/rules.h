@@ -22,6 +22,7 @@ struct rules_opts {
 	const char *path; /* "": RULES_PATH, when it is there */
 	void (*emit)(void *ctx, struct arena *a, Rollcall__Event *ev);
 	void *ctx;
+	const char *placeholders; /* a document, as of a profile */
 };
 
 /* -EBADMSG and other errors of reading: told, with the place of each mistake. */

@@ -29,6 +29,9 @@ int ruleset_new(const struct ruleset_opts *opts, struct ruleset **ret_set)
 	policy_now(s->policy, (uint64_t)time(NULL) * 1000000000);
 	r = fileset_digest(opts->files, s->sha256);
 	if (r == 0)
+		r = policy_text(s->policy, "profile", opts->placeholders,
+				strlen(opts->placeholders));
+	if (r == 0)
 		r = policy_files(s->policy, opts->files);
 	if (r == 0)
 		r = policy_finish(s->policy);

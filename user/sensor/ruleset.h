@@ -23,6 +23,7 @@ struct ruleset {
 
 struct ruleset_opts {
 	const struct fileset *files;
+	const char *placeholders; /* a document, as of a profile */
 	const char *path;
 	uint64_t serial;
 	diag_fn tell; /* mistakes and notes */

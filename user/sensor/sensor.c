@@ -209,6 +209,7 @@ static int stages_new(struct sensor *s)
 			.files = s->files,
 			.processes = s->processes,
 			.rules = o->rules,
+			.placeholders = o->placeholders,
 			.json = o->print ? stdout : NULL,
 			.spool = s->spool,
 			.tap = s->control ? control_event : NULL,
