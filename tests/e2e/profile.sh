@@ -131,4 +131,86 @@ run "$dir/more" --watch postgresql:hr.public.device
 sensor_stop
 check "the configuration adds to it" "$(jq -c 'select(.event == "ready") | .watch | sort' "$dir/more")" \
 	'["hr.public.device","hr.public.staff"]'
+
+# ---- a baseline: learnt, kept over a restart, edited ----
+service=$dir/service-1.0/mdmd
+cat >"$dir/sensor.yaml" <<-END
+	profile: $dir/mdm.yaml
+	policy: {rules: $(pwd)/policy/rules}
+	baseline: {file: $dir/state, warm_up_hours: 0}
+END
+children() { jq -r 'select(.event == "first_seen" and .what == "child" and .of == "'"$service"'") | .value' "$1" | xargs; }
+baseline() { "$cli" baseline "$@" --file "$dir/state" 2>&1; }
+ours() { # APPLICATION USER STATEMENT
+	PGAPPNAME=$1 psql -X -q -A -t "host=$dir/run port=$port user=$2 dbname=hr" -c "$3" >/dev/null
+}
+psql -X -q "host=$dir/run port=$port user=postgres dbname=hr" -c "create role other login superuser"
+run "$dir/first"
+"$service" -c "id >/dev/null; uname >/dev/null; :"
+"$service" -c "exec 3<>/dev/tcp/127.0.0.1/$port; :"
+ours one app 'select name from staff limit 3'
+wait_for "$dir/first" '"title":"New shape of statement'
+wait_for "$dir/first" '"what":"peer"'
+sensor_stop
+check "first run: its children" "$(children "$dir/first")" "/usr/bin/id /usr/bin/uname"
+check "first run: its peer" "$(jq -r 'select(.event == "first_seen" and .what == "peer" and .of == "'"$service"'") | .value' "$dir/first")" 127.0.0.1
+check "first run: the table's reader and the statement" \
+	"$(jq -r 'select(.event == "first_seen" and .of == "hr.public.staff") | .what' "$dir/first" | xargs)" "principal statement"
+check "first run: a rule gives it a level" \
+	"$(jq -r 'select(.rule.title == "New program below a watched service" and .process.parent.exe == "'"$service"'") | .rule.level' "$dir/first" | sort -u)" medium
+check "list" "$(baseline list --json --what child --of "$service" | jq -r .value | sort | xargs)" "/usr/bin/id /usr/bin/uname"
+check "list, as a table" "$(baseline list --what peer --of "$service" | awk 'NR == 2 { print $1, $2, $4 }')" "peer $service 127.0.0.1"
+
+run "$dir/second"
+"$service" -c "id >/dev/null; true; /usr/bin/true; :"
+ours two app 'select name from staff limit 3'
+ours two app 'select mobile, name from staff limit 3'
+ours two other 'select name from staff limit 3'
+wait_for "$dir/second" '"title":"New reader of a watched table'
+wait_for "$dir/second" '"value":"/usr/bin/true"'
+check "after a restart: what is known is silent, what is new is told" "$(children "$dir/second")" /usr/bin/true
+check "... of the table, too" \
+	"$(jq -r 'select(.event == "first_seen" and .of == "hr.public.staff") | .what + " " + .db.user' "$dir/second")" "statement app
+principal other"
+check "a running sensor takes an edit" "$(baseline forget --what child --value '*/id')" "taken by the sensor; its log tells how much"
+"$service" -c "id >/dev/null; :"
+wait_for "$dir/second" '"value":"/usr/bin/id"'
+check "what was forgotten is new again" "$(children "$dir/second")" "/usr/bin/true /usr/bin/id"
+"$sensor" --stdout --config "$dir/sensor.yaml" >/dev/null 2>"$dir/both.log" &
+both=$!
+for _ in $(seq 400); do grep -q 'is in use' "$dir/both.log" && break; sleep 0.05; done
+kill "$both"
+wait "$both"
+check "a second sensor leaves the file alone" "$(grep -c "the baseline '$dir/state' is in use" "$dir/both.log")" 1
+sensor_stop
+
+baseline export --of "$service" >"$dir/export"
+check "without a sensor the file is changed at once" "$(baseline forget --of "$service" | cut -d' ' -f2-)" "entries forgotten, 0 taken"
+check "all of it is gone" "$(baseline list --json --of "$service")" ""
+check "an export comes back" "$(baseline import "$dir/export")" "0 entries forgotten, $(wc -l <"$dir/export") taken"
+check "... as it was" "$(baseline export --of "$service" | sort)" "$(sort "$dir/export")"
+sed -i '1s/"what"/"waht"/' "$dir/export"
+check "a mistake in an import" "$(baseline import "$dir/export")" \
+	"rollcall: error: $dir/export:1: BaselineEntry has no field 'waht'"
+baseline forget >/dev/null
+check "forget needs to be told what" "$?" 2
+baseline list --what nonsense >/dev/null
+check "a kind that is none" "$?" 2
+
+# The warm-up: nothing is new, what is bad is told all the same. The file is damaged first.
+printf x | dd of="$dir/state" bs=1 seek=30 conv=notrunc 2>/dev/null
+check "a damaged file is said to be" "$(baseline list)" "rollcall: error: the baseline '$dir/state' cannot be read: it is damaged"
+sed -i 's/warm_up_hours: 0/warm_up_hours: 1/' "$dir/sensor.yaml"
+run "$dir/third"
+"$service" -c "id >/dev/null; sh -c 'uname -a >/dev/null; :'; :"
+wait_for "$dir/third" '"title":"Shell below a service'
+wait_for "$dir/third" 'set aside'
+sensor_stop
+check "during the warm-up nothing is new" "$(children "$dir/third")" ""
+check "... and rules work" "$(jq -r 'select(.rule.title == "Shell below a service of the product") |
+	select([.process | .. | strings] | any(contains("'"${dir##*/}"'"))) | .rule.level' "$dir/third" | head -1)" high
+check "a damaged file is set aside" "$(head -c 8 "$dir/state.bad")" rollbase
+check "... which is a gap" "$(jq -r 'select(.event == "gap" and .lane == "baseline") | .reason' "$dir/third")" "the file was bad: set aside"
+check "learning began anew" "$(baseline list --json --what child --of "$service" | jq -r '.by + " " + .value' | sort)" \
+	"$(printf '%s\n' "$(readlink -f /bin/sh) /usr/bin/uname" "$service /usr/bin/id" "$service $(readlink -f /bin/sh)" | sort)"
 finish

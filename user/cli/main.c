@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cmd_baseline.h"
 #include "cli/cmd_findings.h"
 #include "cli/cmd_hosts.h"
 #include "cli/cmd_policy.h"
@@ -28,6 +29,7 @@ static const struct command {
 	{"show", cmd_show, "one finding, from process ancestors to rows"},
 	{"hosts", cmd_hosts, "the hosts that the aggregator knows"},
 	{"policy", cmd_policy, "check Sigma rules, try them against a recording"},
+	{"baseline", cmd_baseline, "what the sensor learnt to be usual: look, forget, carry over"},
 	{"setup", cmd_setup,
 	 "propose a product profile; setup database: resolve the watched tables"},
 };

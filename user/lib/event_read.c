@@ -236,6 +236,20 @@ static int member_read(struct read *r, Rollcall__Event *ev, const ProtobufCField
 	return field_read(r, m, name, j);
 }
 
+int event_read_message(struct arena *a, const char *text, size_t len,
+		       const ProtobufCMessageDescriptor *d, ProtobufCMessage **ret_msg, char *why,
+		       size_t size)
+{
+	struct read r = {a, why, size, 0};
+	json_error_t error;
+	_cleanup_(decrefp) json_t *j =
+		json_loadb(text, len, JSON_DECODE_INT_AS_REAL | JSON_REJECT_DUPLICATES, &error);
+
+	if (!json_is_object(j))
+		return wrong(&r, "not a JSON object: %.80s", j ? "" : error.text);
+	return message_read(&r, d, j, ret_msg);
+}
+
 int event_read(struct arena *a, const char *text, size_t len, Rollcall__Event **ret_ev, char *why,
 	       size_t size)
 {

@@ -9,6 +9,11 @@
 
 struct arena;
 
+/* Any message of ours from the JSON that event_message_json() made of it, by the same rules. */
+int event_read_message(struct arena *a, const char *text, size_t len,
+		       const ProtobufCMessageDescriptor *d, ProtobufCMessage **ret_msg, char *why,
+		       size_t size);
+
 /*
  * In the arena. -EBADMSG: `why` (of `size` bytes) says what is wrong, by name: a field that
  * event.proto has not is refused. Whole numbers above 2^53 are rounded.

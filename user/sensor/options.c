@@ -153,12 +153,25 @@ static const struct conf_key keys[] = {
 	 "Is a copy of a watched table inside the server a finding?", false, 0, 0},
 	{"thresholds.point_reads", conf_bool, FIELD(thresholds.point_reads), "false",
 	 "Do look-ups of a single row count towards the sums?", false, 0, 0},
+	{"baseline.file", parse_path_or_none, FIELD(baseline_file), "",
+	 "What was learnt to be usual; \"\": beside the spool, when there is an aggregator.", false,
+	 0, 0},
+	{"baseline.warm_up_hours", conf_u32, FIELD(warm_up_hours), "168",
+	 "Of a service or table that is newly watched: nothing is told to be new.", false, 0,
+	 87600},
+	{"baseline.rows_factor", conf_u32, FIELD(rows_factor), "6",
+	 "Deviations above the median of its past hours, that a principal's rows may be (0: any).",
+	 false, 0, 1000},
+	{"baseline.rows_min", conf_u64, FIELD(rows_min), "100",
+	 "Rows in an hour that are never unusual.", false, 0, 0},
 	{"limits.sessions", conf_u32, FIELD(sessions), "16384",
 	 "Database sessions known at a time.", false, 64, 1 << 20},
 	{"limits.principals", conf_u32, FIELD(principals), "2048",
 	 "Principals with sums of their own.", false, 16, 1 << 20},
 	{"limits.processes", conf_u32, FIELD(processes), "32768", "Processes known at a time.",
 	 false, 1024, 1 << 22},
+	{"limits.baseline", conf_u32, FIELD(baseline_max), "32768",
+	 "Programs, peers, principals and statements known to be usual.", false, 64, 1 << 20},
 	{"limits.bulk_events", conf_u32, FIELD(bulk_events), "250000",
 	 "Events of files and network of one session in a second (0: no limit).", false, 0,
 	 UINT32_MAX},
@@ -323,6 +336,19 @@ static int check(const struct options *o)
 	return puts("no mistake was found") < 0 ? -EIO : 1;
 }
 
+/* The spool's own directory is read by the process that has the network. */
+static int baseline_place(struct options *o)
+{
+	const char *slash = strrchr(o->spool, '/');
+
+	if (*o->baseline_file || !*o->aggregator)
+		return 0;
+	if (asprintf(&o->baseline_beside, "%.*s/baseline", (int)(slash - o->spool), o->spool) < 0)
+		return log_error(-ENOMEM, "cannot start");
+	o->baseline_file = o->baseline_beside;
+	return 0;
+}
+
 int options_init(struct options *o, int argc, char **argv)
 {
 	struct line l = {};
@@ -357,12 +383,13 @@ int options_init(struct options *o, int argc, char **argv)
 		       -EINVAL;
 	if (*o->aggregator && !*o->control)
 		o->control = CONTROL;
-	return 0;
+	return baseline_place(o);
 }
 
 void options_fini(struct options *o)
 {
 	free(o->placeholders);
+	free(o->baseline_beside);
 	profile_free(o->profile);
 	conf_free(o->conf);
 	watch_free(o->watch);

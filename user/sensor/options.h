@@ -21,6 +21,10 @@ struct options {
 	struct profile *profile; /* NULL: none was chosen */
 	char *placeholders;	 /* of the rules, by the profile */
 	struct finding_thresholds thresholds;
+	uint32_t baseline_max, warm_up_hours, rows_factor;
+	uint64_t rows_min;
+	char *baseline_beside;	   /* the spool, when there is one and nothing else is said */
+	const char *baseline_file; /* not set: what is learnt is not kept */
 	uint32_t sessions, principals, processes, bulk_events;
 	uint64_t spool_bytes;
 	/* Texts are valid as long as `conf`; an empty one is not set. */

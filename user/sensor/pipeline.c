@@ -42,6 +42,7 @@ struct pipeline {
 	struct sessions *sessions;
 	struct findings *findings;
 	struct staged *staged;
+	struct baseline_watch *baseline;
 	struct rules *rules;
 	struct summary *summary;
 	struct probe *probe;
@@ -52,6 +53,7 @@ struct pipeline {
 	uint64_t refused;
 	uint64_t evicted;
 	uint64_t undecoded, undecoded_told;
+	uint64_t baseline_told[BASELINE_WATCH_LOSSES];
 	uint64_t gave_up, dropped_groups; /* of the rules, as last reported */
 	uint64_t unkept, unkept_told;	  /* events that the spool could not take */
 	uint64_t trimmed_told[SEGMENT_CLASSES], errors_told;
@@ -158,6 +160,7 @@ static void derived(void *ctx, struct arena *a, Rollcall__Event *ev)
 	}
 	findings_event(p->findings, a, ev);
 	staged_event(p->staged, a, ev);
+	baseline_watch_event(p->baseline, a, ev);
 }
 
 static void summary_out(void *ctx, struct arena *a, Rollcall__Event *ev)
@@ -196,6 +199,7 @@ static void process_event(struct pipeline *p, Rollcall__Event *ev, uint32_t tgid
 	ev->process = process_of(p, p->arena, tgid, ev->time, &unused);
 	event_out(p, ev);
 	staged_event(p->staged, p->arena, ev);
+	baseline_watch_event(p->baseline, p->arena, ev);
 }
 
 static int file_set(void *ctx, const char *map, const void *key, const void *value)
@@ -455,6 +459,11 @@ static void losses(struct pipeline *p, struct probe *probe)
 	gap(p, "proctab", "process table full", processes.evicted, &p->evicted);
 	gap(p, "decoder", "malformed record", p->undecoded, &p->undecoded_told);
 	gap(p, "rules", "a regular expression gave up", rules_gave_up(p->rules), &p->gave_up);
+	for (unsigned i = 0; i < BASELINE_WATCH_LOSSES; i++) {
+		struct baseline_watch_loss l = baseline_watch_loss(p->baseline, i);
+
+		gap(p, "baseline", l.reason, l.count, &p->baseline_told[i]);
+	}
 	gap(p, "rules", "a correlation's group was dropped", rules_dropped(p->rules),
 	    &p->dropped_groups);
 }
@@ -504,6 +513,7 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 		p->summary_time = now;
 	}
 	rules_time(p->rules, p->arena, host_realtime(p->opts.host, now));
+	baseline_watch_tick(p->baseline, now, last);
 	proctab_expire(p->opts.processes, now);
 	if (p->opts.spool)
 		spool_tick(p);
@@ -571,8 +581,10 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 	p->summary = summary_new(opts->principals_max);
 	if (!p->arena || !p->sessions || !p->findings || !p->staged || !p->summary)
 		return log_error(-ENOMEM, "cannot start");
-	r = rules_new(&(struct rules_opts){opts->rules, finding_out, p, opts->placeholders},
-		      &p->rules);
+	r = baseline_watch_new(&opts->baseline, finding_out, p, &p->baseline);
+	if (r == 0)
+		r = rules_new(&(struct rules_opts){opts->rules, finding_out, p, opts->placeholders},
+			      &p->rules);
 	if (r < 0)
 		return r;
 	*ret_pipeline = take_ptr(p);
@@ -586,6 +598,7 @@ struct pipeline *pipeline_free(struct pipeline *p)
 	sessions_free(p->sessions);
 	findings_free(p->findings);
 	staged_free(p->staged);
+	baseline_watch_free(p->baseline);
 	rules_free(p->rules);
 	summary_free(p->summary);
 	arena_free(p->arena);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "lib/segment.h"
+#include "sensor/derive/baseline_watch.h"
 #include "sensor/derive/finding.h"
 
 struct filewatch;
@@ -34,6 +35,7 @@ struct pipeline_opts {
 	struct finding_thresholds thresholds;
 	uint32_t sessions_max;
 	uint32_t principals_max;
+	struct baseline_watch_opts baseline;
 };
 
 /* Failures are told. */

@@ -93,6 +93,10 @@ static const Rollcall__Db *db_of(const Rollcall__Event *ev)
 		return ev->db_summary->db;
 	case ROLLCALL__EVENT__KIND_FINDING:
 		return ev->finding->db;
+	case ROLLCALL__EVENT__KIND_FIRST_SEEN:
+		return ev->first_seen->db;
+	case ROLLCALL__EVENT__KIND_ROWS_UNUSUAL:
+		return ev->rows_unusual->db;
 	default:
 		return NULL;
 	}

@@ -193,6 +193,11 @@ static int spool_begin(struct sensor *s)
 	return r < 0 ? log_error(r, "spool '%s'", s->opts->spool) : 0;
 }
 
+static bool is_service(void *ctx, const char *exe)
+{
+	return treewatch_exe(ctx, exe);
+}
+
 static int stages_new(struct sensor *s)
 {
 	const struct options *o = s->opts;
@@ -217,6 +222,13 @@ static int stages_new(struct sensor *s)
 			.thresholds = o->thresholds,
 			.sessions_max = o->sessions,
 			.principals_max = o->principals,
+			.baseline = {.max = o->baseline_max,
+				     .warm_up = o->warm_up_hours * 3600ull,
+				     .rows_factor = o->rows_factor,
+				     .rows_min = o->rows_min,
+				     .file = o->baseline_file,
+				     .service = is_service,
+				     .service_ctx = o->trees},
 		},
 		&s->pipeline);
 	if (r == 0)

@@ -23,6 +23,7 @@ static const struct {
 
 struct path {
 	char *path;
+	char *real; /* of a program: without symbolic links, as the kernel names it */
 	const char *map;
 	uint32_t mark;
 	struct filewatch_key key;
@@ -56,8 +57,10 @@ struct treewatch *treewatch_new(void)
 
 struct treewatch *treewatch_free(struct treewatch *t)
 {
-	for (unsigned i = 0; t && i < t->n; i++)
+	for (unsigned i = 0; t && i < t->n; i++) {
 		free(t->paths[i].path);
+		free(t->paths[i].real);
+	}
 	free(t);
 	return NULL;
 }
@@ -83,13 +86,24 @@ int treewatch_add(struct treewatch *t, const char *list, const char *path)
 	return -ENOENT;
 }
 
+static void path_real(struct path *p)
+{
+	if (strcmp(p->map, "watched_exe") != 0)
+		return;
+	free(p->real);
+	p->real = realpath(p->path, NULL);
+}
+
 /* Where the sensor may not look for the moment, what it saw last stands. */
 static void paths_look(struct treewatch *t)
 {
 	for (unsigned i = 0; i < t->n; i++) {
 		struct path *p = &t->paths[i];
+		struct filewatch_key before = p->key;
 		int r = filewatch_key(p->path, &p->key);
 
+		if (r == 0 && (!p->here || memcmp(&before, &p->key, sizeof(before)) != 0))
+			path_real(p);
 		if (r == 0)
 			p->here = true;
 		else if (r == -ENOENT || r == -ENOTDIR)
@@ -230,6 +244,14 @@ int treewatch_sync(struct treewatch *t, filewatch_set_fn set, void *ctx, bool *r
 	}
 	*ret_exes = exes;
 	return r;
+}
+
+bool treewatch_exe(const struct treewatch *t, const char *path)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->paths[i].real && strcmp(t->paths[i].real, path) == 0)
+			return true;
+	return false;
 }
 
 unsigned treewatch_missing(const struct treewatch *t)

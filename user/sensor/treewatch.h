@@ -27,5 +27,8 @@ int treewatch_add(struct treewatch *t, const char *list, const char *path);
  */
 int treewatch_sync(struct treewatch *t, filewatch_set_fn set, void *ctx, bool *ret_exes);
 
+/* Is it a program of processes.watch, as it was last there? The path is without symbolic links. */
+bool treewatch_exe(const struct treewatch *t, const char *path);
+
 /* Paths that are not there, for the log. */
 unsigned treewatch_missing(const struct treewatch *t);
