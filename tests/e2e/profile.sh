@@ -126,6 +126,16 @@ check "a known client's is not" "$(table ours)" ""
 check "a shell below its service" "$(jq -c 'select(.rule.title == "Shell below a service of the product") |
 	select([.process | .. | strings] | any(contains("'"${dir##*/}"'"))) | .rule.level' "$dir/events" | head -1)" '"high"'
 
+# `setup database` resolves those of the profile's tables that are there.
+sed 's/tables: .*]/tables: ["postgresql:hr.public.staff", "postgresql:none.public.x", "mariadb:mdm.none", "mariadb:mdm.staff"]/' \
+	"$dir/mdm.yaml" >"$dir/more.yaml"
+check "setup database --profile" \
+	"$("$cli" setup database --profile "$dir/more.yaml" --json --output "$dir/resolved" 2>"$dir/setup.log" | jq -c '[.tables[].watch] | unique')" \
+	'["mariadb:mdm.staff","postgresql:hr.public.staff"]'
+check "... and says which are not there" "$(grep -c 'warning: .*\(none.public.x\|mdm.none\)' "$dir/setup.log")" 2
+"$cli" setup database --profile "$dir/more.yaml" --watch mariadb:mdm.none --output "$dir/resolved" 2>/dev/null
+check "... a table that is named must be" "$?" 1
+
 # What the configuration names comes beside it.
 run "$dir/more" --watch postgresql:hr.public.device
 sensor_stop

@@ -20,10 +20,12 @@
 #include "cli/setup_server.h"
 #include "lib/clean.h"
 #include "lib/log.h"
+#include "lib/profile.h"
 
 struct setup {
 	const char *watch[RESOLVED_TABLES_MAX];
-	size_t n_watch;
+	size_t n_watch, n_named; /* those beyond the named ones are a profile's: may not be there */
+	struct profile *profile;
 	const char *output;
 	const char *socket;
 	const char *user;
@@ -34,14 +36,19 @@ struct setup {
 };
 
 static const struct option options[] = {
-	{"watch", required_argument, NULL, 'w'},  {"output", required_argument, NULL, 'o'},
-	{"socket", required_argument, NULL, 's'}, {"port", required_argument, NULL, 'p'},
-	{"user", required_argument, NULL, 'u'},	  {"json", no_argument, NULL, 'j'},
-	{"help", no_argument, NULL, 'h'},	  {},
+	{"profile", required_argument, NULL, 'P'},
+	{"watch", required_argument, NULL, 'w'},
+	{"output", required_argument, NULL, 'o'},
+	{"socket", required_argument, NULL, 's'},
+	{"port", required_argument, NULL, 'p'},
+	{"user", required_argument, NULL, 'u'},
+	{"json", no_argument, NULL, 'j'},
+	{"help", no_argument, NULL, 'h'},
+	{},
 };
 
 static const char usage[] =
-	"Usage: rollcall setup database --watch SYSTEM:DATABASE.TABLE [OPTION]...\n"
+	"Usage: rollcall setup database [--watch SYSTEM:DATABASE.TABLE]... [OPTION]...\n"
 	"\n"
 	"Looks up the watched tables in the database servers of this host, as their own operating\n"
 	"system users and without a password, and writes what the sensor needs to know of them.\n"
@@ -50,6 +57,9 @@ static const char usage[] =
 	"  -w, --watch NAME     postgresql:DB.TABLE, postgresql:DB.SCHEMA.TABLE, "
 	"mariadb:DB.TABLE;\n"
 	"                       may be given again\n"
+	"      --profile NAME   also the tables of a product profile, those of them that are "
+	"there;\n"
+	"                       a name or a path\n"
 	"  -s, --socket PATH    only the server that listens at this unix socket (PostgreSQL: or\n"
 	"                       the directory of it)\n"
 	"  -p, --port N         only the PostgreSQL server of this port\n"
@@ -69,6 +79,32 @@ static int watch_option(struct setup *s, const char *text)
 		return log_error(-E2BIG, "--watch: at most %d tables", RESOLVED_TABLES_MAX);
 	s->watch[s->n_watch++] = text;
 	return 0;
+}
+
+static void mistake(void *ctx, unsigned line, unsigned column, const char *text)
+{
+	log_error(0, "%s:%u:%u: %s", (const char *)ctx, line, column, text);
+}
+
+static int profile_option(struct setup *s, const char *name)
+{
+	_cleanup_(freep) char *path = NULL;
+	int r = s->profile ? -EINVAL : profile_path(name, NULL, &path);
+
+	if (r == 0)
+		r = profile_read(path, mistake, path, &s->profile);
+	return r < 0 ? log_error(r == -EBADMSG ? 0 : r, "--profile %s", name), r : 0;
+}
+
+/* Behind those that were named: of a product's tables some are of another version. */
+static int profile_tables(struct setup *s)
+{
+	int r = 0;
+
+	s->n_named = s->n_watch;
+	for (size_t i = 0; s->profile && i < profile_count(s->profile, PROFILE_TABLES); i++)
+		r = r ? r : watch_option(s, profile_item(s->profile, PROFILE_TABLES, i));
+	return r;
 }
 
 static int port_option(struct setup *s, const char *text)
@@ -91,6 +127,8 @@ static int options_parse(struct setup *s, int argc, char **argv)
 	while (!r && (c = getopt_long(argc, argv, "w:o:s:p:u:jh", options, NULL)) != -1) {
 		if (c == 'w')
 			r = watch_option(s, optarg);
+		else if (c == 'P')
+			r = profile_option(s, optarg);
 		else if (c == 'o')
 			s->output = optarg;
 		else if (c == 's')
@@ -106,6 +144,8 @@ static int options_parse(struct setup *s, int argc, char **argv)
 		else
 			return -EINVAL;
 	}
+	if (!r)
+		r = profile_tables(s);
 	if (r)
 		return r;
 	if (optind + 1 != argc || strcmp(argv[optind], "database")) {
@@ -116,8 +156,9 @@ static int options_parse(struct setup *s, int argc, char **argv)
 }
 
 /* Resolves one name on every server of its system that has it. */
-static int table_resolve(struct setup *s, const char *watch)
+static int table_resolve(struct setup *s, const char *watch, bool named)
 {
+	int (*tell)(int r, const char *fmt, ...) = named ? log_error : log_warn;
 	struct watchname name;
 	const char *why_name;
 	char why[640] = "";
@@ -147,12 +188,12 @@ static int table_resolve(struct setup *s, const char *watch)
 	if (found)
 		return 0;
 	if (!tried)
-		return log_error(-ENOENT, "%s: no running %s server %s", watch,
-				 name.system == ROLLCALL__SYSTEM__postgresql ? "PostgreSQL"
-									     : "MariaDB or MySQL",
-				 s->socket || s->port ? "at that socket and port"
-						      : "was found on this host");
-	return log_error(failed, "%s: %s", watch, why);
+		return tell(-ENOENT, "%s: no running %s server %s", watch,
+			    name.system == ROLLCALL__SYSTEM__postgresql ? "PostgreSQL"
+									: "MariaDB or MySQL",
+			    s->socket || s->port ? "at that socket and port"
+						 : "was found on this host");
+	return tell(failed, "%s: %s", watch, why);
 }
 
 static size_t kind_count(const struct resolved_table *t, const char *kind)
@@ -217,7 +258,9 @@ static int setup_run(struct setup *s)
 	int r = 0;
 
 	if (!s->n_watch)
-		return log_error(-EINVAL, "no table to watch: give --watch SYSTEM:DATABASE.TABLE");
+		return log_error(
+			-EINVAL,
+			"no table to watch: give --watch SYSTEM:DATABASE.TABLE, or --profile");
 	if (geteuid())
 		return log_error(-EPERM, "setup database must be run as root: it becomes each "
 					 "database's own system user");
@@ -225,10 +268,13 @@ static int setup_run(struct setup *s)
 	if (r)
 		return log_error(r, "cannot look for database servers in /proc");
 	for (size_t i = 0; i < s->n_watch; i++) {
-		int e = table_resolve(s, s->watch[i]);
+		bool named = i < s->n_named;
+		int e = table_resolve(s, s->watch[i], named);
 
-		r = r ? r : e;
+		r = r || (e == -ENOENT && !named) ? r : e;
 	}
+	if (!r && !s->resolved->n_tables)
+		r = log_error(-ENOENT, "none of the profile's tables is there");
 	/* All or nothing: a file with half of the tables would look whole to the sensor. */
 	if (r)
 		return r;
@@ -250,9 +296,10 @@ static int setup_database(int argc, char **argv)
 	s->output = RESOLVED_PATH;
 	s->resolved = resolved;
 	r = options_parse(s, argc, argv);
-	if (r)
-		return r < 0 ? r : 0;
-	return setup_run(s);
+	if (r == 0)
+		r = setup_run(s);
+	profile_free(s->profile);
+	return r < 0 ? r : 0;
 }
 
 int cmd_setup(int argc, char **argv)

@@ -57,9 +57,8 @@ static int bytes_write(int fd, const void *data, size_t size)
 	return 0;
 }
 
-int baseline_file_read(const char *path, struct arena *a, Rollcall__Baseline **ret_baseline)
+static int open_read(int fd, struct arena *a, Rollcall__Baseline **ret_baseline)
 {
-	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	_cleanup_(freep) uint8_t *body = NULL;
 	Rollcall__Baseline *m;
 	struct header h;
@@ -67,7 +66,7 @@ int baseline_file_read(const char *path, struct arena *a, Rollcall__Baseline **r
 	struct stat st;
 	int r;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		return -errno;
 	r = bytes_read(fd, &h, sizeof(h));
 	if (r < 0)
@@ -87,6 +86,13 @@ int baseline_file_read(const char *path, struct arena *a, Rollcall__Baseline **r
 		return -EBADMSG;
 	*ret_baseline = m;
 	return 0;
+}
+
+int baseline_file_read(const char *path, struct arena *a, Rollcall__Baseline **ret_baseline)
+{
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	return fd < 0 ? -errno : open_read(fd, a, ret_baseline);
 }
 
 static int replace(const char *new, const char *path, const struct header *h, const void *body,
