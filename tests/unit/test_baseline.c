@@ -42,7 +42,6 @@ static void first_and_known(void **state)
 	assert_int_equal(see(b, ROLLCALL__KNOWN__child, "/a", "/x", 2), 0);
 	assert_int_equal(see(b, ROLLCALL__KNOWN__child, "/b", "/x", 3), 1);
 	assert_int_equal(see(b, ROLLCALL__KNOWN__peer, "/a", "/x", 3), 1);
-	assert_int_equal(baseline_known(b, "/a"), 2);
 	/* Long texts that differ at their end only are two. */
 	memset(one, 'a', sizeof(one));
 	one[599] = '\0';
@@ -62,13 +61,14 @@ static void bounded(void **state)
 	char value[16];
 
 	(void)state;
+	assert_int_equal(baseline_age(b, "/quiet", 1), 0);
 	for (unsigned i = 0; i < 100; i++) {
 		snprintf(value, sizeof(value), "%u", i);
 		assert_int_equal(see(b, ROLLCALL__KNOWN__child, "/a", value, i), 1);
 		assert_int_equal(see(b, ROLLCALL__KNOWN__child, "/a", "always", i), i == 0);
 	}
-	assert_int_equal(baseline_evicted(b), 101 - 64);
-	assert_int_equal(baseline_known(b, "/a"), 64);
+	assert_int_equal(baseline_evicted(b), 102 - 64);
+	assert_int_equal(baseline_age(b, "/quiet", 1001), 1000);
 	assert_int_equal(see(b, ROLLCALL__KNOWN__child, "/a", "99", 200), 0);
 	assert_int_equal(see(b, ROLLCALL__KNOWN__child, "/a", "0", 200), 1);
 }
@@ -391,6 +391,30 @@ static void warm_up(void **state)
 	baseline_watch_free(w);
 }
 
+/* Each is known from then on, told or not. */
+static void flood(void **state)
+{
+	struct told t;
+	struct baseline_watch *w = watch_make("", 0, &t);
+	unsigned n = 0;
+	char address[32];
+
+	(void)state;
+	for (unsigned i = 0; i < BASELINE_TOLD_MAX + 50; i++) {
+		snprintf(address, sizeof(address), "10.0.%u.%u", i / 256, i % 256);
+		connect_to(w, "/service", address, START);
+		n += t.text[0] != '\0';
+		t.text[0] = '\0';
+	}
+	assert_int_equal(n, BASELINE_TOLD_MAX);
+	assert_int_equal(baseline_watch_loss(w, 3).count, 50);
+	connect_to(w, "/service", address, START + HOUR);
+	said(&t, "");
+	connect_to(w, "/service", "10.9.9.9", START + HOUR);
+	said(&t, "2 /service /service 10.9.9.9;");
+	baseline_watch_free(w);
+}
+
 static void rows_unusual(void **state)
 {
 	struct told t;
@@ -477,7 +501,7 @@ int main(void)
 		cmocka_unit_test(hours),	   cmocka_unit_test(taken),
 		cmocka_unit_test(files),	   cmocka_unit_test(first_seen),
 		cmocka_unit_test(warm_up),	   cmocka_unit_test(rows_unusual),
-		cmocka_unit_test(restarts),
+		cmocka_unit_test(restarts),	   cmocka_unit_test(flood),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@ struct hours {
 	uint64_t hour, rows, told;
 	unsigned n, next; /* past: a ring */
 	uint64_t past[BASELINE_HOURS];
+	double median, deviation; /* of those */
 };
 
 struct entry {
@@ -27,6 +28,7 @@ struct entry {
 	Rollcall__Known what;
 	char *of, *by, *value;
 	uint64_t first, last, count;
+	uint64_t told_hour, told; /* of a subject: how often something new of it was told */
 	struct hours *hours;
 };
 
@@ -159,6 +161,24 @@ static struct entry *entry_find(const struct baseline *b, const struct baseline_
 	return e;
 }
 
+/*
+ * Subjects stay: the administrator's configuration bounds them, and one that was forgotten would
+ * warm up, silently, anew. Only an import can have more of them than there is room.
+ */
+static void room_make(struct baseline *b)
+{
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct entry *e = b->oldest;
+
+		if (e->what != ROLLCALL__KNOWN__subject)
+			break;
+		seen_unlink(b, e);
+		seen_last(b, e);
+	}
+	entry_drop(b, b->oldest);
+	b->evicted++;
+}
+
 static struct entry *entry_new(struct baseline *b, const struct baseline_key *k, uint64_t now)
 {
 	struct entry *e = calloc(1, sizeof(*e)), **bucket = &b->table[bucket_of(b, k)];
@@ -175,10 +195,8 @@ static struct entry *entry_new(struct baseline *b, const struct baseline_key *k,
 		entry_free(e);
 		return NULL;
 	}
-	while (b->n && b->n >= b->max) {
-		entry_drop(b, b->oldest);
-		b->evicted++;
-	}
+	if (b->n >= b->max)
+		room_make(b);
 	/* The bucket's first entry may be the one that made room. */
 	e->next = *bucket;
 	*bucket = e;
@@ -229,15 +247,18 @@ int64_t baseline_age(struct baseline *b, const char *of, uint64_t now)
 	return now > e->first ? (int64_t)(now - e->first) : 0;
 }
 
-uint64_t baseline_known(const struct baseline *b, const char *of)
+bool baseline_may_tell(struct baseline *b, const char *of, uint64_t now)
 {
-	char buf[TEXT_MAX];
-	uint64_t n = 0;
+	const struct baseline_key key = {ROLLCALL__KNOWN__subject, of, "", ""};
+	struct key_room room;
+	const struct baseline_key k = key_fit(&key, &room);
+	struct entry *e = entry_find(b, &k);
 
-	of = text_fit(of, buf);
-	for (const struct entry *e = b->oldest; e; e = e->newer)
-		n += e->what != ROLLCALL__KNOWN__subject && strcmp(e->of, of) == 0;
-	return n;
+	if (e && now / HOUR != e->told_hour) {
+		e->told_hour = now / HOUR;
+		e->told = 0;
+	}
+	return e && e->told++ < BASELINE_TOLD_MAX;
 }
 
 /* ---- rows ---- */
@@ -256,19 +277,16 @@ static double middle(double *v, unsigned n)
 }
 
 /* An outlier moves neither of the two. */
-static void hours_measure(const struct hours *h, struct baseline_hours *ret)
+static void hours_measure(struct hours *h)
 {
 	double v[BASELINE_HOURS];
 
 	for (unsigned i = 0; i < h->n; i++)
 		v[i] = (double)h->past[i];
-	ret->median = h->n ? middle(v, h->n) : 0;
+	h->median = middle(v, h->n);
 	for (unsigned i = 0; i < h->n; i++)
-		v[i] = fabs((double)h->past[i] - ret->median);
-	ret->deviation = h->n ? middle(v, h->n) : 0;
-	ret->n = h->n;
-	ret->rows = h->rows;
-	ret->told = h->told;
+		v[i] = fabs((double)h->past[i] - h->median);
+	h->deviation = middle(v, h->n);
 }
 
 static void hours_push(struct hours *h, uint64_t rows)
@@ -276,6 +294,7 @@ static void hours_push(struct hours *h, uint64_t rows)
 	h->past[h->next] = rows;
 	h->next = (h->next + 1) % BASELINE_HOURS;
 	h->n += h->n < BASELINE_HOURS;
+	hours_measure(h);
 }
 
 /* A clock that is set back does not begin a new hour. */
@@ -300,7 +319,8 @@ int baseline_rows(struct baseline *b, const char *table, const char *principal, 
 		return -ENOMEM;
 	hours_turn(e->hours, now / HOUR);
 	e->hours->rows += rows;
-	hours_measure(e->hours, ret_hours);
+	*ret_hours = (struct baseline_hours){e->hours->rows, e->hours->told, e->hours->n,
+					     e->hours->median, e->hours->deviation};
 	return 0;
 }
 

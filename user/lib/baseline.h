@@ -11,6 +11,8 @@
 
 #define BASELINE_HOURS 64 /* of rows that are remembered: the last ones that had any */
 
+#define BASELINE_TOLD_MAX 200
+
 struct arena;
 struct baseline;
 
@@ -29,8 +31,11 @@ int baseline_see(struct baseline *b, const struct baseline_key *key, uint64_t no
 /* Seconds since the subject (a service, a table) was first asked for; -ENOMEM. */
 int64_t baseline_age(struct baseline *b, const char *of, uint64_t now);
 
-/* Entries of a subject. */
-uint64_t baseline_known(const struct baseline *b, const char *of);
+/*
+ * May what is new of it be told? Not more often than BASELINE_TOLD_MAX times in an hour: who makes
+ * new ones on purpose fills no spool with them.
+ */
+bool baseline_may_tell(struct baseline *b, const char *of, uint64_t now);
 
 struct baseline_hours {
 	uint64_t rows; /* in the hour of now, these included */

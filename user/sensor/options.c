@@ -171,7 +171,7 @@ static const struct conf_key keys[] = {
 	{"limits.processes", conf_u32, FIELD(processes), "32768", "Processes known at a time.",
 	 false, 1024, 1 << 22},
 	{"limits.baseline", conf_u32, FIELD(baseline_max), "32768",
-	 "Programs, peers, principals and statements known to be usual.", false, 64, 1 << 20},
+	 "Programs, peers, principals and statements known to be usual.", false, 4096, 1 << 20},
 	{"limits.bulk_events", conf_u32, FIELD(bulk_events), "250000",
 	 "Events of files and network of one session in a second (0: no limit).", false, 0,
 	 UINT32_MAX},

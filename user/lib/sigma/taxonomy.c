@@ -134,7 +134,6 @@ const struct taxonomy_field taxonomy_fields[] = {
 	{"first_seen", "Of", "", "of"},
 	{"first_seen", "By", "", "by"},
 	{"first_seen", "Value", "", "value"},
-	{"first_seen", "Known", "", "known"},
 	{"rows_unusual", "Table", "", "table"},
 	{"rows_unusual", "Median", "", "median"},
 	{"rows_unusual", "Deviation", "", "deviation"},

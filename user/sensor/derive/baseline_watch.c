@@ -27,7 +27,7 @@ struct baseline_watch {
 	baseline_watch_emit_fn emit;
 	void *ctx;
 	struct baseline *baseline;
-	uint64_t unreadable, unwritten;
+	uint64_t unreadable, unwritten, untold;
 	uint64_t saved_version, saved_time;
 	int lock;
 	bool failing;
@@ -161,7 +161,6 @@ static int first_emit(struct baseline_watch *w, struct arena *a, const Rollcall_
 	m->by = arena_strdup(a, key->by);
 	m->value = arena_strdup(a, key->value);
 	m->cause = arena_strdup(a, cause->id);
-	m->known = baseline_known(w->baseline, key->of);
 	m->db = db;
 	ev->kind_case = ROLLCALL__EVENT__KIND_FIRST_SEEN;
 	ev->first_seen = m;
@@ -178,7 +177,12 @@ static int see(struct baseline_watch *w, struct arena *a, const Rollcall__Event 
 	bool warm = is_warm(w, key->of, now);
 	int r = *key->value ? baseline_see(w->baseline, key, now) : 0;
 
-	return r == 1 && warm ? first_emit(w, a, cause, key, db) : r < 0 ? r : 0;
+	if (r != 1 || !warm)
+		return r < 0 ? r : 0;
+	if (baseline_may_tell(w->baseline, key->of, now))
+		return first_emit(w, a, cause, key, db);
+	w->untold++;
+	return 0;
 }
 
 /* The nearest watched service among the process and its ancestors. */
@@ -306,6 +310,7 @@ struct baseline_watch_loss baseline_watch_loss(const struct baseline_watch *w, u
 		{"table full", baseline_evicted(w->baseline)},
 		{"the file was bad: set aside", w->unreadable},
 		{"cannot be written", w->unwritten},
+		{"too much that is new: not told", w->untold},
 	};
 
 	return losses[i];

@@ -36,7 +36,7 @@ int baseline_watch_event(struct baseline_watch *w, struct arena *a, const Rollca
 /* Once a second; `last`: the sensor is stopping. Takes edits, writes the file. */
 void baseline_watch_tick(struct baseline_watch *w, uint64_t now, bool last);
 
-#define BASELINE_WATCH_LOSSES 3
+#define BASELINE_WATCH_LOSSES 4
 
 struct baseline_watch_loss {
 	const char *reason;
