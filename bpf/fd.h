@@ -6,6 +6,7 @@
 #pragma once
 
 #include "sock.h"
+#include "task.h"
 
 #define S_IFIFO 0010000
 #define S_IFCHR 0020000
@@ -44,21 +45,10 @@ static __always_inline __u32 fd_kind(struct inode *inode)
 	}
 }
 
-static __always_inline struct file *fd_file(struct task_struct *task, __u32 fd)
-{
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	struct file **fds = BPF_CORE_READ(fdt, fd);
-	struct file *file = NULL;
-
-	if (fd < BPF_CORE_READ(fdt, max_fds))
-		bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
-	return file;
-}
-
 /* Leaves *s zeroed when it is closed. */
 static __noinline int fd_fill(struct rec_stdio *s, struct task_struct *task, __u32 fd)
 {
-	struct file *file = fd_file(task, fd);
+	struct file *file = task_file(task, fd);
 	struct inode *inode = file ? BPF_CORE_READ(file, f_inode) : NULL;
 	struct sock *sk;
 	__u16 family;

@@ -51,13 +51,7 @@ static __always_inline bool task_is_server(struct task_struct *task)
 	return bpf_map_lookup_elem(&server_exe, &key) != NULL;
 }
 
-/* Why a read is told, and with what marks. */
-struct read_marks {
-	__u32 table, recent, tree, lineage;
-};
-
-static __always_inline void file_read_emit(struct file *file, __u32 flags,
-					   const struct read_marks *m)
+static __always_inline void file_read_emit(struct file *file, __u32 flags, const struct read_why *m)
 {
 	enum lane lane = m->table ? LANE_CRIT : LANE_BULK;
 	struct rec_file_read *rec;
@@ -83,50 +77,20 @@ static __always_inline void file_read_emit(struct file *file, __u32 flags,
 	file_scratch_release(s);
 }
 
-/*
- * Of a file in itself or by its directory: this is asked of every open of this host, which must not
- * pay for a way up to the root.
- */
-static __always_inline bool file_is_secret(struct file *file, const struct inode_key *key)
-{
-	struct inode *directory = BPF_CORE_READ(file, f_path.dentry, d_parent, d_inode);
-	__u32 *marks = bpf_map_lookup_elem(&watched_tree, key);
-	struct inode_key parent;
-
-	if (marks && (*marks & TREE_SECRET))
-		return true;
-	inode_key_fill(&parent, directory);
-	marks = bpf_map_lookup_elem(&watched_tree, &parent);
-	return marks && (*marks & TREE_SECRET);
-}
-
 /* Tells it when it is of interest, unless the database server did that, or only to write. */
 static __always_inline void file_read_opened(struct file *file, __u32 flags)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	struct read_marks m = {};
+	struct read_why m = {};
 	struct inode_key key;
-	struct recent_file *recent;
 
 	/* An O_PATH descriptor cannot be read from; opening it again by /proc can, and is seen. */
 	if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH))
 		return;
-	inode_key_fill(&key, inode);
+	inode_key_fill(&key, BPF_CORE_READ(file, f_inode));
 	m.table = bpf_map_lookup_elem(&watched_inode, &key) &&
 		  !task_is_server((struct task_struct *)bpf_get_current_task());
-	recent = bpf_map_lookup_elem(&recent_files, &key);
-	if (recent && recent->generation == BPF_CORE_READ(inode, i_generation)) {
-		m.recent = 1;
-		m.tree = recent->tree;
-	}
-	if (file_is_secret(file, &key))
-		m.tree |= TREE_SECRET;
-	if (!m.table && !m.tree && !m.recent)
-		return;
-	m.lineage = interest_lineage();
-	if (!m.table && !m.tree && !m.lineage)
-		return;
-	file_read_emit(file, flags, &m);
+	if (file_read_why(file, &key, &m))
+		file_read_emit(file, flags, &m);
 }
 
 /* Tells the open, and remembers the file until its last close. */

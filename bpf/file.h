@@ -97,6 +97,46 @@ static __always_inline void file_is_recent(struct inode *inode, __u32 tree)
 	bpf_map_update_elem(&recent_files, &key, &recent, BPF_ANY);
 }
 
+/* Why a read is told, and with what marks. */
+struct read_why {
+	__u32 table, recent, tree, lineage;
+};
+
+/*
+ * Of a file in itself or by its directory: this is asked of every open of this host, which must not
+ * pay for a way up to the root.
+ */
+static __always_inline bool file_is_secret(struct file *file, const struct inode_key *key)
+{
+	struct inode *directory = BPF_CORE_READ(file, f_path.dentry, d_parent, d_inode);
+	__u32 *marks = bpf_map_lookup_elem(&watched_tree, key);
+	struct inode_key parent;
+
+	if (marks && (*marks & TREE_SECRET))
+		return true;
+	inode_key_fill(&parent, directory);
+	marks = bpf_map_lookup_elem(&watched_tree, &parent);
+	return marks && (*marks & TREE_SECRET);
+}
+
+/* Is who has it told? `table`, which only file.bpf.c knows, is set already. */
+static __always_inline bool file_read_why(struct file *file, const struct inode_key *key,
+					  struct read_why *why)
+{
+	struct recent_file *recent = bpf_map_lookup_elem(&recent_files, key);
+
+	if (recent && recent->generation == BPF_CORE_READ(file, f_inode, i_generation)) {
+		why->recent = 1;
+		why->tree = recent->tree;
+	}
+	if (file_is_secret(file, key))
+		why->tree |= TREE_SECRET;
+	if (!why->table && !why->tree && !why->recent)
+		return false;
+	why->lineage = interest_lineage();
+	return why->table || why->tree || why->lineage;
+}
+
 /* With its fixed part zeroed; NULL, and counted, when none is free. */
 static __always_inline struct file_scratch *file_scratch_claim(enum lane lane,
 							       enum record_kind kind)

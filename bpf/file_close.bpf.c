@@ -15,6 +15,7 @@
 
 #define F_DUPFD		0
 #define F_DUPFD_CLOEXEC 1030
+#define STDERR		2
 #define FDS_MAX		1024 /* descriptors of a process that are looked at */
 
 /* References besides the first: none is 0, all gone is negative. */
@@ -145,27 +146,41 @@ static __always_inline void fd_copied(__u64 *fds, __u32 tgid, __u32 from, __u32 
 }
 
 /* close(v), close_range(vw); dup(f), dup2(fv), dup3(fv), fcntl(fw): as the shapes have them. */
+static __always_inline bool call_copies(struct pt_regs *regs, struct syscall_shape *shape, long ret)
+{
+	__u32 command = shape->value2 ? syscall_arg(regs, shape->value2 - 1) : F_DUPFD;
+
+	return shape->fd && (command == F_DUPFD || command == F_DUPFD_CLOEXEC) &&
+	       (__u32)syscall_arg(regs, shape->fd - 1) != (__u32)ret;
+}
+
+static __always_inline void call_closes(struct pt_regs *regs, struct syscall_shape *shape,
+					__u64 *fds, __u32 tgid)
+{
+	__u32 first = syscall_arg(regs, shape->value - 1);
+	__u32 last = shape->value2 ? syscall_arg(regs, shape->value2 - 1) : first;
+
+	fds_closed(fds, tgid, first, last);
+}
+
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_close__sys_exit, struct pt_regs *regs, long ret)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32, first, last;
-	__u64 *fds = bpf_map_lookup_elem(&file_holders, &tgid);
-	struct syscall_shape *shape = fds && *fds && ret >= 0 ? syscall_shape(regs) : NULL;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u64 *fds = ret >= 0 ? bpf_map_lookup_elem(&file_holders, &tgid) : NULL;
+	bool holds = fds && *fds, low = ret >= 0 && ret <= STDERR && interest_lineage();
+	struct syscall_shape *shape = holds || low ? syscall_shape(regs) : NULL;
 
 	if (!shape)
 		return 0;
-	if (!shape->fd) {
-		first = syscall_arg(regs, shape->value - 1);
-		last = shape->value2 ? syscall_arg(regs, shape->value2 - 1) : first;
-		fds_closed(fds, tgid, first, last);
+	if (holds && !shape->fd)
+		call_closes(regs, shape, fds, tgid);
+	if (!call_copies(regs, shape, ret))
 		return 0;
-	}
-	if (shape->value2) {
-		first = syscall_arg(regs, shape->value2 - 1);
-		if (first != F_DUPFD && first != F_DUPFD_CLOEXEC)
-			return 0;
-	}
-	fd_copied(fds, tgid, syscall_arg(regs, shape->fd - 1), ret);
+	if (holds)
+		fd_copied(fds, tgid, syscall_arg(regs, shape->fd - 1), ret);
+	if (low)
+		bpf_tail_call(ctx, &syscall_exits, SYSCALL_DUP_LOW);
 	return 0;
 }
 

@@ -4,10 +4,13 @@
  *
  * Bytes are what write calls returned, for the open file (the struct file), so a descriptor that
  * was duplicated, inherited or sent over a socket counts on. Not counted: mmap and io_uring;
- * the final size in file_close has them, too. Ladder: the kernel's functions for them, 32-bit calls
- * included; else the exit of the calls.
+ * the final size in file_close has them, too. Beside them, of the same calls: writes into the pipes
+ * of pipe.h, files that are sent (file_send.h), and writes to /proc/sys. Ladder: the kernel's
+ * functions for them, 32-bit calls included; else the exit of the calls.
  */
 #include "file.h"
+#include "file_send.h"
+#include "pipe.h"
 #include "syscall.h"
 
 /* What a file begins with tells what it is, whatever its name says. */
@@ -133,6 +136,7 @@ int BPF_PROG(file_write__fexit, struct file *file, const char *buf, __u64 count,
 	     long ret)
 {
 	file_written(file, buf, ret);
+	pipe_written(file, ret);
 	sysctl_written(file, buf, ret);
 	return 0;
 }
@@ -142,6 +146,7 @@ int BPF_PROG(file_write__fexit_vector, struct file *file, const struct iovec *v,
 	     void *pos, int flags, long ret)
 {
 	file_written(file, iovec_base(v), ret);
+	pipe_written(file, ret);
 	return 0;
 }
 
@@ -150,6 +155,7 @@ int BPF_PROG(file_write__fexit_splice, struct file *in, void *from, struct file 
 	     __u64 n, __u32 flags, long ret)
 {
 	file_written(out, NULL, ret);
+	pipe_written(out, ret);
 	return 0;
 }
 
@@ -168,6 +174,7 @@ int BPF_PROG(file_write__fexit_direct, struct file *in, void *from, struct file 
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 
+	file_sent(in, out, ret);
 	if (!bpf_map_lookup_elem(&file_copies, &thread))
 		file_written(out, NULL, ret);
 	return 0;
@@ -208,7 +215,10 @@ int BPF_PROG(file_write__sys_exit, struct pt_regs *regs, long ret)
 	else if (shape->value2 && !syscall_compat())
 		from = iovec_base((const struct iovec *)syscall_arg(regs, shape->value2 - 1));
 	file = syscall_file((int)syscall_arg(regs, shape->fd - 1));
+	if (shape->dir)
+		file_sent(syscall_file((int)syscall_arg(regs, shape->dir - 1)), file, ret);
 	file_written(file, from, ret);
+	pipe_written(file, ret);
 	sysctl_written(file, from, ret);
 	return 0;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * Keeps the marks of lineages (interest.h): set at exec, inherited at fork. Writes no records.
+ * Keeps the marks of lineages (interest.h): set at exec, inherited at fork; and which pipes are
+ * their standard input (pipe.h). Writes no records.
  * What ran before the sensor is marked by an iterator, by its own executable and its ancestors'.
  */
-#include "interest.h"
+#include "pipe.h"
 
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(lineage_exec__tp_btf, struct task_struct *task)
@@ -22,6 +23,8 @@ int BPF_PROG(lineage_exec__tp_btf, struct task_struct *task)
 		*marks |= *wanted | LINEAGE_ITSELF;
 	else if (marks)
 		*marks &= ~LINEAGE_ITSELF;
+	if (marks && *marks)
+		pipe_reader(task);
 	return 0;
 }
 
@@ -69,5 +72,6 @@ int lineage__iter(struct bpf_iter__task *ctx)
 	marks = bpf_task_storage_get(&lineages, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (marks)
 		*marks |= found;
+	pipe_reader(task);
 	return 0;
 }

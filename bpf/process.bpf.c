@@ -320,7 +320,7 @@ static __always_inline void script_fill(struct process_scratch *s, struct linux_
 	tail_string(&t, &e->interpreter, interp, NAME_SIZE);
 	bpf_probe_read_kernel_str(begin, sizeof(begin) - 1, name);
 	fd = script_fd(begin, &rest);
-	file = fd < 0 ? NULL : fd_file(task, fd);
+	file = fd < 0 ? NULL : task_file(task, fd);
 	e->script.off = s->off;
 	if (file)
 		tail_path(&t, &s->path, &e->script, &file->f_path);

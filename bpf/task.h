@@ -21,3 +21,15 @@ static __always_inline void task_fill(struct rec_task *t, struct task_struct *ta
 	t->cap_effective_lo = (__u32)caps;
 	t->cap_effective_hi = caps >> 32;
 }
+
+/* What a descriptor of a task is, or NULL. */
+static __always_inline struct file *task_file(struct task_struct *task, __u32 fd)
+{
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file **fds = BPF_CORE_READ(fdt, fd);
+	struct file *file = NULL;
+
+	if (fd < BPF_CORE_READ(fdt, max_fds))
+		bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
+	return file;
+}

@@ -9,18 +9,26 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SYSCALL_MAX (SYSCALL_SLOTS / 2)
+#define SYSCALL_MAX 512
 #define CALLS_MAX   16
 
 /* No call, but what the program of another event leaves to this one; its slot as in bpf/syscall.h.
  */
-#define CONNECT_INET	  "connect, not unix"
-#define CONNECT_INET_SLOT (2 * SYSCALL_MAX)
+#define CONNECT_INET "connect, not unix"
+#define DUP_LOW	     "dup to 0, 1 or 2"
+
+static const struct {
+	const char *call;
+	int slot;
+} left[] = {
+	{CONNECT_INET, 2 * SYSCALL_MAX},
+	{DUP_LOW, 2 * SYSCALL_MAX + 1},
+};
 
 /*
  * In parentheses the shape, a letter for each argument: d n directory and name, D N of the new name
- * of a call with two, f descriptor, v w values, F flags, _ of no
- * interest.
+ * of a call with two, f descriptor (of sendfile that it writes to, d that it reads), v w values, F
+ * flags, _ of no interest.
  */
 static const struct {
 	const char *event;
@@ -29,8 +37,8 @@ static const struct {
 	{"file_read",
 	 {"open(_v)", "creat", "openat(__v)", "openat2(__w)", "open_by_handle_at(__v)"}},
 	{"file_write",
-	 {"write(fv)", "pwrite64(fv)", "writev(fw)", "pwritev(fw)", "pwritev2(fw)", "sendfile(f)",
-	  "sendfile64(f)", "splice(__f)", "copy_file_range(__f)"}},
+	 {"write(fv)", "pwrite64(fv)", "writev(fw)", "pwritev(fw)", "pwritev2(fw)", "sendfile(fd)",
+	  "sendfile64(fd)", "splice(__f)", "copy_file_range(__f)"}},
 	{"file_close",
 	 {"close(v)", "close_range(vw)", "dup(f)", "dup2(fv)", "dup3(fv)", "fcntl(fw)",
 	  "fcntl64(fw)"}},
@@ -47,6 +55,7 @@ static const struct {
 	{"file_xattr",
 	 {"setxattr(nv)", "lsetxattr(nv)", "fsetxattr(fv)", "setxattrat(dn_v)", "removexattr(nv)",
 	  "lremovexattr(nv)", "fremovexattr(fv)", "removexattrat(dn_v)"}},
+	{"fd_dup", {DUP_LOW}},
 	{"mount", {"mount(vnwF)", "move_mount(dnDN)", "umount2(nF)"}},
 	{"process_access",
 	 {"ptrace(vw)", "process_vm_readv(w)", "process_vm_writev(w)", "pidfd_getfd(f)"}},
@@ -143,8 +152,9 @@ static int call_slot(const char *call, bool compat)
 	uint32_t arch = compat ? arch_compat() : seccomp_arch_native();
 	int nr = arch ? call_number(call, arch) : -1;
 
-	if (strcmp(call, CONNECT_INET) == 0)
-		return compat ? -ENOSYS : CONNECT_INET_SLOT;
+	for (unsigned i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		if (strcmp(call, left[i].call) == 0)
+			return compat ? -ENOSYS : left[i].slot;
 	/* libseccomp gives negative numbers to calls that an architecture does not have. */
 	if (nr < 0 || nr >= SYSCALL_MAX)
 		return -ENOSYS;
