@@ -143,7 +143,7 @@ int main(void)
 		for (unsigned r = 0; r < ROUNDS; r++) {
 			begin = now();
 			for (unsigned i = 0; i < EVENTS; i++)
-				engine_event(e, events[i]);
+				engine_event(e, events[i], events[i]->time);
 			begin = now() - begin;
 			best = begin < best ? begin : best;
 		}

@@ -262,7 +262,7 @@ static void give(struct baseline_watch *w, Rollcall__Event *ev, uint64_t now)
 
 	ev->time = now * SECOND;
 	ev->id = (char[]){"e"};
-	assert_int_equal(baseline_watch_event(w, a, ev), 0);
+	assert_int_equal(baseline_watch_event(w, a, ev, ev->time), 0);
 }
 
 /* A program that `chain` executed: "/service /bin/sh", ancestors last. */

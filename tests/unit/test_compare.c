@@ -105,7 +105,7 @@ static const char *runs(struct world *w, unsigned seconds, const char *user, con
 		fail_msg("%s", why);
 	ev->time = START + seconds * SECOND;
 	said[0] = '\0';
-	engine_event(w->engine, ev);
+	engine_event(w->engine, ev, ev->time);
 	arena_free(a);
 	return said;
 }

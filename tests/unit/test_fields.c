@@ -70,7 +70,7 @@ static unsigned hits(const char *source, const char *line, const char *json, cha
 	e = engine_new(p, on_hit, &n);
 	if (event_read(a, json, strlen(json), &ev, why, sizeof(why)) < 0)
 		fail_msg("%s", why);
-	engine_event(e, ev);
+	engine_event(e, ev, ev->time);
 	engine_free(e);
 	arena_free(a);
 	policy_free(p);

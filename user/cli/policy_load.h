@@ -22,7 +22,7 @@ struct policy_load_opts {
 	const struct fileset *files;
 };
 
-/* `paths` ends with NULL; without any, or files, it is what is installed. -EBADMSG and others: told. The
- * policy is given in any case but when out of memory. */
+/* `paths` ends with NULL; without any, or files, it is what is installed. -EBADMSG and others:
+ * told. The policy is given in any case but when out of memory. */
 int policy_load(const struct policy_load_opts *opts, char *const *paths,
 		struct policy **ret_policy);

@@ -142,7 +142,7 @@ void replay_event(struct replay *r, const Rollcall__Event *ev)
 {
 	if (!recording_judged(ev))
 		return;
-	engine_event(r->engine, ev);
+	engine_event(r->engine, ev, ev->time);
 	r->last = ev->time > r->last ? ev->time : r->last;
 }
 

@@ -25,6 +25,7 @@
 #include "sensor/discover.h"
 #include "sensor/filewatch.h"
 #include "sensor/host.h"
+#include "sensor/losses.h"
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
 #include "sensor/relations.h"
@@ -46,17 +47,9 @@ struct pipeline {
 	struct rules *rules;
 	struct summary *summary;
 	struct probe *probe;
-	uint64_t seq;	     /* ids when there is no spool */
-	uint64_t dropped[2]; /* as last reported */
-	uint64_t misses[3];
-	uint64_t interrupted; /* programs, as last reported */
-	uint64_t refused;
-	uint64_t evicted;
-	uint64_t undecoded, undecoded_told;
-	uint64_t baseline_told[BASELINE_WATCH_LOSSES];
-	uint64_t gave_up, dropped_groups; /* of the rules, as last reported */
-	uint64_t unkept, unkept_told;	  /* events that the spool could not take */
-	uint64_t trimmed_told[SEGMENT_CLASSES], errors_told;
+	uint64_t seq;		    /* ids when there is no spool */
+	uint64_t undecoded, unkept; /* records; events that the spool could not take */
+	struct losses losses;
 	int spool_failing;
 	struct pipeline_counts counts;
 	uint64_t summary_time;
@@ -94,10 +87,13 @@ static void event_keep(struct pipeline *p, Rollcall__Event *ev)
 		p->unkept++;
 }
 
+/* What is kept and shown has the wall clock, which may be set; what is decided, the boot's. */
 static void event_out(struct pipeline *p, Rollcall__Event *ev)
 {
+	uint64_t boottime = ev->time;
+
 	ev->host = p->opts.host->name;
-	ev->time = host_realtime(p->opts.host, ev->time);
+	ev->time = host_realtime(p->opts.host, boottime);
 	event_keep(p, ev);
 	p->counts.events++;
 	p->counts.findings += ev->kind_case == ROLLCALL__EVENT__KIND_FINDING && !*ev->finding->mode;
@@ -107,16 +103,19 @@ static void event_out(struct pipeline *p, Rollcall__Event *ev)
 	}
 	if (p->opts.tap)
 		p->opts.tap(p->opts.tap_ctx, ev);
-	rules_event(p->rules, p->arena, ev);
+	rules_event(p->rules, p->arena, ev, boottime);
+	ev->time = boottime;
 }
 
-/* Findings come back here with the wall-clock time of the event they rest on. */
+/* All of its times are those of the boot, until here. */
 static void finding_out(void *ctx, struct arena *a, Rollcall__Event *ev)
 {
 	struct pipeline *p = ctx;
+	Rollcall__Finding *m = ev->finding;
 
 	(void)a;
-	ev->time -= (uint64_t)p->opts.host->wall_offset;
+	m->first_seen = host_realtime(p->opts.host, m->first_seen);
+	m->last_seen = host_realtime(p->opts.host, m->last_seen);
 	event_out(p, ev);
 }
 
@@ -124,8 +123,13 @@ static void finding_out(void *ctx, struct arena *a, Rollcall__Event *ev)
 static void judged(void *ctx, struct arena *a, Rollcall__Event *ev)
 {
 	struct pipeline *p = ctx;
+	uint64_t boottime = ev->time;
+	bool admitted;
 
-	if (rules_admit(p->rules, a, ev))
+	ev->time = host_realtime(p->opts.host, boottime);
+	admitted = rules_admit(p->rules, a, ev, boottime);
+	ev->time = boottime;
+	if (admitted)
 		finding_out(p, a, ev);
 }
 
@@ -146,24 +150,26 @@ static void derived(void *ctx, struct arena *a, Rollcall__Event *ev)
 {
 	struct pipeline *p = ctx;
 	const Rollcall__Db *db = unwatched(ev);
+	uint64_t boottime = ev->time;
 
 	if (db && ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT)
 		summary_add(p->summary, db);
 	if (db) {
 		ev->host = p->opts.host->name;
-		ev->time = host_realtime(p->opts.host, ev->time);
+		ev->time = host_realtime(p->opts.host, boottime);
 		if (p->opts.tap)
 			p->opts.tap(p->opts.tap_ctx, ev);
-		rules_event(p->rules, a, ev);
+		rules_event(p->rules, a, ev, boottime);
+		ev->time = boottime;
 	} else {
 		event_out(p, ev);
 	}
 	findings_event(p->findings, a, ev);
 	staged_event(p->staged, a, ev);
-	baseline_watch_event(p->baseline, a, ev);
+	baseline_watch_event(p->baseline, a, ev, host_realtime(p->opts.host, ev->time));
 }
 
-static void summary_out(void *ctx, struct arena *a, Rollcall__Event *ev)
+static void derived_out(void *ctx, struct arena *a, Rollcall__Event *ev)
 {
 	(void)a;
 	event_out(ctx, ev);
@@ -199,7 +205,7 @@ static void process_event(struct pipeline *p, Rollcall__Event *ev, uint32_t tgid
 	ev->process = process_of(p, p->arena, tgid, ev->time, &unused);
 	event_out(p, ev);
 	staged_event(p->staged, p->arena, ev);
-	baseline_watch_event(p->baseline, p->arena, ev);
+	baseline_watch_event(p->baseline, p->arena, ev, host_realtime(p->opts.host, ev->time));
 }
 
 static int file_set(void *ctx, const char *map, const void *key, const void *value)
@@ -305,8 +311,7 @@ static void handle(struct pipeline *p, Rollcall__Event *ev)
 		break;
 	case ROLLCALL__EVENT__KIND_EXIT:
 		process_event(p, ev, ev->exit->task->tgid);
-		proctab_exit(p->opts.processes, ev->time - (uint64_t)p->opts.host->wall_offset,
-			     ev->exit);
+		proctab_exit(p->opts.processes, ev->time, ev->exit);
 		break;
 	case ROLLCALL__EVENT__KIND_FILE_READ:
 		on_file_read(p, ev);
@@ -365,8 +370,8 @@ void pipeline_seed(void *ctx, const void *record, size_t size)
 void pipeline_emit(struct pipeline *p, Rollcall__Event *ev)
 {
 	if (ev->kind_case == ROLLCALL__EVENT__KIND_GAP) {
-		findings_gap(p->findings, host_realtime(p->opts.host, ev->time));
-		rules_gap(p->rules, host_realtime(p->opts.host, ev->time));
+		findings_gap(p->findings, ev->time);
+		rules_gap(p->rules, ev->time);
 	}
 	event_out(p, ev);
 	pipeline_flush(p);
@@ -381,27 +386,6 @@ struct rules *pipeline_rules(struct pipeline *p)
 struct arena *pipeline_arena(struct pipeline *p)
 {
 	return p->arena;
-}
-
-static void gap(struct pipeline *p, const char *lane, const char *reason, uint64_t now,
-		uint64_t *told)
-{
-	Rollcall__Gap *m = arena_alloc(p->arena, sizeof(*m));
-	Rollcall__Event *ev = arena_alloc(p->arena, sizeof(*ev));
-
-	if (now == *told || !m || !ev)
-		return;
-	rollcall__gap__init(m);
-	rollcall__event__init(ev);
-	m->lane = arena_strdup(p->arena, lane);
-	m->reason = arena_strdup(p->arena, reason);
-	m->count = now - *told;
-	*told = now;
-	ev->time = host_boottime();
-	ev->kind_case = ROLLCALL__EVENT__KIND_GAP;
-	ev->gap = m;
-	if (m->lane && m->reason)
-		pipeline_emit(p, ev);
 }
 
 static int session_rate(void *ctx, uint32_t session, struct session_rate *ret)
@@ -435,51 +419,25 @@ static void throttles_end(struct pipeline *p, struct probe *probe)
 	}
 }
 
-/* Every loss is told as a Gap event, once. */
-static void losses(struct pipeline *p, struct probe *probe)
+static void gap_out(void *ctx, Rollcall__Event *gap)
 {
-	static const char *const reasons[] = {"no scratch memory", "too many sessions",
-					      "page not readable"};
-	struct proctab_counts processes;
-	struct sessions_counts counts;
-	Rollcall__Coverage *c;
-	uint64_t misses[3], dropped[2] = {};
-
-	if (probe_coverage(probe, p->arena, &c) == 0)
-		for (size_t i = 0; i < c->n_lanes && i < 2; i++)
-			dropped[i] = c->lanes[i]->dropped;
-	gap(p, "crit", "ring buffer full", dropped[0], &p->dropped[0]);
-	gap(p, "bulk", "ring buffer full", dropped[1], &p->dropped[1]);
-	for (unsigned i = 0; probe_db_misses(probe, misses) == 0 && i < 3; i++)
-		gap(p, "database", reasons[i], misses[i], &p->misses[i]);
-	gap(p, "probe", "a program interrupted by itself", probe_misses(probe), &p->interrupted);
-	sessions_counts(p->sessions, &counts);
-	gap(p, "database", "session table full", counts.refused, &p->refused);
-	proctab_counts(p->opts.processes, &processes);
-	gap(p, "proctab", "process table full", processes.evicted, &p->evicted);
-	gap(p, "decoder", "malformed record", p->undecoded, &p->undecoded_told);
-	gap(p, "rules", "a regular expression gave up", rules_gave_up(p->rules), &p->gave_up);
-	for (unsigned i = 0; i < BASELINE_WATCH_LOSSES; i++) {
-		struct baseline_watch_loss l = baseline_watch_loss(p->baseline, i);
-
-		gap(p, "baseline", l.reason, l.count, &p->baseline_told[i]);
-	}
-	gap(p, "rules", "a correlation's group was dropped", rules_dropped(p->rules),
-	    &p->dropped_groups);
+	pipeline_emit(ctx, gap);
 }
 
-static void spool_losses(struct pipeline *p)
+static void losses(struct pipeline *p, struct probe *probe)
 {
-	struct spool_status st;
+	const struct losses_sources sources = {
+		.probe = probe,
+		.sessions = p->sessions,
+		.processes = p->opts.processes,
+		.rules = p->rules,
+		.baseline = p->baseline,
+		.spool = p->opts.spool,
+		.undecoded = p->undecoded,
+		.unkept = p->unkept,
+	};
 
-	spool_status(p->opts.spool, &st);
-	for (uint32_t c = 1; c < SEGMENT_CLASSES; c++)
-		gap(p, "spool",
-		    arena_printf(p->arena, "full: %s events removed before delivery",
-				 segment_class(c)),
-		    st.lanes[c].trimmed, &p->trimmed_told[c]);
-	gap(p, "spool", "cannot be written", st.errors, &p->errors_told);
-	gap(p, "spool", "event too large", p->unkept, &p->unkept_told);
+	losses_tell(&p->losses, &sources, p->arena, gap_out, p);
 }
 
 /* Once a second: what was written reaches the disk, what was delivered leaves it. */
@@ -493,7 +451,6 @@ static void spool_tick(struct pipeline *p)
 	if (r < 0 && !p->spool_failing)
 		log_error(r, "the spool cannot be written: events are lost");
 	p->spool_failing = r < 0;
-	spool_losses(p);
 }
 
 void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
@@ -501,7 +458,6 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 	uint64_t now = host_boottime();
 
 	host_clock(p->opts.host);
-	losses(p, probe);
 	throttles_end(p, probe);
 	relations_sync(p->opts.watch, &p->relations_told, relation_set, probe);
 	if (watch_take_stale(p->opts.watch) || now - p->files_time >= MINUTE)
@@ -509,15 +465,18 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 	if (!p->summary_time)
 		p->summary_time = now;
 	if (last || now - p->summary_time >= MINUTE) {
-		summary_flush(p->summary, p->arena, now, summary_out, p);
+		summary_flush(p->summary, p->arena, now, derived_out, p);
 		p->summary_time = now;
 	}
-	rules_time(p->rules, p->arena, host_realtime(p->opts.host, now));
+	rules_time(p->rules, p->arena, now);
 	baseline_watch_tick(p->baseline, now, last);
 	proctab_expire(p->opts.processes, now);
 	if (p->opts.spool)
 		spool_tick(p);
+	losses(p, probe);
 	pipeline_flush(p);
+	if (last && p->opts.spool)
+		spool_sync(p->opts.spool);
 	arena_reset(p->arena);
 }
 
@@ -581,7 +540,7 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 	p->summary = summary_new(opts->principals_max);
 	if (!p->arena || !p->sessions || !p->findings || !p->staged || !p->summary)
 		return log_error(-ENOMEM, "cannot start");
-	r = baseline_watch_new(&opts->baseline, finding_out, p, &p->baseline);
+	r = baseline_watch_new(&opts->baseline, derived_out, p, &p->baseline);
 	if (r == 0)
 		r = rules_new(&(struct rules_opts){opts->rules, finding_out, p, opts->placeholders},
 			      &p->rules);

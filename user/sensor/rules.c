@@ -267,14 +267,14 @@ static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit
 		finding_emit(r, hit->rule, o, who, ev);
 }
 
-void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev)
+void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev, uint64_t boottime)
 {
 	/* Findings are asked for before they are told; coverage and ready are about ourselves. */
 	if (ev->kind_case >= ROLLCALL__EVENT__KIND_FINDING &&
 	    ev->kind_case != ROLLCALL__EVENT__KIND_GAP)
 		return;
 	r->arena = a;
-	engine_event(r->set->engine, ev);
+	engine_event(r->set->engine, ev, boottime);
 }
 
 static const struct rule *rule_named(const struct rules *r, const char *name)
@@ -285,7 +285,7 @@ static const struct rule *rule_named(const struct rules *r, const char *name)
 	return NULL;
 }
 
-bool rules_admit(struct rules *r, struct arena *a, Rollcall__Event *ev)
+bool rules_admit(struct rules *r, struct arena *a, Rollcall__Event *ev, uint64_t boottime)
 {
 	Rollcall__Finding *f = ev->finding;
 	char *id = ev->id;
@@ -297,7 +297,7 @@ bool rules_admit(struct rules *r, struct arena *a, Rollcall__Event *ev)
 	/* It has no id yet: what a correlation takes for evidence is what the finding rests on. */
 	if (f->n_evidence)
 		ev->id = f->evidence[f->n_evidence - 1];
-	engine_event(r->set->engine, ev);
+	engine_event(r->set->engine, ev, boottime);
 	ev->id = id;
 	if (r->admitting)
 		f->rule->level = arena_strdup(a, r->admitting->level);

@@ -45,14 +45,17 @@ int rules_swap(struct rules *r, struct ruleset *set, struct compare_count *ret_c
 /* In force; where there are no rules an empty one. */
 const struct ruleset *rules_set(const struct rules *r);
 
-/* An event that was given its id and its wall-clock time. */
-void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev);
+/*
+ * An event that was given its id and its wall-clock time. Timespans, and the times of findings, are
+ * those of the boot: the other clock may be set.
+ */
+void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev, uint64_t boottime);
 
 /*
  * A finding of the sensor's own, with its wall-clock time: may it be told? A rule of the policy
  * with its id or name says so, filters included, and gives the level; without such a rule it may.
  */
-bool rules_admit(struct rules *r, struct arena *a, Rollcall__Event *ev);
+bool rules_admit(struct rules *r, struct arena *a, Rollcall__Event *ev, uint64_t boottime);
 
 /* Time goes on without events: correlations may be decided by it. */
 void rules_time(struct rules *r, struct arena *a, uint64_t now);

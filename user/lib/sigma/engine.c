@@ -22,6 +22,7 @@ struct engine {
 	engine_fn fn;
 	void *ctx;
 	const Rollcall__Event *ev; /* being looked at */
+	uint64_t now, realtime;	   /* its times: for spans, and for people */
 	struct hits {
 		uint64_t n, last;
 	} * hits; /* by number of rule */
@@ -29,19 +30,19 @@ struct engine {
 	uint64_t gave_up; /* before this policy */
 };
 
-static void hit_count(struct engine *e, const struct rule *rule, uint64_t time)
+static void hit_count(struct engine *e, const struct rule *rule)
 {
 	struct hits *h = &e->hits[rule->number];
 
 	h->n++;
-	h->last = time > h->last ? time : h->last;
+	h->last = e->realtime;
 }
 
 static void on_correlation(void *ctx, const struct correlate_hit *hit)
 {
 	struct engine *e = ctx;
 
-	hit_count(e, hit->rule, hit->time);
+	hit_count(e, hit->rule);
 	if (!hit->rule->silent)
 		e->fn(e->ctx, hit->closed ? NULL : e->ev,
 		      &(struct engine_hit){hit->rule, hit->time, hit});
@@ -87,13 +88,13 @@ static void on_rule(void *ctx, uint32_t number)
 	struct engine *e = ctx;
 	const struct rule *rule = e->program->rules[number].rule;
 
-	hit_count(e, rule, e->ev->time);
+	hit_count(e, rule);
 	if (!rule->silent)
-		e->fn(e->ctx, e->ev, &(struct engine_hit){rule, e->ev->time, NULL});
-	correlate_rule(e->correlate, rule, e->match, e->ev->time, e->ev->id);
+		e->fn(e->ctx, e->ev, &(struct engine_hit){rule, e->now, NULL});
+	correlate_rule(e->correlate, rule, e->match, e->now, e->ev->id);
 }
 
-void engine_event(struct engine *e, const Rollcall__Event *ev)
+void engine_event(struct engine *e, const Rollcall__Event *ev, uint64_t now)
 {
 	struct meter *m = &e->meter;
 	struct fields_view view;
@@ -101,7 +102,9 @@ void engine_event(struct engine *e, const Rollcall__Event *ev)
 
 	m->on = m->clock && ++m->events % METER_EVERY == 0;
 	begun = m->on ? m->clock() : 0;
-	engine_time(e, ev->time);
+	e->now = now;
+	e->realtime = ev->time;
+	engine_time(e, now);
 	fields_view(e->fields, ev, &view);
 	e->ev = ev;
 	match_event(e->match, &view.match, on_rule, e);

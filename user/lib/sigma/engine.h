@@ -26,8 +26,8 @@ typedef void (*engine_fn)(void *ctx, const Rollcall__Event *ev, const struct eng
 struct engine *engine_new(const struct policy *p, engine_fn fn, void *ctx);
 struct engine *engine_free(struct engine *e); /* accepts NULL, returns NULL */
 
-/* An event with its id and wall-clock time. */
-void engine_event(struct engine *e, const Rollcall__Event *ev);
+/* An event with its id and wall-clock time. `now` is what timespans are measured by. */
+void engine_event(struct engine *e, const Rollcall__Event *ev, uint64_t now);
 
 /* Time goes on without events, too. */
 void engine_time(struct engine *e, uint64_t now);
@@ -43,7 +43,7 @@ void engine_carry(struct engine *e, struct engine *from, const struct compare *s
 
 /* What a rule that can match did since it is as it is, and costs since the policy is. */
 struct engine_count {
-	uint64_t hits, last; /* time of the last; 0: none */
+	uint64_t hits, last; /* time of the last one's event; 0: none */
 	double cost;	     /* mean ns an event; negative: not yet measured */
 };
 void engine_count(const struct engine *e, const struct rule *rule, struct engine_count *ret_count);

@@ -29,6 +29,7 @@ struct baseline_watch {
 	struct baseline *baseline;
 	uint64_t unreadable, unwritten, untold;
 	uint64_t saved_version, saved_time;
+	uint64_t now; /* seconds of the wall clock, of the event looked at */
 	int lock;
 	bool failing;
 };
@@ -173,7 +174,7 @@ static int first_emit(struct baseline_watch *w, struct arena *a, const Rollcall_
 static int see(struct baseline_watch *w, struct arena *a, const Rollcall__Event *cause,
 	       const struct baseline_key *key, Rollcall__Db *db)
 {
-	uint64_t now = cause->time / SECOND;
+	uint64_t now = w->now;
 	bool warm = is_warm(w, key->of, now);
 	int r = *key->value ? baseline_see(w->baseline, key, now) : 0;
 
@@ -237,7 +238,7 @@ static int rows_emit(struct baseline_watch *w, struct arena *a, const Rollcall__
 static int rows_see(struct baseline_watch *w, struct arena *a, const Rollcall__Event *ev,
 		    Rollcall__Db *db, char *table, char *who)
 {
-	uint64_t now = ev->time / SECOND;
+	uint64_t now = w->now;
 	Rollcall__RowsUnusual m;
 	struct baseline_hours h;
 	double spread;
@@ -286,8 +287,10 @@ static int on_result(struct baseline_watch *w, struct arena *a, const Rollcall__
 	return r;
 }
 
-int baseline_watch_event(struct baseline_watch *w, struct arena *a, const Rollcall__Event *ev)
+int baseline_watch_event(struct baseline_watch *w, struct arena *a, const Rollcall__Event *ev,
+			 uint64_t realtime)
 {
+	w->now = realtime / SECOND;
 	switch (ev->kind_case) {
 	case ROLLCALL__EVENT__KIND_EXEC:
 		return on_exec(w, a, ev);

@@ -30,8 +30,12 @@ int baseline_watch_new(const struct baseline_watch_opts *opts, baseline_watch_em
 		       void *ctx, struct baseline_watch **ret_watch);
 struct baseline_watch *baseline_watch_free(struct baseline_watch *w); /* accepts NULL */
 
-/* Takes an event that was given its id and its wall-clock time. 0 or -ENOMEM. */
-int baseline_watch_event(struct baseline_watch *w, struct arena *a, const Rollcall__Event *ev);
+/*
+ * Takes an event that was given its id. `realtime` is its time by the wall clock, which outlives a
+ * boot. 0 or -ENOMEM.
+ */
+int baseline_watch_event(struct baseline_watch *w, struct arena *a, const Rollcall__Event *ev,
+			 uint64_t realtime);
 
 /* Once a second; `last`: the sensor is stopping. Takes edits, writes the file. */
 void baseline_watch_tick(struct baseline_watch *w, uint64_t now, bool last);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Judges what the database events say: single results, sums per principal, server-side copies,
-// side channels, physical reads. Pure: events in, findings out, no clock but the events'.
+// side channels, physical reads. Pure: events in, findings out, no clock but the events',
+// which is that of the boot, in findings, too.
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sliding sums. Time is the events' own: it may repeat, step back a little between CPUs, or far
-// when the host's clock is set. The bucket after the present one counts too, later ones do not.
+// Sliding sums. Time is the events' own, that of the boot: it may repeat and step back a little
+// between CPUs; in a recording it may step far. The bucket after the present one counts too, later
+// ones do not.
 #include "sensor/derive/sum.h"
 
 #include <string.h>
