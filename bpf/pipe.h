@@ -10,11 +10,15 @@
 #include "interest.h"
 #include "task.h"
 
-#define S_IFMT	   0170000
-#define S_IFIFO	   0010000
-#define PIPE_QUIET 1000000000ull /* after a write was told */
+#define S_IFMT	       0170000
+#define S_IFIFO	       0010000
+#define PIPE_ANCESTORS 8
+#define PIPE_QUIET     1000000000ull /* after a write was told */
 
-/* The process that executed last with that pipe as its standard input. */
+/*
+ * The process that executed with that pipe as its standard input; not what that executes itself,
+ * which inherits it.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -40,16 +44,30 @@ struct {
 	__type(value, struct pipe_writes);
 } pipe_writers __weak SEC(".maps");
 
+/* Is that process one of its ancestors? */
+static __always_inline bool pipe_inherited(struct task_struct *task, __u32 reader)
+{
+	for (int i = 0; i < PIPE_ANCESTORS; i++) {
+		task = BPF_CORE_READ(task, real_parent);
+		if ((__u32)BPF_CORE_READ(task, tgid) == reader)
+			return true;
+	}
+	return false;
+}
+
 static __always_inline void pipe_reader(struct task_struct *task)
 {
 	struct file *file = task_file(task, 0);
 	struct inode *inode = file ? BPF_CORE_READ(file, f_inode) : NULL;
-	__u32 tgid = BPF_CORE_READ(task, tgid);
+	__u32 tgid = BPF_CORE_READ(task, tgid), *known;
 	struct inode_key key;
 
 	if (!inode || (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFIFO)
 		return;
 	inode_key_fill(&key, inode);
+	known = bpf_map_lookup_elem(&pipe_readers, &key);
+	if (known && pipe_inherited(task, *known))
+		return;
 	bpf_map_update_elem(&pipe_readers, &key, &tgid, BPF_ANY);
 }
 

@@ -77,6 +77,7 @@ fact httpd "$httpd"
 fact tomcat "$tomcat"
 fact mariadb "$maria"
 fact helper "$(pgrep -P "$httpd" -x map-appstore-ur)"
+fact helper_pipe "$(stat -L -c %i "/proc/$(pgrep -P "$httpd" -x map-appstore-ur)/fd/0")"
 
 # ---- A1 to A10 ----
 label=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')

@@ -132,7 +132,8 @@ static int reader(int report)
 {
 	char bytes[64];
 
-	if (write(report, "r", 1) != 1)
+	/* What it executes inherits the pipe, and is not who reads it. */
+	if (system("/proc/$PPID/exe nothing") || write(report, "r", 1) != 1)
 		return 1;
 	while (read(0, bytes, sizeof(bytes)) > 0)
 		;
@@ -220,6 +221,8 @@ int main(int argc, char **argv)
 {
 	char path[] = "/tmp/pipe_write.XXXXXX";
 
+	if (argc == 2)
+		return 0;
 	if (argc == 3 && strcmp(argv[1], "reader") == 0)
 		return reader(atoi(argv[2]));
 	for (size_t i = 0; argc == 3 && i < WAYS; i++)

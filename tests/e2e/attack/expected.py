@@ -14,20 +14,15 @@ events = [json.loads(line) for line in open(sys.argv[2])]
 css, css2 = f['web'] + '/css/mibasecss.css', f['web'] + '/css/mibasecss2.css'
 jsp, log = f['web'] + '/403.jsp', f['access_log']
 
-# Steps that no event of the sensor tells yet, and why.
-NOT_YET = [
-    ('A1', 'write(2) of httpd to the pipe of its helper: writes to pipes are no events'),
-    ('A3', 'dup2(2) of a socket on 0, 1 and 2: told by what the shell has there when it executes'),
-    ('A9', 'sendfile(2) of that inode to that peer: told as the read of the file and the bytes of the '
-           'connection, not as one'),
-]
-
 H, T, ANY = f['httpd'], f['tomcat'], None
+SHELL = 'e["remote"]["address"] == f["attacker"] and e["remote"]["port"] == 443 and e["fd"] == '
 EXPECTED = [
     ('A1 httpd accepts', 'tcp_accept', H, 'remote(e, "attacker", "a1_port") and local(e, "server", 80) '
      'and exe(e) == "apache2"'),
     ('A1 the helper has a pipe', 'exec', H, 'e["process"]["pid"] == f["helper"] and '
      'e["input"]["kind"] == "fd_pipe" and e["script"] == "/mi/bin/map-appstore-url"'),
+    ('A1 its pipe is written to', 'pipe_write', H, 'e["reader_tgid"] == f["helper"] and '
+     'e["ino"] == f["helper_pipe"] and exe(e) == "apache2" and e["lineage"] & 2 and e["written"] > 60'),
     ('A1 a first command', 'exec', H, 'args(e) == ["id"] and f["helper"] in above(e)'),
     ('A2 sleep', 'exec', H, 'args(e) == ["sleep", "5"] and f["helper"] in above(e)'),
     ('A2 nslookup', 'exec', H, 'args(e) == ["nslookup", f["label"] + ".oast.example"]'),
@@ -50,6 +45,9 @@ EXPECTED = [
      'e["exe_inode"]["ino"] == f["slt_ino"] and args(e)[1:] == ["shell", f["attacker"], "443"]'),
     ('A3 connects out', 'tcp_connect', H, 'local(e, "", "shell_port") and remote(e, "attacker", 443) '
      'and e["result"] == "established"'),
+    ('A3 the connection is standard input', 'fd_dup', H, SHELL + '0'),
+    ('A3 the connection is standard output', 'fd_dup', H, SHELL + '1'),
+    ('A3 the connection is standard error', 'fd_dup', H, SHELL + '2'),
     ('A3 a shell on a socket', 'exec', H, 'args(e) == ["sh", "-i"] and all(e[d]["kind"] == "fd_socket" '
      'and e[d]["socket"]["remote_port"] == 443 for d in ("input", "output", "errors"))'),
     ('A3 a command in it', 'exec', H, 'args(e) == ["id"] and e["input"]["kind"] == "fd_socket"'),
@@ -102,6 +100,8 @@ EXPECTED = [
      'e["written"] == f["css3_size"]'),
     ('A9 read to be served', 'file_read', T, 'same(e, "css2", css2) and e["recent"] and '
      'exe(e) == "java"'),
+    ('A9 sent as a file', 'file_send', T, 'same(e, "css2", css2) and e["local"]["port"] == 8080 and '
+     'e["sent"] == f["css2_size"] and e["recent"] and exe(e) == "java"'),
     ('A9 accepted', 'tcp_accept', H, 'remote(e, "attacker", "a9_port") and local(e, "server", 80)'),
     ('A9 sent', 'tcp_close', H, 'remote(e, "attacker", "a9_port") and '
      'f["fetched"] <= e["bytes_sent"] < f["fetched"] + 1000'),
@@ -206,11 +206,8 @@ for step, title in RULES:
     if title not in spoke:
         failed += 1
         print(f'FAILED {step}: no finding of the rule "{title}"')
-for step, what in NOT_YET:
-    print(f'not yet: {step}: {what}')
 for e in events:
     if e['event'] == 'gap':
         print('note: a gap:', {k: e.get(k) for k in ('lane', 'reason', 'count')})
-print(f'{len(NOT_YET)} not yet')
 print(f'{len(EXPECTED) + len(RULES) - failed} passed, {failed} failed')
 sys.exit(failed > 0)
