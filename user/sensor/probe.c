@@ -124,37 +124,38 @@ static int events_attach(struct probe *p)
 	return 0;
 }
 
-static int ring_sample(void *ctx, void *data, size_t size)
+static void ring_record(void *ctx, const void *data, size_t size)
 {
 	const struct record_header *h = data;
 	struct probe_ring *ring = ctx;
 
 	/* A process is made (crit) before it does something (bulk), and is read of first. */
 	if (ring->lane != LANE_CRIT)
-		ring_buffer__consume(ring->probe->crit);
+		ring_consume(ring->probe->rings[LANE_CRIT]);
 	ring->probe->read[ring->lane][h->kind % RECORD_KINDS]++;
 	ring->probe->opts.record(ring->probe->opts.ctx, data, size);
-	return 0;
 }
 
 static int rings_open(struct probe *p)
 {
 	const struct bpf_map *maps[] = {p->skel->maps.ring_crit, p->skel->maps.ring_bulk};
 
-	for (unsigned i = 0; i < 2; i++) {
-		int fd = bpf_map__fd(maps[i]);
+	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (p->epoll < 0)
+		return -errno;
+	for (unsigned i = 0; i < LANES; i++) {
+		struct epoll_event wake = {.events = EPOLLIN};
+		int fd = bpf_map__fd(maps[i]), r;
 
 		p->ring_ctx[i] = (struct probe_ring){p, i};
-		if (!p->rings)
-			p->rings = ring_buffer__new(fd, ring_sample, &p->ring_ctx[i], NULL);
-		else if (ring_buffer__add(p->rings, fd, ring_sample, &p->ring_ctx[i]) < 0)
-			return -errno;
-		if (!p->rings)
+		r = ring_new(fd, bpf_map__max_entries(maps[i]), ring_record, &p->ring_ctx[i],
+			     &p->rings[i]);
+		if (r < 0)
+			return r;
+		if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &wake) < 0)
 			return -errno;
 	}
-	p->crit = ring_buffer__new(bpf_map__fd(maps[LANE_CRIT]), ring_sample,
-				   &p->ring_ctx[LANE_CRIT], NULL);
-	return p->crit ? 0 : -errno;
+	return 0;
 }
 
 static int objects_load(struct probe *p)
@@ -235,6 +236,7 @@ int probe_new(const struct probe_opts *opts, struct probe **ret)
 		return -ENOMEM;
 	libbpf_set_print(probe_print);
 	p->opts = *opts;
+	p->epoll = -1;
 	p->skel = rollcall__open();
 	if (!p->skel)
 		return log_error(-errno, "probe: cannot open the BPF object");
@@ -251,8 +253,9 @@ struct probe *probe_free(struct probe *p)
 		return NULL;
 	for (unsigned i = 0; i < p->n_links; i++)
 		bpf_link__destroy(p->links[i]);
-	ring_buffer__free(p->crit);
-	ring_buffer__free(p->rings);
+	for (unsigned i = 0; i < LANES; i++)
+		ring_free(p->rings[i]);
+	closep(&p->epoll);
 	rollcall__destroy(p->skel);
 	free(p);
 	return NULL;
@@ -352,12 +355,21 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 
 int probe_fd(const struct probe *p)
 {
-	return ring_buffer__epoll_fd(p->rings);
+	return p->epoll;
 }
 
 int probe_consume(struct probe *p)
 {
-	return ring_buffer__consume(p->rings);
+	int n = 0;
+
+	for (unsigned i = 0; i < LANES; i++) {
+		int r = ring_consume(p->rings[i]);
+
+		if (r < 0)
+			return r;
+		n += r;
+	}
+	return n;
 }
 
 int probe_iter(struct probe *p, const char *program, probe_record_fn fn, void *ctx)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/ring.h"
 #include "rollcall.skel.h"
 #include "sensor/choice.h"
 #include "sensor/probe.h"
@@ -15,12 +16,12 @@
 #define LINKS_MAX    1024
 #define RECORD_KINDS 128 /* as in bpf/emit.h */
 
-enum { LANE_CRIT, LANE_BULK };
+enum { LANE_CRIT, LANE_BULK, LANES };
 
 struct probe {
 	struct rollcall *skel;
-	struct ring_buffer *rings;
-	struct ring_buffer *crit; /* the first of them, by itself */
+	struct ring *rings[LANES];
+	int epoll; /* over both */
 	struct bpf_link *links[LINKS_MAX];
 	unsigned n_links;
 	bool dispatching; /* of system calls: the dispatcher is attached */
@@ -30,10 +31,10 @@ struct probe {
 		ino_t ino;
 	} binaries[BINARIES_MAX];
 	unsigned n_binaries;
-	uint64_t read[2][RECORD_KINDS];
+	uint64_t read[LANES][RECORD_KINDS];
 	struct probe_opts opts;
 	struct probe_ring {
 		struct probe *probe;
 		unsigned lane;
-	} ring_ctx[2];
+	} ring_ctx[LANES];
 };
