@@ -74,19 +74,41 @@ struct {
 	__type(value, struct session_rate);
 } session_rates __weak SEC(".maps");
 
+/* Of the last wake-up. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} ring_woken __weak SEC(".maps");
+
+#define WAKE_EVERY 5000000 /* ns */
+
 /*
  * Records do not wake the consumer one by one (a wake-up costs more than the record): it looks
- * every millisecond. `urgent` wakes it at once.
+ * every few milliseconds. `urgent` wakes it at once, but for a burst of them once: whom the first
+ * woke looks again after 1, 3 and 6 ms by itself.
  */
+static __always_inline __u64 emit_wake(__u64 now, bool urgent)
+{
+	__u32 zero = 0;
+	__u64 *woken = urgent ? bpf_map_lookup_elem(&ring_woken, &zero) : NULL;
+
+	if (!woken || now - *woken < WAKE_EVERY)
+		return BPF_RB_NO_WAKEUP;
+	*woken = now;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
 static __always_inline void emit_record(enum lane lane, void *rec, __u32 size,
 					enum record_kind kind, bool urgent)
 {
 	struct record_header *h = rec;
-	__u64 wake = urgent ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	__u64 now = bpf_ktime_get_boot_ns(), wake = emit_wake(now, urgent);
 	struct record_count *count = record_count(lane, kind);
 	long r;
 
-	h->time = bpf_ktime_get_boot_ns();
+	h->time = now;
 	h->size = size;
 	h->kind = kind;
 	h->version = RECORD_VERSION;

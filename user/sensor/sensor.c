@@ -472,6 +472,9 @@ static void on_ring(void *ctx)
 	struct sensor *s = ctx;
 
 	drain(s);
+	/* What comes right behind wakes nobody. A timer of 1 ms is left to run out. */
+	if (s->wait_ms > 1)
+		loop_timer_set(s->timer, 1);
 	s->wait_ms = 1;
 }
 
