@@ -36,17 +36,30 @@ static __always_inline __u64 caps_read(const kernel_cap_t *cap)
 	return caps;
 }
 
+struct groups_walk {
+	struct group_info *info;
+	__u32 n, hash;
+};
+
+static long groups_step(__u64 i, struct groups_walk *w)
+{
+	__u32 gid = 0;
+
+	if (i >= w->n)
+		return 1;
+	bpf_probe_read_kernel(&gid, sizeof(gid), &w->info->gid[i]);
+	w->hash = (w->hash ^ gid) * FNV_PRIME;
+	return 0;
+}
+
 /* One by one: the stack has no room for all. */
 static __always_inline void groups_fill(struct rec_cred *c, struct group_info *info)
 {
-	__u32 hash = FNV_BASIS, n = BPF_CORE_READ(info, ngroups), gid = 0;
+	struct groups_walk w = {info, BPF_CORE_READ(info, ngroups), FNV_BASIS};
 
-	c->groups = n;
-	for (__u32 i = 0; i < GROUPS_HASHED && i < n; i++) {
-		bpf_probe_read_kernel(&gid, sizeof(gid), &info->gid[i]);
-		hash = (hash ^ gid) * FNV_PRIME;
-	}
-	c->groups_hash = hash;
+	bpf_loop(GROUPS_HASHED, groups_step, &w, 0);
+	c->groups = w.n;
+	c->groups_hash = w.hash;
 }
 
 static __noinline int cred_fill(struct rec_cred *c, const struct cred *cred,

@@ -44,34 +44,47 @@ int BPF_PROG(lineage_fork__tp_btf, struct task_struct *parent, struct task_struc
 
 #define ANCESTORS 32
 
+struct ancestors_walk {
+	struct task_struct *at;
+	__u64 found;
+};
+
+/* 1: it has no more ancestors. */
+static long ancestor_step(__u64 i, struct ancestors_walk *w)
+{
+	struct task_struct *task = w->at;
+	struct inode *exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
+	struct inode_key key;
+	__u32 *wanted;
+
+	inode_key_fill(&key, exe);
+	wanted = exe ? bpf_map_lookup_elem(&watched_exe, &key) : NULL;
+	if (wanted)
+		w->found |= *wanted | (i ? 0 : LINEAGE_ITSELF);
+	if (BPF_CORE_READ(task, tgid) <= 1)
+		return 1;
+	w->at = BPF_CORE_READ(task, real_parent);
+	return 0;
+}
+
 /* Tasks that run already: as if the sensor had been there, but for those whose parents have ended.
  */
 SEC("?iter/task")
 int lineage__iter(struct bpf_iter__task *ctx)
 {
-	struct task_struct *task = ctx->task, *at = task;
-	__u32 found = 0, *marks;
+	struct task_struct *task = ctx->task;
+	struct ancestors_walk w = {};
+	__u32 *marks;
 
 	if (!task)
 		return 0;
-	for (int i = 0; i < ANCESTORS; i++) {
-		struct inode *exe = BPF_CORE_READ(at, mm, exe_file, f_inode);
-		struct inode_key key;
-		__u32 *wanted;
-
-		inode_key_fill(&key, exe);
-		wanted = exe ? bpf_map_lookup_elem(&watched_exe, &key) : NULL;
-		if (wanted)
-			found |= *wanted | (i ? 0 : LINEAGE_ITSELF);
-		if (BPF_CORE_READ(at, tgid) <= 1)
-			break;
-		at = BPF_CORE_READ(at, real_parent);
-	}
-	if (!found)
+	w.at = task;
+	bpf_loop(ANCESTORS, ancestor_step, &w, 0);
+	if (!w.found)
 		return 0;
 	marks = bpf_task_storage_get(&lineages, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (marks)
-		*marks |= found;
+		*marks |= w.found;
 	pipe_reader(task);
 	return 0;
 }

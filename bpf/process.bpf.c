@@ -23,6 +23,7 @@
 #define SIGNAL_GROUP_EXIT 4
 #define I_CTIME_QUERIED	  0x80000000 /* the kernel's own mark in the nanoseconds */
 #define SECOND		  1000000000ull
+#define CGROUPS_MAX	  20 /* hierarchies */
 
 struct process_scratch {
 	__u32 busy;
@@ -30,6 +31,11 @@ struct process_scratch {
 	struct path_buf path;
 	struct env_walk env;
 	__u64 args_at, args_end;
+	struct cgroup *cgroup;
+	struct list_head *cgroup_link;
+	void *cgroup_end;
+	__s32 script_fd;
+	__u32 script_rest;
 	__u8 record[TAIL_END + TAIL_PIECE];
 };
 
@@ -154,36 +160,49 @@ static __always_inline bool cgroup_named(struct cgroup *cgroup)
 	return first;
 }
 
+/* One hierarchy of cgroup v1; 1: no more of them, or it is systemd's. */
+static long cgroup_step(__u64 i, struct exec_walk *w)
+{
+	struct process_scratch *s = w->scratch;
+	struct list_head *at = s->cgroup_link;
+	struct cgrp_cset_link *link =
+		(void *)at - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
+	struct cgroup *cgroup;
+	char name[8] = {};
+
+	if (at == s->cgroup_end)
+		return 1;
+	s->cgroup_link = BPF_CORE_READ(at, next);
+	cgroup = BPF_CORE_READ(link, cgrp);
+	if (!cgroup_named(cgroup))
+		return 0;
+	BPF_CORE_READ_STR_INTO(&name, cgroup, root, name);
+	if (__builtin_memcmp(name, "systemd", sizeof(name)) == 0) {
+		s->cgroup = cgroup;
+		return 1;
+	}
+	if (!s->cgroup)
+		s->cgroup = cgroup;
+	return 0;
+}
+
 /*
  * The cgroup that names the unit or the container: of v2, else (a host with cgroup v1) of
  * systemd's own hierarchy, else of the first controller that put the task somewhere.
  */
-static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
+static __always_inline struct cgroup *cgroup_of(struct process_scratch *s, struct task_struct *task)
 {
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
-	struct cgroup *v2 = BPF_CORE_READ(set, dfl_cgrp), *found = NULL;
-	struct list_head *at = BPF_CORE_READ(set, cgrp_links.next);
+	struct cgroup *v2 = BPF_CORE_READ(set, dfl_cgrp);
+	struct exec_walk w = {s};
 
 	if (cgroup_named(v2))
 		return v2;
-	for (int i = 0; i < 20; i++, at = BPF_CORE_READ(at, next)) {
-		struct cgrp_cset_link *link =
-			(void *)at - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
-		struct cgroup *cgroup;
-		char name[8] = {};
-
-		if ((void *)at == (void *)set + bpf_core_field_offset(struct css_set, cgrp_links))
-			break;
-		cgroup = BPF_CORE_READ(link, cgrp);
-		if (!cgroup_named(cgroup))
-			continue;
-		BPF_CORE_READ_STR_INTO(&name, cgroup, root, name);
-		if (__builtin_memcmp(name, "systemd", sizeof(name)) == 0)
-			return cgroup;
-		if (!found)
-			found = cgroup;
-	}
-	return found ? found : v2;
+	s->cgroup = NULL;
+	s->cgroup_link = BPF_CORE_READ(set, cgrp_links.next);
+	s->cgroup_end = (void *)set + bpf_core_field_offset(struct css_set, cgrp_links);
+	bpf_loop(CGROUPS_MAX, cgroup_step, &w, 0);
+	return s->cgroup ? s->cgroup : v2;
 }
 
 static __always_inline __u64 ctime_of(struct inode *inode)
@@ -236,7 +255,7 @@ static __always_inline bool exec_fill(struct process_scratch *s, struct task_str
 	struct file *exe = mm ? BPF_CORE_READ(mm, exe_file) : NULL;
 	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 	const struct cred *cred = BPF_CORE_READ(task, real_cred);
-	struct cgroup *cgroup = cgroup_of(task);
+	struct cgroup *cgroup = cgroup_of(s, task);
 	struct tail t = exec_tail(s);
 
 	if (!mm)
@@ -266,18 +285,24 @@ static __always_inline bool exec_fill(struct process_scratch *s, struct task_str
 	return true;
 }
 
-/* The descriptor in "/dev/fd/N" or "/dev/fd/N/...", as execveat(2) names it; or -1. */
-static __always_inline int script_fd(const char *name, __u32 *ret_rest)
+/*
+ * The descriptor in "/dev/fd/N" or "/dev/fd/N/...", as execveat(2) names it, or -1; and where the
+ * rest begins. In map memory: the verifier would follow what comes after for each length of N.
+ */
+static __always_inline void script_fd(struct process_scratch *s, const char *name)
 {
 	int fd = 0;
 	__u32 i;
 
+	s->script_fd = -1;
+	s->script_rest = 0;
 	if (!text_begins(name, "/dev/fd/", 8))
-		return -1;
+		return;
 	for (i = 8; i < 18 && name[i] >= '0' && name[i] <= '9'; i++)
 		fd = fd * 10 + name[i] - '0';
-	*ret_rest = i;
-	return i > 8 && (!name[i] || name[i] == '/') ? fd : -1;
+	s->script_rest = i;
+	if (i > 8 && (!name[i] || name[i] == '/'))
+		s->script_fd = fd;
 }
 
 /* A name behind the path of the directory that it is relative to. */
@@ -311,7 +336,6 @@ static __always_inline void script_fill(struct process_scratch *s, struct linux_
 	struct tail t = exec_tail(s);
 	char begin[24] = {};
 	struct file *file;
-	__u32 rest = 0;
 	int fd;
 
 	e->script.off = e->interpreter.off = s->off;
@@ -319,14 +343,15 @@ static __always_inline void script_fill(struct process_scratch *s, struct linux_
 		return;
 	tail_string(&t, &e->interpreter, interp, NAME_SIZE);
 	bpf_probe_read_kernel_str(begin, sizeof(begin) - 1, name);
-	fd = script_fd(begin, &rest);
+	script_fd(s, begin);
+	fd = s->script_fd;
 	file = fd < 0 ? NULL : task_file(task, fd);
 	e->script.off = s->off;
 	if (file)
 		tail_path(&t, &s->path, &e->script, &file->f_path);
 	else if (begin[0] != '/' && fs)
 		tail_path(&t, &s->path, &e->script, &fs->pwd);
-	script_append(&t, &e->script, name + rest, !file && begin[0] != '/');
+	script_append(&t, &e->script, name + s->script_rest, !file && begin[0] != '/');
 	e->path_truncated |= e->script.len < e->script.orig;
 }
 

@@ -18,3 +18,9 @@ static __always_inline bool text_begins(const char *text, const char *prefix, in
 	}
 	return true;
 }
+
+/* The bytes of eight that are not NUL; of ASCII. */
+static __always_inline __u64 text_mask(__u64 word)
+{
+	return ((word + 0x7f7f7f7f7f7f7f7full) & 0x8080808080808080ull) / 0x80 * 0xff;
+}
