@@ -5,21 +5,26 @@
 // socket.
 #include <libpq-fe.h>
 #include <mysql.h>
+#include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define WARM_UP	      0.05
 #define GETPPID_BATCH 1000
+#define PIPE_BATCH    100
 
 struct load {
 	PGconn *pg;
 	MYSQL *my;
 	unsigned rows; /* of the table */
 	unsigned key;
+	int pipe[2];
 	char sql[128];
 };
 
@@ -85,6 +90,31 @@ static unsigned do_getppid(struct load *l)
 	return GETPPID_BATCH;
 }
 
+static unsigned do_pipe(struct load *l)
+{
+	char byte = 'x';
+
+	if (!l->pipe[1] && pipe(l->pipe) < 0)
+		die("cannot make a pipe");
+	for (int i = 0; i < PIPE_BATCH; i++)
+		if (write(l->pipe[1], &byte, 1) != 1 || read(l->pipe[0], &byte, 1) != 1)
+			die("the pipe does not carry");
+	return PIPE_BATCH;
+}
+
+static unsigned fork_exec(struct load *l)
+{
+	char *const args[] = {(char *)(uintptr_t) "/bin/true", NULL};
+	int status = -1;
+	pid_t pid;
+
+	(void)l;
+	if (posix_spawn(&pid, args[0], NULL, NULL, args, environ) || waitpid(pid, &status, 0) < 0 ||
+	    status)
+		die("cannot run /bin/true");
+	return 1;
+}
+
 static unsigned pg_point(struct load *l)
 {
 	query_pg(l, point(l, "select name, mobile from staff", l->rows), 1);
@@ -116,14 +146,51 @@ static unsigned my_rows(struct load *l)
 	return 1;
 }
 
+/* Not kept: it would be the client's memory that is measured. */
+static unsigned pg_million(struct load *l)
+{
+	unsigned rows = 0;
+	PGresult *r;
+
+	if (!PQsendQuery(l->pg,
+			 "select id, name, mobile, dept from staff, generate_series(1, 100)") ||
+	    !PQsetSingleRowMode(l->pg))
+		die(PQerrorMessage(l->pg));
+	while ((r = PQgetResult(l->pg))) {
+		rows += (unsigned)PQntuples(r);
+		PQclear(r);
+	}
+	if (rows != 100 * l->rows)
+		die("not all rows came");
+	return 1;
+}
+
+static unsigned my_million(struct load *l)
+{
+	MYSQL_RES *r;
+	unsigned rows = 0;
+
+	if (mysql_query(l->my, "select id, name, mobile, dept from staff, seq_1_to_100"))
+		die(mysql_error(l->my));
+	r = mysql_use_result(l->my);
+	while (r && mysql_fetch_row(r))
+		rows++;
+	mysql_free_result(r);
+	if (rows != 100 * l->rows)
+		die("not all rows came");
+	return 1;
+}
+
 static const struct workload {
 	const char *name;
 	void (*open)(struct load *l, const char *target);
 	unsigned (*once)(struct load *l); /* returns how many operations that was */
 } workloads[] = {
-	{"getppid", NULL, do_getppid},	 {"pg_point", open_pg, pg_point},
-	{"pg_other", open_pg, pg_other}, {"pg_rows", open_pg, pg_rows},
-	{"my_point", open_my, my_point}, {"my_rows", open_my, my_rows},
+	{"getppid", NULL, do_getppid},	     {"pipe", NULL, do_pipe},
+	{"fork_exec", NULL, fork_exec},	     {"pg_million", open_pg, pg_million},
+	{"my_million", open_my, my_million}, {"pg_point", open_pg, pg_point},
+	{"pg_other", open_pg, pg_other},     {"pg_rows", open_pg, pg_rows},
+	{"my_point", open_my, my_point},     {"my_rows", open_my, my_rows},
 };
 
 static void measure(const struct workload *w, struct load *l, double seconds)

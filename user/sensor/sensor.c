@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -440,6 +441,7 @@ static int sensor_begin(struct sensor *s)
 	r = pipeline_attach(s->pipeline, s->probe);
 	if (r < 0)
 		return log_error(r, "cannot look for database servers in /proc");
+	malloc_trim(0); /* types and programs are in the kernel now */
 	r = blind_emit(s);
 	if (r == 0)
 		alive_tell(s, false);

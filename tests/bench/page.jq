@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# The report of report.jq as the measured part of docs/performance.md.
+include "figures";
+
+def both: "\(.median | fixed(2)) (\(.low | fixed(2))-\(.high | fixed(2)))";
+
+.machine as $m
+| "\($m.day): \($m.cpus) cores (\($m.cpu), \($m.virtual)), \($m.memory / 1048576 | round) GB, \($m.system), kernel \($m.kernel), security modules \($m.lsm); load at the start \($m.load); \($m.rounds) rounds of \($m.each) s a load.",
+"",
+"| load | rate, with / without (95 %) | time | noise | operations/s without | CPU of the machine, with / without | sensor CPU |",
+"|---|---|---|---|---|---|---|",
+(.loads[] | "| \(.workload) | \(.rate | both) | \(.time.median | fixed(2)) | \(.noise | both) | \(.rate_without | fixed(0)) | \(.machine | fixed(2)) | \(.sensor_cpu_us_per_op | fixed(2)) us |"),
+"",
+"![with / without](performance.svg)",
+"",
+"| in the kernel | per operation | per row |",
+"|---|---|---|",
+(.bpf[] | "| \(.workload), database probes | \(.tap_ns_per_statement | fixed(0)) ns | \(.tap_ns_per_row | if . then (fixed(1) + " ns") else "" end) |"),
+(.system_bpf[] | .workload as $w | .programs[] | "| \($w), \(.name) | \(.ns_per_call | fixed(0)) ns a call, \(.calls_per_op | fixed(2)) calls | |"),
+"",
+"| | |",
+"|---|---|",
+"| start to attached | \(.start_to_attached_s | both) s |",
+"| resident memory | \(.memory_kb.resident / 1024 | fixed(1)) MB, at most \(.memory_kb.peak / 1024 | fixed(1)) MB |",
+"| events of loss | \(.gap_events) |",
+(.delivery // {} | to_entries[] | "| \(.key) | \(.value.per_core_s | fixed(0)) events a second of one core; \(.value.per_s | fixed(0)) in a second of this run |"),
+(.rules[] | "| \(.rules) rules | \(.per_s) events a second on one core |"),
+(.latency_ms // empty | "| first row to stored finding | p50 \(.p50 | fixed(1)) ms, p99 \(.p99 | fixed(1)) ms (\(.n) findings) |")
