@@ -136,11 +136,11 @@ struct {
 
 static __always_inline void throttle_begin(struct rec_throttle *rec, __u32 session, __u32 limit)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 
-	rec->task.tgid = BPF_CORE_READ(task, tgid);
-	rec->task.tid = BPF_CORE_READ(task, pid);
-	rec->task.start_time = BPF_CORE_READ(task, group_leader, start_boottime);
+	rec->task.tgid = task->tgid;
+	rec->task.tid = task->pid;
+	rec->task.start_time = task->group_leader->start_boottime;
 	rec->session = session;
 	rec->limit = limit;
 	emit_record(LANE_CRIT, rec, sizeof(*rec), KIND_throttle, true);
@@ -149,7 +149,7 @@ static __always_inline void throttle_begin(struct rec_throttle *rec, __u32 sessi
 /* Has the current session sent more than it may in this second? Said when that begins. */
 static __noinline int session_throttled(__u32 limit)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 second = bpf_ktime_get_boot_ns() / 1000000000;
 	__u32 session = 0;
 	struct throttle_scratch *s = bpf_map_lookup_elem(&throttle_scratches, &session);
@@ -157,7 +157,7 @@ static __noinline int session_throttled(__u32 limit)
 
 	if (!s)
 		return 0;
-	session = BPF_CORE_READ(task, signal, pids[PIDTYPE_SID], numbers[0].nr);
+	session = task->signal->pids[PIDTYPE_SID]->numbers[0].nr;
 	r = bpf_map_lookup_elem(&session_rates, &session);
 	if (!r) {
 		s->fresh = (struct session_rate){.second = second, .sent = 1};

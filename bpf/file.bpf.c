@@ -64,7 +64,7 @@ static __always_inline void file_read_emit(struct file *file, __u32 flags, const
 	if (!s)
 		return;
 	rec = (void *)s->record;
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	inode_fill(&rec->inode, BPF_CORE_READ(file, f_inode));
 	rec->flags = flags;
 	rec->tree = m->tree;
@@ -88,7 +88,7 @@ static __always_inline void file_read_opened(struct file *file, __u32 flags)
 		return;
 	inode_key_fill(&key, BPF_CORE_READ(file, f_inode));
 	m.table = bpf_map_lookup_elem(&watched_inode, &key) &&
-		  !task_is_server((struct task_struct *)bpf_get_current_task());
+		  !task_is_server(bpf_get_current_task_btf());
 	if (file_read_why(file, &key, &m))
 		file_read_emit(file, flags, &m);
 }
@@ -107,7 +107,7 @@ static __always_inline void file_open_emit(struct file_scratch *s, struct file *
 	bpf_map_update_elem(&open_files, &address, o, BPF_ANY);
 	if (!emit_allowed(LANE_BULK, KIND_file_open))
 		return;
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	inode_fill(&rec->inode, BPF_CORE_READ(file, f_inode));
 	rec->flags = flags;
 	rec->created = o->created;

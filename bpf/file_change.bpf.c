@@ -26,7 +26,6 @@ static __always_inline __u64 inode_mtime(struct inode *inode)
 static __always_inline void change_begin(struct rec_file_change *rec, __u32 aspect, __u64 value,
 					 __u64 value2)
 {
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
 	rec->aspect = aspect;
 	rec->lineage = interest_lineage();
 	if (aspect == FileAspect_mode)
@@ -39,20 +38,24 @@ static __always_inline void change_begin(struct rec_file_change *rec, __u32 aspe
 	}
 }
 
-static __always_inline bool change_wanted(const struct rec_file_change *rec)
+static __always_inline bool change_wanted(struct rec_file_change *rec)
 {
-	return (rec->tree || rec->lineage) && emit_allowed(LANE_BULK, KIND_file_change);
+	if (!(rec->tree || rec->lineage) || !emit_allowed(LANE_BULK, KIND_file_change))
+		return false;
+	task_fill(&rec->task, bpf_get_current_task_btf());
+	return true;
 }
 
 /* What is known of an object behind a path, once it is changed; false: it is not to be told. */
 static __always_inline bool change_object(struct file_scratch *s, const struct tail *t,
 					  struct rec_file_change *rec, struct path *path)
 {
-	struct inode *inode = BPF_CORE_READ(path, dentry, d_inode);
+	struct inode *inode;
 
 	rec->tree = interest_trees(&s->walk, path);
 	if (!change_wanted(rec))
 		return false;
+	inode = BPF_CORE_READ(path, dentry, d_inode);
 	inode_fill(&rec->inode, inode);
 	if (rec->aspect == FileAspect_times)
 		rec->mtime = inode_mtime(inode);

@@ -43,7 +43,7 @@ static __always_inline void file_close_emit(struct file *file, const struct open
 	if (!s)
 		return;
 	rec = (void *)s->record;
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	inode_fill(&rec->inode, BPF_CORE_READ(file, f_inode));
 	rec->written = o->written;
 	rec->created = o->created;

@@ -71,7 +71,7 @@ static __always_inline void unlink_told(struct dentry *dentry, bool directory)
 		return;
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	inode_fill(&rec->inode, BPF_CORE_READ(dentry, d_inode));
 	rec->directory = directory;
 	rec->lineage = interest_lineage();
@@ -121,7 +121,7 @@ int BPF_PROG(file_unlink__sys_exit, struct pt_regs *regs, long ret)
 		return 0;
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	rec->lineage = interest_lineage();
 	rec->directory = (shape_arg(regs, shape->flags, 0) & AT_REMOVEDIR) != 0;
 	rec->tree = name_old(s, &t, &rec->path, regs, shape);
@@ -162,7 +162,7 @@ int BPF_PROG(file_rename__fentry, struct inode *old_dir, struct dentry *old, str
 		return 0;
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	inode_fill(&rec->inode, inode);
 	rec->lineage = interest_lineage();
 	rec->tree = dentry_fill(s, &t, &rec->path, mnt, new);
@@ -184,7 +184,7 @@ int BPF_PROG(file_rename__sys_exit, struct pt_regs *regs, long ret)
 		return 0;
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	rec->lineage = interest_lineage();
 	rec->tree = name_new(s, &t, &rec->path, regs, shape);
 	rec->tree |= name_old(s, &t, &rec->old_path, regs, shape);
@@ -226,7 +226,7 @@ int BPF_PROG(file_link__fentry, struct dentry *old, struct inode *dir, struct de
 		return 0;
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	inode_fill(&rec->inode, BPF_CORE_READ(old, d_inode));
 	rec->lineage = interest_lineage();
 	rec->tree = dentry_fill(s, &t, &rec->path, mnt, new);
@@ -249,7 +249,7 @@ int BPF_PROG(file_link__fentry_symbolic, struct inode *dir, struct dentry *dentr
 		return 0;
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	rec->symbolic = true;
 	rec->lineage = interest_lineage();
 	rec->tree = dentry_fill(s, &t, &rec->path, mnt, dentry);
@@ -272,7 +272,7 @@ int BPF_PROG(file_link__sys_exit, struct pt_regs *regs, long ret)
 		return 0;
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	rec->lineage = interest_lineage();
 	rec->symbolic = !shape->name;
 	rec->tree = name_new(s, &t, &rec->path, regs, shape);

@@ -46,7 +46,7 @@ static __always_inline void file_write_emit(struct file *file, const void *from,
 	if (!s)
 		return;
 	rec = (void *)s->record;
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	inode_fill(&rec->inode, BPF_CORE_READ(file, f_inode));
 	rec->written = bytes;
 	rec->tree = o->tree;
@@ -109,7 +109,7 @@ static __always_inline void sysctl_written(struct file *file, const void *from, 
 		return;
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	tail_path(&t, &s->path, &rec->path, &file->f_path);
 	file_head(&t, &rec->value, from, bytes, SYSCTL_VALUE);
 	file_emit(s, LANE_CRIT, KIND_sysctl);

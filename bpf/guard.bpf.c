@@ -46,7 +46,7 @@ int BPF_PROG(signal__tp_btf, int sig, struct kernel_siginfo *info, struct task_s
 
 	if (!guarded || guard_own() == guarded || !signal_matters(guarded, sig))
 		return 0;
-	task_fill(&rec.task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec.task, bpf_get_current_task_btf());
 	rec.target_tgid = BPF_CORE_READ(task, tgid);
 	rec.target = guarded;
 	rec.number = sig;
@@ -202,7 +202,7 @@ static __always_inline void object_accessed(__u32 command, const struct guarded_
 
 	if (!bpf_map_lookup_elem(&guarded_object, key) || guard_own() == Guarded_sensor)
 		return;
-	task_fill(&rec.task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec.task, bpf_get_current_task_btf());
 	rec.command = command;
 	rec.object = key->object;
 	rec.object_id = key->id;

@@ -45,7 +45,7 @@ static __always_inline __u32 guard_of(struct task_struct *task)
 /* Of the current task: what is guarded may do to itself what it wants. */
 static __always_inline __u32 guard_own(void)
 {
-	return guard_of((struct task_struct *)bpf_get_current_task());
+	return guard_of(bpf_get_current_task_btf());
 }
 
 /* Memory, state or descriptors of a process are about to be touched, or were. */
@@ -56,7 +56,7 @@ static __always_inline void accessed(struct task_struct *target)
 
 	if (!guarded || guard_own() == guarded)
 		return;
-	task_fill(&rec.task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec.task, bpf_get_current_task_btf());
 	rec.target_tgid = BPF_CORE_READ(target, tgid);
 	rec.target = guarded;
 	emit(LANE_CRIT, &rec, sizeof(rec), KIND_process_access, true);

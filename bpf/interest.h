@@ -86,7 +86,9 @@ static __always_inline __u32 interest_lineage(void)
 /* In map memory: what the verifier does not track, it cannot multiply. */
 struct interest_walk {
 	struct dentry *dentry;
-	struct vfsmount *vfsmnt;
+	struct mount *mount;
+	struct dentry *root; /* of that mount */
+	__u32 dev;	     /* of all below it */
 	__u32 marks;
 	__u16 by_mount; /* leave a mount by its mount point; else by the directory on its disk */
 	__u16 bound;	/* a mount was left that does not show the root of its disk */
@@ -96,33 +98,49 @@ struct interest_ctx {
 	struct interest_walk *walk;
 };
 
+static __always_inline void interest_enter(struct interest_walk *w, struct mount *mount)
+{
+	w->mount = mount;
+	w->root = BPF_CORE_READ(mount, mnt.mnt_root);
+	w->dev = BPF_CORE_READ(mount, mnt.mnt_sb, s_dev);
+}
+
+/* To the mount point of a mount whose root was reached; 1: it is the root of all. */
+static __noinline int interest_leave(struct interest_walk *w)
+{
+	struct mount *mount = w->mount, *above = BPF_CORE_READ(mount, mnt_parent);
+
+	if (mount == above)
+		return 1;
+	w->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+	interest_enter(w, above);
+	return 0;
+}
+
 static long interest_step(__u64 i, struct interest_ctx *c)
 {
 	struct interest_walk *w = c->walk;
 	struct dentry *dentry = w->dentry, *parent = BPF_CORE_READ(dentry, d_parent);
-	struct vfsmount *vfsmnt = w->vfsmnt;
-	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
-	struct inode_key key;
-	__u32 *marks;
+	struct inode_key key = {.ino = BPF_CORE_READ(dentry, d_inode, i_ino), .dev = w->dev};
+	__u32 *marks = bpf_map_lookup_elem(&watched_tree, &key);
 
-	inode_key_fill(&key, inode);
-	marks = bpf_map_lookup_elem(&watched_tree, &key);
 	if (marks)
 		w->marks |= *marks;
-	if (w->by_mount && dentry == BPF_CORE_READ(vfsmnt, mnt_root)) {
-		struct mount *mount = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
-		struct mount *above = BPF_CORE_READ(mount, mnt_parent);
-
+	if (w->by_mount && dentry == w->root) {
 		if (dentry != parent)
 			w->bound = 1;
-		if (mount == above)
-			return 1;
-		w->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-		w->vfsmnt = (void *)above + bpf_core_field_offset(struct mount, mnt);
-		return 0;
+		return interest_leave(w);
 	}
 	w->dentry = parent;
 	return dentry == parent;
+}
+
+static __always_inline void interest_begin(struct interest_walk *w, struct path *path)
+{
+	struct vfsmount *vfsmnt = BPF_CORE_READ(path, mnt);
+
+	w->dentry = BPF_CORE_READ(path, dentry);
+	interest_enter(w, (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt));
 }
 
 /*
@@ -136,13 +154,12 @@ static __always_inline __u32 interest_trees(struct interest_walk *w, struct path
 	w->marks = 0;
 	w->bound = 0;
 	w->by_mount = 1;
-	w->dentry = BPF_CORE_READ(path, dentry);
-	w->vfsmnt = BPF_CORE_READ(path, mnt);
+	interest_begin(w, path);
 	bpf_loop(INTEREST_DEPTH, interest_step, &c, 0);
 	if (!w->bound)
 		return w->marks;
 	w->by_mount = 0;
-	w->dentry = BPF_CORE_READ(path, dentry);
+	interest_begin(w, path);
 	bpf_loop(INTEREST_DEPTH, interest_step, &c, 0);
 	return w->marks;
 }

@@ -71,7 +71,7 @@ static __always_inline void my_emit_end(struct my_session *s, struct db_scratch 
 	struct rec_db_end *e = (void *)scratch->record;
 
 	__builtin_memset(e, 0, sizeof(*e));
-	task_fill(&e->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&e->task, bpf_get_current_task_btf());
 	e->conn = s->conn;
 	e->group = s->group;
 	e->index = s->index;
@@ -116,7 +116,7 @@ static __noinline int my_introduce(struct my_session *s, struct db_scratch *scra
 		return 0;
 	c = (void *)scratch->record;
 	__builtin_memset(c, 0, sizeof(*c));
-	task_fill(&c->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&c->task, bpf_get_current_task_btf());
 	c->conn = s->conn;
 	c->system = System_mariadb;
 	c->adopted = s->adopted;
@@ -175,7 +175,7 @@ static __always_inline void my_emit_command(struct my_session *s, struct db_scra
 	__u32 n = my_has_text(command) ? length : 0;
 
 	__builtin_memset(c, 0, sizeof(*c));
-	task_fill(&c->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&c->task, bpf_get_current_task_btf());
 	c->conn = s->conn;
 	c->group = s->group;
 	c->code = command;
@@ -265,7 +265,7 @@ int BPF_KPROBE(mysql_close__uprobe, __u64 thd)
 	}
 	c = (void *)scratch->record;
 	__builtin_memset(c, 0, sizeof(*c));
-	task_fill(&c->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&c->task, bpf_get_current_task_btf());
 	c->conn = s->conn;
 	c->rows = s->totals.rows;
 	c->bytes = s->totals.bytes;

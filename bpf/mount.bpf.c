@@ -13,7 +13,7 @@ static __always_inline struct rec_mount *mount_begin(struct file_scratch *s, str
 	struct rec_mount *rec = (void *)s->record;
 
 	*ret_tail = file_tail(s, sizeof(*rec));
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	return rec;
 }
 

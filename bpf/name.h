@@ -47,7 +47,7 @@ static __always_inline void name_append(const struct tail *t, struct record_slic
 /* Where a name begins: the root, the working directory or that of a descriptor. */
 static __always_inline struct path *name_base(int dirfd, char first)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 	struct file *dir;
 

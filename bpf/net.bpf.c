@@ -29,7 +29,7 @@ static __always_inline void connect_begun(struct sock *sk)
 	__u64 key = (__u64)sk;
 	struct conn c = {.begin = bpf_ktime_get_boot_ns(), .active = true, .owned = 1};
 
-	task_fill(&c.task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&c.task, bpf_get_current_task_btf());
 	c.ino = conn_ino(sk);
 	c.nonblocking = BPF_CORE_READ(sk, sk_socket, file, f_flags) & O_NONBLOCK;
 	bpf_map_update_elem(&conns, &key, &c, BPF_ANY);
@@ -87,7 +87,7 @@ static __always_inline struct conn *owner_found(struct sock *sk, struct conn *c,
 		c = bpf_map_lookup_elem(&conns, &key);
 	}
 	if (c) {
-		task_fill(&c->task, (struct task_struct *)bpf_get_current_task());
+		task_fill(&c->task, bpf_get_current_task_btf());
 		c->owned = 1;
 	}
 	return c;
@@ -128,7 +128,7 @@ static __always_inline void listening(struct sock *sk)
 	} r = {};
 	struct rec_endpoint none;
 
-	task_fill(&r.rec.task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&r.rec.task, bpf_get_current_task_btf());
 	r.rec.backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
 	conn_ends(sk, &r.rec.local, &none, &r.pair, sizeof(r.rec));
 	emit(LANE_BULK, &r, sizeof(r), KIND_tcp_listen, false);

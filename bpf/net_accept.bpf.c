@@ -26,7 +26,7 @@ union accept_room {
 /* Notes who has it now; returns how long it waited. */
 static __always_inline __u64 owner_set(struct sock *sk, struct conn *c, struct conn *fresh)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 key = (__u64)sk, now = bpf_ktime_get_boot_ns(), waited;
 
 	if (!c) {
@@ -56,7 +56,7 @@ static __always_inline void accepted(struct sock *sk)
 	c = bpf_map_lookup_elem(&conns, &key);
 	waited = owner_set(sk, c, &r.fresh);
 	__builtin_memset(&r, 0, sizeof(r));
-	task_fill(&r.accept.rec.task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&r.accept.rec.task, bpf_get_current_task_btf());
 	r.accept.rec.waited = waited;
 	r.accept.rec.peer_tgid = sock_peer(sk);
 	conn_ends(sk, &r.accept.rec.local, &r.accept.rec.remote, &r.accept.pair,

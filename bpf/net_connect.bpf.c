@@ -38,7 +38,7 @@ static __always_inline bool error_unsent(int error)
 	}
 }
 
-/* False when its end was told, or is still to come. */
+/* False when its end was told, is still to come, or may not be told. */
 static __always_inline bool is_unsent(struct sock *sk, int error)
 {
 	__u64 key = (__u64)sk;
@@ -51,7 +51,7 @@ static __always_inline bool is_unsent(struct sock *sk, int error)
 		c = NULL;
 	if (c && c->told)
 		bpf_map_delete_elem(&conns, &key);
-	return !c && error_unsent(error);
+	return !c && error_unsent(error) && emit_allowed(LANE_BULK, KIND_tcp_connect);
 }
 
 static __always_inline void unsent(struct sock *sk, const struct address *to, int error)
@@ -61,7 +61,7 @@ static __always_inline void unsent(struct sock *sk, const struct address *to, in
 		struct endpoint_pair pair;
 	} r = {};
 
-	task_fill(&r.rec.task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&r.rec.task, bpf_get_current_task_btf());
 	r.rec.error = error;
 	r.rec.result = connect_result(error);
 	conn_ends(sk, &r.rec.local, &r.rec.remote, &r.pair, sizeof(r.rec));
@@ -70,7 +70,7 @@ static __always_inline void unsent(struct sock *sk, const struct address *to, in
 		__builtin_memcpy(r.pair.remote, to->v6, sizeof(to->v6));
 	else
 		endpoint_v4(r.pair.remote, to->v4);
-	emit(LANE_BULK, &r, sizeof(r), KIND_tcp_connect, false);
+	emit_record(LANE_BULK, &r, sizeof(r), KIND_tcp_connect, false);
 }
 
 SEC("?fexit/inet_stream_connect")

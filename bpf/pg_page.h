@@ -65,7 +65,7 @@ struct {
 
 static __always_inline struct pg_backend pg_backend_current(void)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
 	__u32 level = BPF_CORE_READ(pid, level);
 	struct upid at = {};

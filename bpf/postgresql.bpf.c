@@ -24,7 +24,7 @@ struct {
 
 static __always_inline struct pg_key pg_key_current(void)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 
 	return (struct pg_key){BPF_CORE_READ(task, group_leader, start_boottime),
 			       bpf_get_current_pid_tgid() >> 32};
@@ -40,7 +40,7 @@ static __noinline void pg_on_command(struct pg_walk *w, __u32 off, __u32 n)
 		return;
 	c = (void *)scratch->record;
 	__builtin_memset(c, 0, sizeof(*c));
-	task_fill(&c->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&c->task, bpf_get_current_task_btf());
 	c->conn = s->conn;
 	c->group = s->client_group + 1;
 	c->index = s->client_index;
@@ -114,7 +114,7 @@ static __always_inline void pg_emit_end(struct pg_session *s, struct db_scratch 
 
 	pg_emit_pages(s, scratch, end);
 	__builtin_memset(e, 0, sizeof(*e));
-	task_fill(&e->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&e->task, bpf_get_current_task_btf());
 	e->conn = s->conn;
 	e->group = s->server_group + 1;
 	e->index = s->server_index;
@@ -165,7 +165,7 @@ static __always_inline void pg_introduce(struct pg_session *s, struct db_scratch
 	struct rec_db_conn *c = (void *)scratch->record;
 
 	__builtin_memset(c, 0, sizeof(*c));
-	task_fill(&c->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&c->task, bpf_get_current_task_btf());
 	c->conn = s->conn;
 	c->system = System_postgresql;
 	c->adopted = s->adopted;

@@ -330,7 +330,7 @@ static __always_inline void script_append(const struct tail *t, struct record_sl
 static __always_inline void script_fill(struct process_scratch *s, struct linux_binprm *bprm)
 {
 	struct rec_exec *e = (void *)s->record;
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	const char *name = BPF_CORE_READ(bprm, filename), *interp = BPF_CORE_READ(bprm, interp);
 	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 	struct tail t = exec_tail(s);
@@ -388,7 +388,7 @@ int BPF_PROG(exec__tp_btf, struct task_struct *task, int old_pid, struct linux_b
 SEC("?tp_btf/task_newtask")
 int BPF_PROG(fork__tp_btf, struct task_struct *child, __u64 clone_flags)
 {
-	struct task_struct *parent = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *parent = bpf_get_current_task_btf();
 	struct rec_fork f = {};
 
 	identity_begin(child);

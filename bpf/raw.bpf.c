@@ -23,7 +23,7 @@ static __always_inline void created(int family, int type, int protocol)
 	if (family != AF_PACKET && family != AF_XDP &&
 	    ((family != AF_INET && family != AF_INET6) || type != SOCK_RAW))
 		return;
-	task_fill(&r.task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&r.task, bpf_get_current_task_btf());
 	r.family = family;
 	r.type = type;
 	r.protocol = family == AF_PACKET ? bpf_ntohs(protocol) : protocol;

@@ -95,7 +95,7 @@ static __always_inline struct sock *sock_of_file(struct file *file)
 /* The socket behind a descriptor of the current task. Leaves *s zeroed when it is none. */
 static __always_inline void sock_fill_fd(struct rec_socket *s, int fd)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
 	struct file **fds = BPF_CORE_READ(fdt, fd);
 	struct file *file = NULL;

@@ -49,7 +49,7 @@ static __always_inline void module_told(struct module *mod, struct file *file, _
 		return;
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	rec->error = error;
 	if (mod) {
 		rec->taints = BPF_CORE_READ(mod, taints);
@@ -89,7 +89,7 @@ static __always_inline void kexec_told(struct file *file, __u32 error)
 		return;
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
-	task_fill(&rec->task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec->task, bpf_get_current_task_btf());
 	rec->error = error;
 	file_of_call(s, &t, &rec->path, file);
 	file_emit(s, LANE_CRIT, KIND_kexec);
@@ -123,7 +123,7 @@ static __always_inline void clock_told(__s64 to, __s64 step, __u32 error)
 {
 	struct rec_clock_set rec = {};
 
-	task_fill(&rec.task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec.task, bpf_get_current_task_btf());
 	rec.to = to;
 	rec.step = step;
 	rec.error = error;
@@ -210,7 +210,7 @@ int BPF_PROG(io_uring_setup__tp_btf, int fd, void *ring, __u32 entries, __u32 cq
 {
 	struct rec_io_uring_setup rec = {};
 
-	task_fill(&rec.task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&rec.task, bpf_get_current_task_btf());
 	rec.entries = entries;
 	rec.flags = flags;
 	emit(LANE_CRIT, &rec, sizeof(rec), KIND_io_uring_setup, true);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Facts of a task, by CO-RE reads. */
+/*
+ * Facts of a task, by plain loads: the verifier knows the type of a task that a hook or
+ * bpf_get_current_task_btf() gives, and a load costs a tenth of a helper that reads. Nearly every
+ * record has them.
+ */
 #pragma once
 
 #include "kernel.h"
@@ -7,16 +11,16 @@
 
 static __always_inline void task_fill(struct rec_task *t, struct task_struct *task)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	const struct cred *cred = BPF_CORE_READ(task, cred);
+	struct task_struct *leader = task->group_leader;
+	const struct cred *cred = task->cred;
 	__u64 caps = 0;
 
-	t->start_time = BPF_CORE_READ(leader, start_boottime);
-	t->tgid = BPF_CORE_READ(task, tgid);
-	t->tid = BPF_CORE_READ(task, pid);
-	t->ppid = BPF_CORE_READ(leader, real_parent, tgid);
-	t->uid = BPF_CORE_READ(cred, uid.val);
-	t->gid = BPF_CORE_READ(cred, gid.val);
+	t->start_time = leader->start_boottime;
+	t->tgid = task->tgid;
+	t->tid = task->pid;
+	t->ppid = leader->real_parent->tgid;
+	t->uid = cred->uid.val;
+	t->gid = cred->gid.val;
 	bpf_core_read(&caps, sizeof(caps), &cred->cap_effective);
 	t->cap_effective_lo = (__u32)caps;
 	t->cap_effective_hi = caps >> 32;

@@ -114,7 +114,7 @@ struct {
 /* Which process a UDP socket's packets are of. */
 static __always_inline void sender_note(struct sock *sk)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 key = (__u64)sk, ino = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
 	struct sender *old = bpf_map_lookup_elem(&udp_senders, &key), s = {};
 
@@ -165,7 +165,7 @@ static __always_inline bool sender_of(struct sock *sk, struct rec_task *ret)
 	if (s && s->ino == ino && s->task.tgid != bpf_get_current_pid_tgid() >> 32)
 		*ret = s->task;
 	else
-		task_fill(ret, (struct task_struct *)bpf_get_current_task());
+		task_fill(ret, bpf_get_current_task_btf());
 	return true;
 }
 

@@ -84,14 +84,15 @@ static __always_inline void unix_connected(struct sock *sk)
 	struct unix_scratch *s;
 	__u32 n = 0;
 
-	if ((type != SOCK_STREAM && type != SOCK_SEQPACKET) || !peer)
+	if ((type != SOCK_STREAM && type != SOCK_SEQPACKET) || !peer ||
+	    !emit_allowed(LANE_BULK, KIND_unix_connect))
 		return;
 	s = unix_scratch_claim();
 	if (!s) {
 		emit_lost(LANE_BULK, KIND_unix_connect);
 		return;
 	}
-	task_fill(&s->rec.task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&s->rec.task, bpf_get_current_task_btf());
 	s->rec.peer_tgid = BPF_CORE_READ(sk, sk_peer_pid, numbers[0].nr);
 	s->rec.peer_uid = BPF_CORE_READ(sk, sk_peer_cred, euid.val);
 	addr = BPF_CORE_READ(peer, addr);
@@ -103,7 +104,7 @@ static __always_inline void unix_connected(struct sock *sk)
 	s->rec.path.len = n;
 	barrier_var(n);
 	if (n <= PATH_MAX)
-		emit(LANE_BULK, &s->rec, sizeof(s->rec) + n, KIND_unix_connect, false);
+		emit_record(LANE_BULK, &s->rec, sizeof(s->rec) + n, KIND_unix_connect, false);
 	__sync_val_compare_and_swap(&s->busy, 1, 0);
 }
 
