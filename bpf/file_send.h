@@ -65,7 +65,7 @@ static __always_inline void send_emit(struct file *file, struct sock *sk, __u64 
 		return;
 	r = (void *)s->record;
 	t = file_tail(s, sizeof(*r));
-	task_fill(&r->rec.task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&r->rec.task, bpf_get_current_task_btf());
 	inode_fill(&r->rec.inode, BPF_CORE_READ(file, f_inode));
 	conn_ends(sk, &r->rec.local, &r->rec.remote, &r->pair, sizeof(r->rec));
 	r->rec.sent = sent;

@@ -106,7 +106,7 @@ static __noinline int pipe_tell(struct inode *pipe, long bytes, __u32 lineage)
 	reader = bpf_map_lookup_elem(&pipe_readers, &w.pipe);
 	if (!reader || *reader == w.tgid || !pipe_counts(&w, bytes, &r))
 		return 0;
-	task_fill(&r.task, (struct task_struct *)bpf_get_current_task());
+	task_fill(&r.task, bpf_get_current_task_btf());
 	r.ino = w.pipe.ino;
 	r.reader_tgid = *reader;
 	r.lineage = lineage;

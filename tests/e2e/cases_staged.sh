@@ -37,6 +37,7 @@ bash -c "$dump >$dir/backup/nightly.sql; :"
 "$dir/java" -c "sh -c '$dump >$web/css/mibasecss.css'; (cd $web/css && tar czf mibasecss2.css mibasecss.css); :"
 size=$(stat -c %s "$web/css/mibasecss2.css")
 fetched=$(curl -s "http://127.0.0.1:$((my_port + 1))/css/mibasecss2.css" | wc -c)
+for _ in $(seq 200); do jq -e 'select(.event == "tcp_close" and .bytes_sent > 100)' "$dir/events" >"$dir/closed" 2>/dev/null && break; sleep 0.05; done
 "$dir/java" -c "rm -f $web/css/mibasecss.css $web/css/mibasecss2.css; :"
 check "the client has the file" "$fetched" "$size"
 kill "$nginx"
@@ -55,7 +56,7 @@ check "who fetched" "$(findings 'select(.rule.level == "critical" and .status ==
 for id in $(findings "select(.status == \"ended\" and .path == \"$css\") | .evidence[]" | tr -d '"'); do
 	jq -r "select(.id == \"$id\") | .event" "$dir/events"
 done >"$dir/evidence"
-check "its evidence" "$(paste -sd' ' "$dir/evidence")" "db_result file_close file_read file_unlink"
+check "its evidence" "$(paste -sd' ' "$dir/evidence")" "db_result file_close file_read tcp_close file_unlink"
 check "the archive in a style sheet's clothes" "$(jq -c "select(.event == \"file_write\" and .path == \"$css\") | .type" "$dir/events")" '"application/gzip"'
 check "the backup is none" "$(findings 'select(.path | test("backup"))' | wc -l)" 0
 check "rows of the dump" "$(results '.db.rows > 1 and (.process.parent.parent.exe // "" | endswith("/java"))' | jq -s -c 'map(.db.rows)')" "[$people]"
