@@ -9,9 +9,10 @@
 
 #include "db_walk.h"
 
-#define MY_HEADER     4
-#define MY_HEAD_MAX   24 /* of a payload: OK is 00, two length-encoded numbers, status, warnings */
-#define MY_PACKET_MAX 0xffffff
+#define MY_HEADER      4
+#define MY_HEAD_MAX    24 /* of a payload: OK is 00, two length-encoded numbers, status, warnings */
+#define MY_ROWS_A_STEP 4
+#define MY_PACKET_MAX  0xffffff
 
 #define MY_STATUS_MORE_RESULTS 0x0008
 #define MY_STATUS_CURSOR       0x0040
@@ -298,6 +299,40 @@ static __always_inline void my_columns_flush(struct my_walk *w)
 	w->s->columns_bytes += n;
 }
 
+/*
+ * A row that the window holds as a whole, as nearly every packet of a large result: no copy of its
+ * head, no second step for its body. False: it is none, or something else may be.
+ */
+static __always_inline bool my_whole_row(struct my_walk *w)
+{
+	struct my_session *s = w->s;
+	__u32 off = w->at->off, length;
+
+	if (s->phase != MY_ROWS || s->have || s->skip || s->continued ||
+	    off >= DB_WINDOW - MY_HEADER)
+		return false;
+	length = w->window[off] | w->window[off + 1] << 8 | (__u32)w->window[off + 2] << 16;
+	if (!length || off + MY_HEADER + length > w->at->end || w->window[off + MY_HEADER] >= 0xfe)
+		return false;
+	s->result.rows++;
+	s->result.bytes += length + MY_HEADER;
+	s->row_bytes = length;
+	if (length > s->result.max_row)
+		s->result.max_row = length;
+	w->at->off = off + MY_HEADER + length;
+	return true;
+}
+
+static __always_inline bool my_whole_rows(struct my_walk *w)
+{
+	if (!my_whole_row(w))
+		return false;
+	for (int i = 1; i < MY_ROWS_A_STEP; i++)
+		if (!my_whole_row(w))
+			break;
+	return true;
+}
+
 /* One step: header bytes, or what the window holds of a body. Nonzero: the window is used up. */
 static __always_inline int my_step(struct my_walk *w)
 {
@@ -311,6 +346,8 @@ static __always_inline int my_step(struct my_walk *w)
 		return 1;
 	if (w->at->columns_from == DB_NOWHERE && my_in_columns(s))
 		w->at->columns_from = off;
+	if (my_whole_rows(w))
+		return 0;
 	if (s->skip) {
 		n = w->at->end - off;
 		n = n > s->skip ? s->skip : n;
