@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The report of report.jq as the measured part of docs/performance.md.
 include "figures";
+include "targets";
 
 def both: "\(.median | fixed(2)) (\(.low | fixed(2))-\(.high | fixed(2)))";
 
@@ -25,4 +26,8 @@ def both: "\(.median | fixed(2)) (\(.low | fixed(2))-\(.high | fixed(2)))";
 "| events of loss | \(.gap_events) |",
 (.delivery // {} | to_entries[] | "| \(.key) | \(.value.per_core_s | fixed(0)) events a second of one core; \(.value.per_s | fixed(0)) in a second of this run |"),
 (.rules[] | "| \(.rules) rules | \(.per_s) events a second on one core |"),
-(.latency_ms // empty | "| first row to stored finding | p50 \(.p50 | fixed(1)) ms, p99 \(.p99 | fixed(1)) ms (\(.n) findings) |")
+(.latency_ms // empty | "| first row to stored finding | p50 \(.p50 | fixed(1)) ms, p99 \(.p99 | fixed(1)) ms (\(.n) findings) |"),
+"",
+"| target | aimed at | measured | |",
+"|---|---|---|---|",
+(.targets[] | "| \(.measure) | \(.target) | \(.got | fixed(2)) | \(verdict) |")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # From the samples of tests/bench/run to its report. A round with the sensor is set against the
 # mean of the rounds without it on either side.
+include "targets";
+
 def median: sort | if length % 2 == 1 then .[(length - 1) / 2] else (.[length / 2 - 1] + .[length / 2]) / 2 end;
 # The median's 95 % interval by order statistics; with fewer than six rounds all that was seen.
 def half_width: 0.98 * (length | sqrt);
@@ -63,4 +65,4 @@ def delivery($d): if $d | length == 0 then null else [$d[] | {(.stage): {events:
 	delivery: delivery([$all[] | select(.kind == "delivery")]),
 	rules: [$all[] | select(.kind == "rules") | del(.kind)],
 	latency_ms: ([$all[] | select(.kind == "latency").ms] | if length == 0 then null else {p50: percentile(0.5), p99: percentile(0.99), n: length} end)
-}
+} | . + {targets: targets}

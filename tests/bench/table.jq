@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The report of report.jq, for a reader.
 include "figures";
+include "targets";
 
 "with the sensor / without it: median (95 % interval) of \(.loads[0].rate.n) rounds; noise: without / without",
 "\("" | pad(10)) \("rate" | pad(20)) \("time" | pad(20)) \("noise" | pad(20)) \("op/s without" | lead(12))  machine CPU, sensor CPU",
@@ -16,4 +17,6 @@ include "figures";
 (.delivery // {} | to_entries[] | "\(.key | pad(10)) \(.value.per_core_s | fixed(0)) events a second of one core, \(.value.per_s | fixed(0)) in a second here"),
 (.rules[] | "\(.rules | lead(5)) rules \(.per_s) events a second on one core"),
 (.latency_ms // empty | "first row to stored finding: p50 \(.p50 | fixed(1)) ms, p99 \(.p99 | fixed(1)) ms of \(.n)"),
-"probes: " + ([.coverage[] | "\(.hook) \(.state)"] | join(", "))
+"probes: " + ([.coverage[] | "\(.hook) \(.state)"] | join(", ")),
+"",
+(.targets[] | "\(.measure | pad(62)) \(.target | pad(11)) \(.got | fixed(2) | lead(11))  \(verdict)")
