@@ -32,6 +32,7 @@ struct record_count {
 	__u64 written;
 	__u64 dropped;	 /* no room in the ring, or no slot to make it in */
 	__u64 throttled; /* its session sent too many */
+	__u64 unread;	 /* user memory that it should tell of was not there */
 };
 
 struct {
@@ -182,6 +183,15 @@ static __always_inline void emit_lost(enum lane lane, enum record_kind kind)
 
 	if (count)
 		__sync_fetch_and_add(&count->dropped, 1);
+}
+
+/* A piece of user memory is missing in what is told, or it cannot be told for want of it. */
+static __always_inline void emit_unread(enum lane lane, enum record_kind kind)
+{
+	struct record_count *count = record_count(lane, kind);
+
+	if (count)
+		__sync_fetch_and_add(&count->unread, 1);
 }
 
 /*

@@ -76,6 +76,7 @@ static __always_inline long env_step(struct env_walk *w, const struct tail *t,
 		return 1;
 	n = bpf_probe_read_user_str(w->var, sizeof(w->var), (void *)w->at);
 	if (n < 0) { /* a page that is not in memory */
+		emit_unread(LANE_CRIT, KIND_exec);
 		w->partial = true;
 		return 1;
 	}

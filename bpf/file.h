@@ -19,6 +19,8 @@
 struct file_scratch {
 	__u32 busy;
 	__u32 end; /* of the record so far */
+	enum lane lane;
+	enum record_kind kind;
 	struct interest_walk walk;
 	struct tree_name name;
 	__u8 record[FILE_FIXED + FILE_TAIL + TAIL_PIECE];
@@ -148,6 +150,8 @@ static __always_inline struct file_scratch *file_scratch_claim(enum lane lane,
 		struct file_scratch *s = bpf_map_lookup_elem(&file_scratches, &key);
 
 		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1)) {
+			s->lane = lane;
+			s->kind = kind;
 			__builtin_memset(s->record, 0, FILE_FIXED);
 			return s;
 		}

@@ -220,7 +220,8 @@ static __noinline int call_changed(struct pt_regs *regs, __u32 aspect)
 	if (change_target(s, &t, rec, regs, shape)) {
 		rec->name.off = s->end;
 		if (aspect == FileAspect_xattr)
-			name_append(&t, &rec->name, (const char *)shape_arg(regs, shape->value, 0));
+			name_append(s, &t, &rec->name,
+				    (const char *)shape_arg(regs, shape->value, 0));
 		file_send(s, LANE_BULK, KIND_file_change);
 	}
 	file_scratch_release(s);

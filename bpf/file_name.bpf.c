@@ -278,7 +278,7 @@ int BPF_PROG(file_link__sys_exit, struct pt_regs *regs, long ret)
 	rec->tree = name_new(s, &t, &rec->path, regs, shape);
 	rec->target.off = s->end;
 	if (rec->symbolic)
-		name_append(&t, &rec->target, (const char *)shape_arg(regs, shape->value, 0));
+		name_append(s, &t, &rec->target, (const char *)shape_arg(regs, shape->value, 0));
 	else
 		rec->tree |= name_old(s, &t, &rec->target, regs, shape);
 	link_emit(s, rec);

@@ -17,8 +17,9 @@
 #define HEAD_MAX 16
 
 /* `from`: where the bytes were, in the caller's memory; NULL: not known. */
-static __always_inline void file_head(const struct tail *t, struct record_slice *head,
-				      const void *from, __u32 n, __u32 max)
+static __always_inline void file_head(struct file_scratch *s, const struct tail *t,
+				      struct record_slice *head, const void *from, __u32 n,
+				      __u32 max)
 {
 	__u32 off = tail_off(t);
 
@@ -27,8 +28,12 @@ static __always_inline void file_head(const struct tail *t, struct record_slice 
 	barrier_var(n);
 	if (n > max)
 		n = max;
-	if (!from || bpf_probe_read_user(t->record + off, n, from))
+	if (!from)
 		return;
+	if (bpf_probe_read_user(t->record + off, n, from)) {
+		emit_unread(s->lane, s->kind);
+		return;
+	}
 	head->len = n;
 	*t->off = off + n;
 }
@@ -53,7 +58,7 @@ static __always_inline void file_write_emit(struct file *file, const void *from,
 	rec->lineage = o->lineage;
 	t = file_tail(s, sizeof(*rec));
 	tail_path(&t, &s->path, &rec->path, &file->f_path);
-	file_head(&t, &rec->head, from, bytes < HEAD_MAX ? bytes : HEAD_MAX, HEAD_MAX);
+	file_head(s, &t, &rec->head, from, bytes < HEAD_MAX ? bytes : HEAD_MAX, HEAD_MAX);
 	file_send(s, LANE_BULK, KIND_file_write);
 	file_scratch_release(s);
 }
@@ -111,7 +116,7 @@ static __always_inline void sysctl_written(struct file *file, const void *from, 
 	t = file_tail(s, sizeof(*rec));
 	task_fill(&rec->task, bpf_get_current_task_btf());
 	tail_path(&t, &s->path, &rec->path, &file->f_path);
-	file_head(&t, &rec->value, from, bytes, SYSCTL_VALUE);
+	file_head(s, &t, &rec->value, from, bytes, SYSCTL_VALUE);
 	file_emit(s, LANE_CRIT, KIND_sysctl);
 	file_scratch_release(s);
 }

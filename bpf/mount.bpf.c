@@ -97,9 +97,9 @@ int BPF_PROG(mount__sys_exit, struct pt_regs *regs, long ret)
 	} else {
 		name_old(s, &t, &rec->path, regs, shape);
 		rec->source.off = s->end;
-		name_append(&t, &rec->source, (const char *)shape_arg(regs, shape->value, 0));
+		name_append(s, &t, &rec->source, (const char *)shape_arg(regs, shape->value, 0));
 		rec->type.off = s->end;
-		name_append(&t, &rec->type, (const char *)shape_arg(regs, shape->value2, 0));
+		name_append(s, &t, &rec->type, (const char *)shape_arg(regs, shape->value2, 0));
 	}
 	file_emit(s, LANE_BULK, KIND_mount);
 	file_scratch_release(s);

@@ -31,12 +31,14 @@ static __always_inline __u32 name_trees(struct file_scratch *s, const struct rec
 	return marks ? *marks : 0;
 }
 
-static __always_inline void name_append(const struct tail *t, struct record_slice *slice,
-					const char *name)
+static __always_inline void name_append(struct file_scratch *s, const struct tail *t,
+					struct record_slice *slice, const char *name)
 {
 	__u32 off = tail_off(t);
 	long n = bpf_probe_read_user_str(t->record + off, TAIL_PIECE, name);
 
+	if (n < 0)
+		emit_unread(s->lane, s->kind);
 	if (n <= 1 || n > TAIL_PIECE)
 		return;
 	slice->len += n - 1;
@@ -61,7 +63,7 @@ static __always_inline struct path *name_base(int dirfd, char first)
 
 /*
  * Writes a path into the record; returns the marks of the trees that hold it. An empty name, or
- * none, is the directory itself.
+ * none, is the directory itself; one that is not in memory any more is not known.
  */
 static __noinline __u32 name_fill(struct file_scratch *s, const struct tail *t,
 				  struct record_slice *slice, int dirfd, const char *name)
@@ -70,8 +72,10 @@ static __noinline __u32 name_fill(struct file_scratch *s, const struct tail *t,
 	__u32 marks = 0;
 	char first = 0;
 
-	if (name)
-		bpf_probe_read_user(&first, 1, name);
+	if (name && bpf_probe_read_user(&first, 1, name)) {
+		emit_unread(s->lane, s->kind);
+		return 0;
+	}
 	base = name_base(dirfd, first);
 	if (!base)
 		return 0;
@@ -89,7 +93,7 @@ static __noinline __u32 name_fill(struct file_scratch *s, const struct tail *t,
 		slice->orig++;
 	}
 	if (first)
-		name_append(t, slice, name);
+		name_append(s, t, slice, name);
 	return marks | name_trees(s, slice);
 }
 

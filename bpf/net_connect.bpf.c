@@ -97,8 +97,8 @@ int BPF_PROG(tcp_unsent__sys_exit, struct pt_regs *regs, long ret)
 	if (!sk || !is_unsent(sk, -ret))
 		return 0;
 	/* A struct sockaddr_in is shorter, and may end at a page's. */
-	if (bpf_probe_read_user(&to, sizeof(to), addr))
-		bpf_probe_read_user(&to, 8, addr);
+	if (bpf_probe_read_user(&to, sizeof(to), addr) && bpf_probe_read_user(&to, 8, addr))
+		emit_unread(LANE_BULK, KIND_tcp_connect);
 	unsent(sk, &to, -ret);
 	return 0;
 }

@@ -104,8 +104,10 @@ static long args_step(__u64 i, struct exec_walk *w)
 	barrier_var(n);
 	if (n > PAGE)
 		return 1;
-	if (bpf_probe_read_user(s->record + off, n, (void *)s->args_at))
+	if (bpf_probe_read_user(s->record + off, n, (void *)s->args_at)) {
+		emit_unread(LANE_CRIT, KIND_exec);
 		return 1;
+	}
 	s->args_at += n;
 	s->off = off + n;
 	return 0;

@@ -44,6 +44,8 @@ static struct batch {
 	} ended[2 * BATCH];
 } * batch;
 
+static pid_t *inside; /* told by processes of a container: their numbers outside */
+
 static int order[2], done[2]; /* pipes, a byte a batch */
 static unsigned processes, executed, wanted = PROCESSES;
 
@@ -293,6 +295,67 @@ static void reuse_check(void)
 	check_number("reuse", "exit_code", second->exit->exit_code, 3 << 8);
 }
 
+/* ---- the same number again inside a container, whose numbers are not the host's ---- */
+
+/* The host's number of this process: /proc is the host's. */
+static pid_t number_outside(void)
+{
+	char link[16] = "";
+
+	return readlink("/proc/self", link, sizeof(link) - 1) > 0 ? atoi(link) : -1;
+}
+
+/* A child of a container's first process that is number 2 there; ends with 10 + i. */
+static int container_child(int i)
+{
+	int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY), status = -1;
+	pid_t pid;
+
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		return 1;
+	close(fd);
+	pid = fork();
+	if (!pid) {
+		inside[i] = number_outside();
+		_exit(10 + i);
+	}
+	return pid != 2 || waitpid(pid, &status, 0) != pid || status != (10 + i) << 8;
+}
+
+static int container_twice(void)
+{
+	int status = -1;
+	pid_t pid;
+
+	if (unshare(CLONE_NEWPID))
+		return 1;
+	pid = fork();
+	if (!pid)
+		_exit(container_child(0) || container_child(1));
+	return waitpid(pid, &status, 0) != pid || status;
+}
+
+static void container_check(void)
+{
+	int status = -1;
+
+	witness_run(container_twice, &status);
+	check_number("container", "twice number 2", (uint64_t)status, 0);
+	check("container", "two processes outside", inside[0] > 0 && inside[0] != inside[1]);
+	for (int i = 0; i < 2; i++) {
+		const Rollcall__Event *ev = witness_wait(KIND_EXIT, inside[i], 1);
+
+		check("container", "exit event", ev != NULL);
+		if (!ev)
+			continue;
+		check_number("container", "fork events", witness_count(KIND_FORK, inside[i]), 1);
+		check_number("container", "exit_code", ev->exit->exit_code,
+			     (uint64_t)(10 + i) << 8);
+		check_string("container", "lineage", witness_lineage(ev->process),
+			     "proctab_stress proctab_stress proctab_stress proctab_stress");
+	}
+}
+
 int main(void)
 {
 	pid_t *sleeper, generator;
@@ -300,15 +363,17 @@ int main(void)
 
 	if (getenv("PROCESSES"))
 		wanted = (unsigned)atoi(getenv("PROCESSES"));
-	batch = mmap(NULL, sizeof(*batch) + sizeof(*sleeper), PROT_READ | PROT_WRITE,
+	batch = mmap(NULL, sizeof(*batch) + 3 * sizeof(*sleeper), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (batch == MAP_FAILED || pipe2(order, O_CLOEXEC) || pipe2(done, O_CLOEXEC))
 		return 1;
 	sleeper = (pid_t *)(batch + 1);
+	inside = sleeper + 1;
 	generator = generator_start(sleeper);
 	if (read(done[0], &c, 1) != 1 || !witness_open("proctab_stress"))
 		return 1;
 	reuse_check();
+	container_check();
 	stress(*sleeper);
 	kill(*sleeper, SIGKILL);
 	close(order[1]);

@@ -42,7 +42,7 @@ static int little(void)
 static void flood_check(void)
 {
 	const Rollcall__Event *ev;
-	uint64_t before = witness_throttled("file_change"), held;
+	uint64_t before = witness_counted("file_change").throttled, held;
 	int status;
 	pid_t pid = witness_run(flood, &status);
 
@@ -57,7 +57,7 @@ static void flood_check(void)
 		check_number("flood", "limit", ev->throttle->limit, LIMIT);
 		check_number("flood", "ended", ev->throttle->ended, 0);
 	}
-	held = witness_throttled("file_change") - before;
+	held = witness_counted("file_change").throttled - before;
 	check("flood", "some are held back", held > 0);
 	check_number("flood", "told + held back", witness_count(CHANGE, pid) + held, CALLS);
 	check_number("flood", "its exec", witness_count(ROLLCALL__EVENT__KIND_EXEC, pid), 1);

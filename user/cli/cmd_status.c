@@ -71,8 +71,8 @@ static void print_probes(struct out *o, const Rollcall__Coverage *c)
 
 static void print_lanes(struct out *o, const Rollcall__Status *s)
 {
-	static const char *const heads[] = {"LANE", "EVENT",	 "WRITTEN", "READ",
-					    "LOST", "THROTTLED", NULL};
+	static const char *const heads[] = {"LANE",	 "EVENT",     "WRITTEN", "READ", "LOST",
+					    "THROTTLED", "TRUNCATED", "UNREAD",	 NULL};
 	_cleanup_(out_table_freep) struct out_table *t = out_table_new(heads);
 
 	for (size_t i = 0; t && i < s->coverage->n_counts; i++) {
@@ -84,6 +84,8 @@ static void print_lanes(struct out *o, const Rollcall__Status *s)
 		out_table_cell(t, OUT_PLAIN, "%" PRIu64, n->read);
 		out_table_cell(t, n->dropped ? OUT_RED : OUT_PLAIN, "%" PRIu64, n->dropped);
 		out_table_cell(t, n->throttled ? OUT_YELLOW : OUT_PLAIN, "%" PRIu64, n->throttled);
+		out_table_cell(t, OUT_PLAIN, "%" PRIu64, n->truncated);
+		out_table_cell(t, n->unread ? OUT_YELLOW : OUT_PLAIN, "%" PRIu64, n->unread);
 	}
 	if (t)
 		out_table_print(t, o);

@@ -338,7 +338,7 @@ void pipeline_record(void *ctx, const void *record, size_t size)
 {
 	struct pipeline *p = ctx;
 	Rollcall__Event *ev;
-	unsigned truncated;
+	unsigned truncated = 0;
 
 	if (record_decode(p->arena, record, size, &ev, &truncated) < 0 ||
 	    endpoint_fill(p->arena, ev) < 0 ||
@@ -348,6 +348,8 @@ void pipeline_record(void *ctx, const void *record, size_t size)
 		p->undecoded++;
 	else
 		handle(p, ev);
+	if (truncated && p->probe)
+		probe_truncated(p->probe, record, truncated);
 	arena_reset(p->arena);
 }
 

@@ -133,6 +133,7 @@ static void ring_record(void *ctx, const void *data, size_t size)
 	if (ring->lane != LANE_CRIT)
 		ring_consume(ring->probe->rings[LANE_CRIT]);
 	ring->probe->read[ring->lane][h->kind % RECORD_KINDS]++;
+	ring->probe->delivering = ring;
 	ring->probe->opts.record(ring->probe->opts.ctx, data, size);
 }
 

@@ -45,6 +45,9 @@ int probe_fd(const struct probe *p);
 /* Delivers all records there are. Number of records, or negative errno. */
 int probe_consume(struct probe *p);
 
+/* Of the record that is being delivered, so many strings had been cut: for the counts. */
+void probe_truncated(struct probe *p, const void *record, unsigned strings);
+
 /* Runs a BPF iterator; each record it wrote is delivered to `fn` (may be NULL). */
 int probe_iter(struct probe *p, const char *program, probe_record_fn fn, void *ctx);
 

@@ -31,7 +31,8 @@ struct probe {
 		ino_t ino;
 	} binaries[BINARIES_MAX];
 	unsigned n_binaries;
-	uint64_t read[LANES][RECORD_KINDS];
+	uint64_t read[LANES][RECORD_KINDS], truncated[LANES][RECORD_KINDS];
+	const struct probe_ring *delivering;
 	struct probe_opts opts;
 	struct probe_ring {
 		struct probe *probe;

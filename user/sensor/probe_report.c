@@ -13,7 +13,7 @@
 #include "sensor/sandbox.h"
 
 /* As bpf/emit.h declares it. */
-enum { COUNT_WRITTEN, COUNT_DROPPED, COUNT_THROTTLED, COUNTS };
+enum { COUNT_WRITTEN, COUNT_DROPPED, COUNT_THROTTLED, COUNT_UNREAD, COUNTS };
 
 static const char *const lanes[] = {[LANE_CRIT] = "crit", [LANE_BULK] = "bulk"};
 
@@ -63,6 +63,13 @@ uint64_t probe_misses(const struct probe *p)
 			sum += info.recursion_misses;
 	}
 	return sum;
+}
+
+void probe_truncated(struct probe *p, const void *record, unsigned strings)
+{
+	const struct record_header *h = record;
+
+	p->truncated[p->delivering->lane][h->kind % RECORD_KINDS] += strings;
 }
 
 int probe_measure(void)
@@ -120,7 +127,8 @@ static int coverage_count(const struct probe *p, struct arena *a, Rollcall__Cove
 	int r = percpu_sum(bpf_map__fd(p->skel->maps.record_counts), lane * RECORD_KINDS + kind, n,
 			   COUNTS);
 
-	if (r < 0 || !(n[COUNT_WRITTEN] || n[COUNT_DROPPED] || n[COUNT_THROTTLED]))
+	if (r < 0 ||
+	    !(n[COUNT_WRITTEN] || n[COUNT_DROPPED] || n[COUNT_THROTTLED] || n[COUNT_UNREAD]))
 		return r;
 	count = arena_alloc(a, sizeof(*count));
 	if (!count)
@@ -132,6 +140,8 @@ static int coverage_count(const struct probe *p, struct arena *a, Rollcall__Cove
 	l->dropped += count->dropped = n[COUNT_DROPPED];
 	l->throttled += count->throttled = n[COUNT_THROTTLED];
 	l->read += count->read = p->read[lane][kind];
+	count->unread = n[COUNT_UNREAD];
+	count->truncated = p->truncated[lane][kind];
 	c->counts[c->n_counts++] = count;
 	return count->event ? 0 : -ENOMEM;
 }

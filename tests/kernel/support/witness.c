@@ -263,15 +263,19 @@ uint64_t witness_dropped(void)
 	return n;
 }
 
-uint64_t witness_throttled(const char *event)
+Rollcall__Count witness_counted(const char *event)
 {
+	Rollcall__Count sum;
 	Rollcall__Coverage *c;
-	uint64_t n = 0;
 
-	if (probe_coverage(w.probe, w.arena, &c) < 0)
-		return UINT64_MAX;
-	for (size_t i = 0; i < c->n_counts; i++)
-		if (strcmp(c->counts[i]->event, event) == 0)
-			n += c->counts[i]->throttled;
-	return n;
+	rollcall__count__init(&sum);
+	check(event, "counts can be read", probe_coverage(w.probe, w.arena, &c) == 0);
+	for (size_t i = 0; i < c->n_counts; i++) {
+		if (strcmp(c->counts[i]->event, event) != 0)
+			continue;
+		sum.written += c->counts[i]->written;
+		sum.throttled += c->counts[i]->throttled;
+		sum.unread += c->counts[i]->unread;
+	}
+	return sum;
 }

@@ -64,5 +64,5 @@ const char *witness_hook(const char *event);
 void witness_counts(struct proctab_counts *ret);
 uint64_t witness_dropped(void);
 
-/* Records of an event that were held back, since the start. */
-uint64_t witness_throttled(const char *event);
+/* Of an event's records since the start: written, throttled, unread. */
+Rollcall__Count witness_counted(const char *event);
