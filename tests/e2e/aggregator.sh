@@ -43,10 +43,11 @@ ctl() { # COMMAND [ARGS]: the command line against this sensor or store
 
 # Waits until what is spooled by now is acknowledged (asking makes events, too).
 delivered() {
-	local last
-	last=$(ctl status --json | jq '.spool.lanes[0].last_seq')
+	local last=
 	for _ in $(seq 300); do
-		ctl status --json | jq -e --argjson last "$last" \
+		# Empty until the sensor answers.
+		[ -n "$last" ] || last=$(ctl status --json | jq '.spool.lanes[0].last_seq')
+		[ -n "$last" ] && ctl status --json | jq -e --argjson last "$last" \
 			'.stream.state == "connected" and .spool.lanes[0].acked_seq >= $last' >/dev/null && return
 		sleep 0.1
 	done
