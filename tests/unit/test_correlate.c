@@ -55,6 +55,45 @@ static void event_count(void **state)
 	world_end(&w);
 }
 
+/* An event that several of the rules match is one event: its rows are not summed twice. */
+static void one_event_counts_once(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_begin(&w, CORRELATION("type: value_sum, rules: [a, b], timespan: 1m, "
+				    "condition: {field: N, gte: 10}"));
+	assert_string_equal(AT(0, "R=ab", "N#5"), "");
+	assert_string_equal(AT(1, "R=ab", "N#4"), "");
+	assert_string_equal(AT(2, "R=b", "N#1"), "t[] 10 3;");
+	world_end(&w);
+	world_begin(&w,
+		    CORRELATION("type: event_count, rules: [a, b], group-by: [U], timespan: 1m, "
+				"condition: {gte: 3}"));
+	AT(0, "R=ab", "U=x");
+	AT(0, "R=ab", "U=y");
+	assert_string_equal(AT(0, "R=ab", "U=x"), "");
+	assert_string_equal(AT(0, "R=ab", "U=x"), "t[U=x] 3 3;");
+	/* What has just fired does not count again. */
+	AT(1, "R=ab", "U=x");
+	assert_string_equal(AT(1, "R=ab", "U=x"), "");
+	assert_string_equal(AT(1, "R=b", "U=x"), "t[U=x] 3 3;");
+	world_end(&w);
+	/* Of a temporal one it is an event of each. */
+	world_begin(&w, CORRELATION("type: temporal, rules: [a, b], timespan: 1m"));
+	assert_string_equal(AT(0, "R=ab"), "t[] 2 2;");
+	world_end(&w);
+	/* Correlations that hold at one event are each of them something that happened. */
+	world_begin(&w, RULES "title: p\nname: p\ncorrelation: {type: event_count, rules: [a], "
+			      "timespan: 1m, condition: {gte: 1}}\n---\n"
+			      "title: q\nname: q\ncorrelation: {type: event_count, rules: [b], "
+			      "timespan: 1m, condition: {gte: 1}}\n---\n"
+			      "title: t\ncorrelation: {type: event_count, rules: [p, q], "
+			      "timespan: 1m, condition: {gte: 2}}\n");
+	assert_non_null(strstr(AT(0, "R=ab"), "t[] 2 2;"));
+	world_end(&w);
+}
+
 static void ranges_are_decided_at_the_end(void **state)
 {
 	struct world w;
@@ -325,6 +364,23 @@ static void mistakes(void **state)
 		 "b: "
 		 "X, c: X}}",
 		 "'c' is none of the rules"},
+		/* Groups are made by events: there is none without. */
+		{"type: event_count, rules: [a], timespan: 1m, condition: {lt: 1}",
+		 "event_count: no number of events meets the condition"},
+		{"type: event_count, rules: [a], timespan: 1m, condition: {eq: 0}",
+		 "event_count: no number of events meets the condition"},
+		{"type: event_count, rules: [a], timespan: 1m, condition: {gt: 5, lt: 6}",
+		 "event_count: no number of events meets the condition"},
+		{"type: event_count, rules: [a], timespan: 1m, condition: {eq: 1.5}",
+		 "event_count: no number of events meets the condition"},
+		{"type: value_count, rules: [a], timespan: 1m, condition: {field: V, lte: 0}",
+		 "value_count: no number of events meets the condition"},
+		{"type: temporal, rules: [a, b], timespan: 1m, condition: {gte: 3}",
+		 "temporal: no number of events meets the condition"},
+		{"type: value_sum, rules: [a], timespan: 1m, condition: {field: V, gt: 5, lte: 5}",
+		 "value_sum: no number meets the condition"},
+		{"type: value_percentile, rules: [a], timespan: 1m, condition: {field: V, gt: 100}",
+		 "value_percentile: no number meets the condition"},
 		{"type: temporal, rules: [a, t], timespan: 1m", "correlations count themselves"},
 		{"type: temporal, rules: [a, b], timespan: 1m, generate: 1",
 		 "generate: write true"},
@@ -349,12 +405,19 @@ static void mistakes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(event_count),	    cmocka_unit_test(ranges_are_decided_at_the_end),
-		cmocka_unit_test(value_count),	    cmocka_unit_test(value_sum_and_average),
-		cmocka_unit_test(value_percentile), cmocka_unit_test(temporal),
-		cmocka_unit_test(temporal_ordered), cmocka_unit_test(aliases),
-		cmocka_unit_test(chains),	    cmocka_unit_test(who_speaks),
-		cmocka_unit_test(bounds),	    cmocka_unit_test(mistakes),
+		cmocka_unit_test(one_event_counts_once),
+		cmocka_unit_test(event_count),
+		cmocka_unit_test(ranges_are_decided_at_the_end),
+		cmocka_unit_test(value_count),
+		cmocka_unit_test(value_sum_and_average),
+		cmocka_unit_test(value_percentile),
+		cmocka_unit_test(temporal),
+		cmocka_unit_test(temporal_ordered),
+		cmocka_unit_test(aliases),
+		cmocka_unit_test(chains),
+		cmocka_unit_test(who_speaks),
+		cmocka_unit_test(bounds),
+		cmocka_unit_test(mistakes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,15 +24,30 @@ static void placeholders(void **state)
 		"detection: {s: {A|expand: ['\\%web%', 'x%%y', '%app%-%app%']}, condition: "
 		"s}\n---\n"
 		"title: literal\nlogsource: {category: test}\n"
-		"detection: {s: {A: '%web%'}, condition: s}\n";
+		"detection: {s: {A: '%web%'}, condition: s}\n---\n"
+		"title: last\nlogsource: {category: test}\n"
+		"detection: {s: {B|contains|expand: '%app%'}, condition: s}\n---\n"
+		"title: re\nlogsource: {category: test}\n"
+		"detection: {s: {C|re|expand: '^%app%$'}, condition: s}\n---\n"
+		"title: net\nlogsource: {category: test}\n"
+		"detection: {s: {D|cidr|expand: '%net%'}, condition: s}\n";
 	static const struct {
 		const char *field, *want;
 	} cases[] = {
-		{"A=/srv/www/x.jsp", "paths"}, {"A=/srv/wwwx", ""},
-		{"A=/var/lib/x", "paths"},     {"A=10.2.3.4", "nets"},
-		{"A=fd00::1", "nets"},	       {"A=%web%", "plain literal"},
-		{"A=x%%y", "plain"},	       {"A=tomcat-app", "plain"},
+		{"A=/srv/www/x.jsp", "paths"},
+		{"A=/srv/wwwx", ""},
+		{"A=/var/lib/x", "paths"},
+		{"A=10.2.3.4", "nets"},
+		{"A=fd00::1", "nets"},
+		{"A=%web%", "plain literal"},
+		{"A=x%%y", "plain"},
+		{"A=tomcat-app", "plain"},
 		{"A=app-tomca", ""},
+		{"B=x tomcat x", "last"},
+		{"B=x axp x", "last"},
+		{"C=tomcat", "re"},
+		{"C=ap", "re"},
+		{"D=10.1.1.1", "net"},
 	};
 	struct sigma_told told = {};
 	struct policy *p = sigma_load(yaml, &told);
@@ -188,6 +203,97 @@ static void filters(void **state)
 	policy_free(p);
 }
 
+/* What is hidden is what the condition selects; with nothing but negations, what it leaves. */
+static void filter_conditions(void **state)
+{
+	static const struct {
+		const char *condition;
+		bool none, a, b, both; /* is the event hidden? */
+	} cases[] = {
+		{"a or _b", false, true, true, true},
+		{"a and not _b", false, true, false, false},
+		{"not a", false, true, false, true},
+		{"not (a or _b)", false, true, true, true},
+		{"not a and not _b", false, true, true, true},
+		{"not a or not _b", false, false, false, true},
+		{"not 1 of *", false, true, true, true},
+		{"not not a", false, true, false, true},
+		{"[not a, not _b]", false, false, false, true},
+	};
+	static const char *const events[][4] = {
+		{"A=x"}, {"A=x", "B=1"}, {"A=x", "C=1"}, {"A=x", "B=1", "C=1"}};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		const bool want[] = {cases[i / 2].none, cases[i / 2].a, cases[i / 2].b,
+				     cases[i / 2].both};
+		const char *condition = cases[i / 2].condition;
+		struct sigma_told told = {};
+		struct policy *p;
+		struct match *m;
+		char yaml[600];
+
+		/* An exception that has not expired hides the same. */
+		snprintf(yaml, sizeof(yaml),
+			 "title: t\nname: t\nlogsource: {category: test}\n"
+			 "detection: {s: {A: x}, condition: s}\n---\n"
+			 "title: f\n%slogsource: {category: test}\n"
+			 "filter:\n  rules: [t]\n  a: {B: 1}\n  _b: {C: 1}\n  condition: %s\n",
+			 i % 2 ? "expiry: 2090-01-01\n" : "", condition);
+		p = sigma_load(yaml, &told);
+		m = match_new(policy_program(p));
+		for (unsigned k = 0; k < 4; k++) {
+			struct sigma_matched got;
+			const char *fields[6] = {"event.time#1"};
+
+			memcpy(fields + 1, events[k], sizeof(events[k]));
+			sigma_match(m, policy_program(p), 1, fields, &got);
+			if (!*got.titles != want[k])
+				fail_msg("%s: event %u is %shidden", yaml, k,
+					 *got.titles ? "not " : "");
+		}
+		match_free(m);
+		policy_free(p);
+	}
+}
+
+/* Of all rules of its log source; of one, that is named without a list. */
+static void filters_of_any(void **state)
+{
+#define ONE(name, category)                                                                        \
+	"title: " name "\nname: " name "\nlogsource: {category: " category                         \
+	"}\ndetection: {s: {A: x}, condition: s}\n---\n"
+	static const char yaml[] = ONE("one", "test") ONE("two", "test")
+		ONE("three", "other") "title: f\nlogsource: {category: test}\n"
+				      "filter: {rules: any, s: {Alpha: adm}, condition: s}\n---\n"
+				      "title: g\nlogsource: {product: linux}\n"
+				      "filter: {rules: Any, s: {Alpha: all}, condition: s}\n---\n"
+				      "title: h\nlogsource: {category: test}\n"
+				      "filter: {rules: two, s: {Alpha: one}, condition: s}\n";
+	static const struct {
+		uint32_t source;
+		const char *field, *want;
+	} events[] = {
+		{1, "Alpha=adm", ""},	   {2, "Alpha=adm", "three"}, {1, "Alpha=all", ""},
+		{2, "Alpha=all", ""},	   {1, "Alpha=one", "one"},   {2, "Alpha=one", "three"},
+		{1, "Alpha=x", "one two"},
+	};
+	struct sigma_told told = {};
+	struct policy *p = sigma_load(yaml, &told);
+	struct match *m = match_new(policy_program(p));
+	struct sigma_matched got;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		const char *const fields[] = {"A=x", events[i].field, NULL};
+
+		sigma_match(m, policy_program(p), events[i].source, fields, &got);
+		assert_string_equal(got.titles, events[i].want);
+	}
+	match_free(m);
+	policy_free(p);
+}
+
 /* A rule of one search; its first line is line 4, where field begins in column 5. */
 #define RULE(search)                                                                               \
 	"title: t\nlogsource: {category: test}\ndetection:\n  s:\n    " search "\n  condition: "   \
@@ -225,7 +331,7 @@ static const struct {
 	 "''"},
 	{RULE("A|contain: x"), "5:7: unknown modifier 'contain'; did you mean 'contains'?"},
 	{RULE("A|contains|xyzzy: x"), "5:16: unknown modifier 'xyzzy'"},
-	{RULE("A|re|contains: x"), "5:10: 'contains' cannot follow 're'"},
+	{RULE("A|cidr|contains: x"), "5:12: 'contains' cannot follow 'cidr'"},
 	{RULE("A|contains|re: x"), "5:16: 're' takes the value as it is written: no "
 				   "modifier that changes it may come before"},
 	{RULE("A|i: x"), "5:7: 'i' comes after 're'"},
@@ -234,6 +340,16 @@ static const struct {
 	{RULE("A|all: x"), "5:5: all is for a list of two values or more"},
 	{RULE("A|all|neq: [x, y]"), "5:5: neq is none of the values: all cannot be with it"},
 	{RULE("A|re|cased: x"), "5:5: 'cased' is not for 're'"},
+	{RULE("A|exists|neq: true"), "5:5: neq is not for exists: write exists: false"},
+	{RULE("'|startswith': x"), "5:5: startswith and endswith need a field"},
+	{RULE("'|endswith': [x, y]"), "5:5: startswith and endswith need a field"},
+	{RULE("A|minute: 60"), "5:15: '60' is no minute"},
+	{RULE("A|hour: [3, 24]"), "5:17: '24' is no hour"},
+	{RULE("A|day: 0"), "5:12: '0' is no day"},
+	{RULE("A|week: 54"), "5:13: '54' is no week"},
+	{RULE("A|month|neq: 1.5"), "5:18: '1.5' is no month"},
+	{RULE("A|base64|expand: '%x%'"), "5:14: 'expand' takes the value as it is written: no "
+					 "modifier that changes it may come before"},
 	{RULE("A|exists: yes"), "5:15: exists: write true or false"},
 	{RULE("A|cidr: 10.0.0.0"),
 	 "5:13: cidr: '10.0.0.0': write a network, for example 10.0.0.0/8 or fd00::/8"},
@@ -285,7 +401,20 @@ static const struct {
 	 "condition: s}",
 	 "3:18: no rule has the id or name 'x'"},
 	{"title: t\nlogsource: {category: test}\nfilter: {s: {A: x}, condition: s}",
-	 "3:9: filter: a list of rules is expected, by id or name"},
+	 "3:9: filter: 'rules' is missing: a list of ids and names, or any"},
+	{"title: t\nlogsource: {category: test}\nfilter: {rules: [], s: {A: x}, condition: s}",
+	 "3:17: filter: a list of ids and names is expected, or any"},
+	{"title: t\nlogsource: {category: test}\nfilter: {rules: x, s: {A: x}, condition: s}",
+	 "3:17: no rule has the id or name 'x'"},
+	{"title: t\nlogsource: {category: nope}\nfilter: {rules: any, s: {A: x}, condition: s}",
+	 "2:12: no event of this sensor is of category 'nope', product '', service ''"},
+	{"title: t\nlogsource: {catgory: test}\ndetection: {s: {A: x}, condition: s}",
+	 "2:13: logsource: unknown key 'catgory'; did you mean 'category'?"},
+	{"title: t\nlogsource: {definition: test}\ndetection: {s: {A: x}, condition: s}",
+	 "2:12: logsource: category, product or service is expected here"},
+	{"action: global\ntitle: t\nlogsource: {category: test}",
+	 "1:1: action is of Sigma 1: write each document whole"},
+	{"title: t\ndate: 2026-13-01", "2:7: date: write YYYY-MM-DD"},
 	{"placeholders: [x]", "1:15: names and lists of values are expected here"},
 	{"placeholders: {x: y}", "1:19: x: a list of values is expected here"},
 	{"placeholders: {x: [y], x: [z]}", "1:24: placeholder 'x' was given before"},
@@ -345,8 +474,11 @@ static void all_mistakes(void **state)
 
 static void notes(void **state)
 {
-	static const char yaml[] = "title: t\nlogsource: {category: other}\ndetection:\n"
-				   "  s: {A: x, Alpah: y, Zeta: z}\n  condition: s\n";
+	static const char yaml[] = "title: t\nname: t\nlogsource: {category: other, x: y}\n"
+				   "detection:\n  s: {A: x, Alpah: y, Zeta: z, A|fieldref: Zet}\n"
+				   "  condition: s\nresponse: call\n---\ntitle: f\n"
+				   "logsource: {category: other}\n"
+				   "filter: {rules: [t], s: {Eta: x}, condition: s}\n";
 	struct sigma_told told = {};
 	struct policy *p = policy_new(&sigma_schema, sigma_tell, &told);
 
@@ -355,20 +487,25 @@ static void notes(void **state)
 	assert_int_equal(policy_finish(p), 0);
 	assert_string_equal(
 		told.text,
-		"f:4:13: note: no event of this log source has the field 'Alpah'; did you mean "
+		"f:3:30: note: logsource: 'x' is not read\n"
+		"f:7:1: note: 'response' is no key of Sigma: it is not read\n"
+		"f:5:13: note: no event of this log source has the field 'Alpah'; did you mean "
 		"'Alpha'?\n"
-		"f:4:23: note: no event of this log source has the field 'Zeta'\n");
-	assert_int_equal(policy_notes(p), 2);
+		"f:5:23: note: no event of this log source has the field 'Zeta'\n"
+		"f:5:44: note: no event of this log source has the field 'Zet'\n"
+		"f:11:26: note: no event of this log source has the field 'Eta'\n");
+	assert_int_equal(policy_notes(p), 6);
 	policy_free(p);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(placeholders), cmocka_unit_test(sources),
-		cmocka_unit_test(many_rules),	cmocka_unit_test(filters),
-		cmocka_unit_test(long_list),	cmocka_unit_test(mistakes),
-		cmocka_unit_test(all_mistakes), cmocka_unit_test(notes),
+		cmocka_unit_test(placeholders),	  cmocka_unit_test(sources),
+		cmocka_unit_test(many_rules),	  cmocka_unit_test(filters),
+		cmocka_unit_test(long_list),	  cmocka_unit_test(mistakes),
+		cmocka_unit_test(all_mistakes),	  cmocka_unit_test(notes),
+		cmocka_unit_test(filters_of_any), cmocka_unit_test(filter_conditions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

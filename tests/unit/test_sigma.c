@@ -339,6 +339,14 @@ static void regexes_with_literals(void **state)
 		{"A|re|all: ['curl', 'http']", {"A=http curl"}, true},
 		{"A|re|neq: 'curl'", {"A=curl"}, false},
 		{"'|re': 'o+ne'", {"B=xoone"}, true},
+		/* The other modifiers of the value's place. */
+		{"A|re|startswith: 'b|abc'", {"A=abcd"}, true},
+		{"A|re|startswith: 'b|abc'", {"A=xabc"}, false},
+		{"A|re|endswith: 'abc|b'", {"A=xabc"}, true},
+		{"A|re|endswith: 'abc|b'", {"A=abcx"}, false},
+		{"A|re|contains: 'a.c'", {"A=xabcx"}, true},
+		{"A|re|i|startswith: 'abc'", {"A=ABCd"}, true},
+		{"A|re|i|startswith: 'abc'", {"A=xABC"}, false},
 	};
 
 	(void)state;
@@ -364,6 +372,9 @@ static void networks(void **state)
 		{"A|cidr: 10.0.0.0/8", {"A="}, false},
 		{"A|cidr: [10.0.0.0/8, 192.168.0.0/16]", {"A=192.168.1.1"}, true},
 		{"A|cidr|neq: 10.0.0.0/8", {"A=192.168.1.1"}, true},
+		{"A|cidr: '::/0'", {"A=10.0.0.1"}, false}, /* nor is IPv4 in IPv6 */
+		{"A|cidr: '::/0'", {"A=2001:db8::1"}, true},
+		{"A|cidr: '::ffff:0:0/96'", {"A=10.0.0.1"}, true},
 	};
 
 	(void)state;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define V4_BITS 96 /* before an IPv4 address that is written as IPv6 */
+
 static bool address_parse(const char *text, uint8_t *out, bool *ret_v4)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -43,7 +45,7 @@ int cidr_parse(const char *text, struct cidr *ret_net, const char **ret_why)
 	net.bits = (unsigned)atoi(slash + 1);
 	if (net.bits > (v4 ? 32 : 128))
 		return -EINVAL;
-	net.bits += v4 ? 96 : 0;
+	net.bits += v4 ? V4_BITS : 0;
 	memcpy(rest, net.address, net.bits / 8);
 	if (net.bits % 8)
 		rest[net.bits / 8] =
@@ -70,5 +72,7 @@ bool cidr_match(const struct cidr *net, const char *text, size_t len)
 		return false;
 	memcpy(address, text, len);
 	address[len] = '\0';
-	return address_parse(address, bytes, &v4) && same_bits(bytes, net->address, net->bits);
+	/* ::/0 has every address of IPv6 and none of IPv4. */
+	return address_parse(address, bytes, &v4) && (!v4 || net->bits >= V4_BITS) &&
+	       same_bits(bytes, net->address, net->bits);
 }

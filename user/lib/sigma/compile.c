@@ -270,6 +270,8 @@ static int number_fill(struct compile *c, const struct item_value *v, const stru
 	atom->number = strtod(t->s, &end);
 	if (!t->len || *end || t->s[strspn(t->s, "0123456789.+-eE")])
 		return diag_mistake(c->d, v->at, "'%.60s' is not a number", t->s);
+	if (atom->op == ITEM_EQ && !when_has(atom->part, atom->number))
+		return diag_mistake(c->d, v->at, "'%.60s' is no %s", t->s, when_name(atom->part));
 	return 0;
 }
 
@@ -555,7 +557,7 @@ int program_add(struct program *p, struct diag *d, const struct rule *rule, uint
 	for (size_t i = 0; e && i < n_filters; i++) {
 		pair[0] = e;
 		pair[1] = rule_expr(&c, filters[i]);
-		if (pair[1] && filters[i]->suppresses)
+		if (pair[1])
 			pair[1] = expr_not(p->arena, pair[1]);
 		e = pair[1] ? expr_list(p->arena, EXPR_AND, pair, 2) : NULL;
 	}

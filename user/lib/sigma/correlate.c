@@ -36,6 +36,7 @@ struct group {
 	const struct rule *rule;
 	uint64_t hash;	/* of the whole key */
 	uint64_t first; /* of the present timespan; 0: none */
+	uint64_t event; /* the last of a detection rule that was counted */
 	struct entry *entries;
 	uint32_t n, room;
 	unsigned n_evidence; /* in all; the last ones are kept */
@@ -410,6 +411,21 @@ static bool entry_fill(const struct correlation *k, struct match *m, struct entr
 	       (k->type != CORRELATION_VALUE_SUM && k->type != CORRELATION_VALUE_AVG);
 }
 
+/*
+ * Several of the rules may match one event: its rows are there once. A correlation that holds is
+ * something of its own, and a temporal one asks for each rule.
+ */
+static bool was_counted(struct correlate *c, struct group *g, unsigned target)
+{
+	const struct correlation *k = g->rule->correlation;
+	bool again = g->event == c->event;
+
+	if (k->type >= CORRELATION_TEMPORAL || k->targets[target]->correlation)
+		return false;
+	g->event = c->event;
+	return again;
+}
+
 /* True when it holds; `*value` is what was compared. */
 static bool event_add(struct correlate *c, struct group *g, const struct correlation *k,
 		      unsigned target, struct entry *e, bool number, double *value)
@@ -453,7 +469,7 @@ static void correlation_hit(struct correlate *c, const struct rule *rule, unsign
 	if (!group_key(k, target, m, key, &hash) || !entry_fill(k, m, &e, &number))
 		return;
 	g = group_get(c, rule, key, hash);
-	if (!g)
+	if (!g || was_counted(c, g, target))
 		return;
 	if (is_over(g, time))
 		decide(c, g);

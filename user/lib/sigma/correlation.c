@@ -3,6 +3,7 @@
 #include "lib/sigma/correlation.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,6 +212,44 @@ static bool only_grows(const struct correlation *c)
 	return c->type != CORRELATION_VALUE_AVG;
 }
 
+/* Numbers of which one meets the condition, if any does; whole ones of what is counted. */
+static unsigned candidates(const struct correlation *c, bool counts, double *out)
+{
+	unsigned n = 0;
+
+	out[n++] = 1;
+	out[n++] = (c->bounds[0].n + c->bounds[c->n_bounds - 1].n) / 2;
+	for (unsigned i = 0; i < c->n_bounds; i++)
+		for (int k = -1; k <= 1; k++)
+			out[n++] = c->bounds[i].n + k;
+	for (unsigned i = 0; counts && i < n; i++)
+		out[i] = fabs(out[i]) < 1e15 ? (double)(int64_t)out[i] : out[i];
+	return n;
+}
+
+/*
+ * A condition that nothing meets would be silent for ever. There is no group of no events: it is
+ * an event that begins one.
+ */
+static int bounds_check(const struct read *r)
+{
+	const struct correlation *c = r->c;
+	bool temporal = c->type >= CORRELATION_TEMPORAL;
+	bool counts = temporal || c->type <= CORRELATION_VALUE_COUNT;
+	bool percent = c->type == CORRELATION_VALUE_PERCENTILE;
+	double low = counts ? 1 : percent ? 0 : -INFINITY;
+	double high = temporal ? (double)c->rules->len : percent ? 100 : INFINITY;
+	double some[8];
+	unsigned n = c->n_bounds ? candidates(c, counts, some) : 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (some[i] >= low && some[i] <= high && correlation_holds(c, some[i]))
+			return 0;
+	return n ? diag_mistake(r->o->diag, c->at, "%s: no number%s meets the condition",
+				types[c->type], counts ? " of events" : "")
+		 : 0;
+}
+
 static int finish(struct read *r)
 {
 	struct correlation *c = r->c;
@@ -239,6 +278,8 @@ static int finish(struct read *r)
 		if (c->type == CORRELATION_VALUE_COUNT && c->bounds[i].n > CORRELATION_DISTINCT_MAX)
 			return diag_mistake(d, c->at, "value_count: at most %d values are counted",
 					    CORRELATION_DISTINCT_MAX);
+	if (bounds_check(r) < 0)
+		return -EINVAL;
 	if (temporal && !c->n_bounds)
 		c->bounds[c->n_bounds++] =
 			(struct correlation_bound){CORRELATION_GTE, (double)c->rules->len};

@@ -149,8 +149,7 @@ static bool holds(const struct explain *x, const struct subject *s, const struct
 
 static bool hides(const struct explain *x, const struct subject *filter)
 {
-	return !filter->rule->expired &&
-	       holds(x, filter, filter->rule->expr) == filter->rule->suppresses;
+	return !filter->rule->expired && holds(x, filter, filter->rule->expr);
 }
 
 static void on_rule(void *ctx, uint32_t number)

@@ -63,7 +63,9 @@ static int pair_add(struct hidden *h, const struct rule *filter, const struct ru
 		h->pairs = more;
 		h->room = room;
 	}
-	selects.suppresses = !filter->suppresses;
+	selects.expr = expr_not(h->program->arena, filter->expr);
+	if (!selects.expr)
+		return -ENOMEM;
 	h->pairs[h->program->n_rules] = (struct pair){filter, rule};
 	return program_add(h->program, &diag, rule, (uint32_t)source, filters, 1);
 }

@@ -39,6 +39,14 @@ static const char *kind_name(enum item_kind kind)
 	return names[kind];
 }
 
+static int touched(struct work *w, const struct modifier *m)
+{
+	return diag_mistake_in(w->o->diag, w->key, w->offset,
+			       "'%s' takes the value as it is written: no modifier that changes it "
+			       "may come before",
+			       m->name);
+}
+
 /* For those that take the value as it is written: nothing may have changed it. */
 static int untouched(struct work *w, const struct modifier *m)
 {
@@ -48,10 +56,7 @@ static int untouched(struct work *w, const struct modifier *m)
 		return diag_mistake_in(w->o->diag, w->key, w->offset, "'%s' cannot follow '%s'",
 				       m->name, kind_name(i->kind));
 	if (i->any_before || i->any_after || (i->values && i->values->patterns))
-		return diag_mistake_in(w->o->diag, w->key, w->offset,
-				       "'%s' takes the value as it is written: no modifier that "
-				       "changes it may come before",
-				       m->name);
+		return touched(w, m);
 	return 0;
 }
 
@@ -68,7 +73,8 @@ enum { BEFORE = 1, AFTER = 2 };
 
 static int mod_any(struct work *w, const struct modifier *m)
 {
-	if (w->item->kind != ITEM_STRING && w->item->kind != ITEM_FIELD)
+	if (w->item->kind != ITEM_STRING && w->item->kind != ITEM_FIELD &&
+	    w->item->kind != ITEM_REGEX)
 		return diag_mistake_in(w->o->diag, w->key, w->offset, "'%s' cannot follow '%s'",
 				       m->name, kind_name(w->item->kind));
 	w->item->any_before |= m->arg & BEFORE;
@@ -290,9 +296,12 @@ static int text_expand(struct expansion *e, const char *text, size_t from, unsig
 	return r;
 }
 
+/* What a placeholder stands for is text of the rule, whatever the text is then taken for. */
 static int mod_expand(struct work *w, const struct modifier *m)
 {
-	int r = untouched(w, m);
+	int r = w->item->kind == ITEM_EXISTS		       ? untouched(w, m)
+		: w->item->values && w->item->values->patterns ? touched(w, m)
+							       : 0;
 
 	w->item->expanded = true;
 	for (struct item_value *v = w->item->values; v && r == 0; v = v->next) {
@@ -441,6 +450,10 @@ static int item_finish(struct work *w)
 	if (i->all && i->neq)
 		return diag_mistake(w->o->diag, w->key,
 				    "neq is none of the values: all cannot be with it");
+	if (i->neq && i->kind == ITEM_EXISTS)
+		return diag_mistake(w->o->diag, w->key, "neq is not for exists: write exists: %s",
+				    strcasecmp(i->values->texts->s, "true") == 0 ? "false"
+										 : "true");
 	if (i->all && i->n_values == 1 && !i->expanded)
 		return diag_mistake(w->o->diag, w->key, "all is for a list of two values or more");
 	if (i->cased && i->kind != ITEM_STRING && i->kind != ITEM_FIELD)
@@ -448,6 +461,10 @@ static int item_finish(struct work *w)
 				    kind_name(i->kind));
 	if (!*i->field && i->kind != ITEM_STRING && i->kind != ITEM_REGEX)
 		return diag_mistake(w->o->diag, w->key, "'%s' needs a field", kind_name(i->kind));
+	if (!*i->field && i->any_before != i->any_after)
+		return diag_mistake(w->o->diag, w->key, "startswith and endswith need a field");
+	if (i->kind == ITEM_REGEX && i->any_before != i->any_after)
+		i->regex_flags |= i->any_after ? REGEX_BEGINS : REGEX_ENDS;
 	if (!*i->field && i->kind == ITEM_STRING)
 		i->any_before = i->any_after = true;
 	return i->kind == ITEM_STRING	? strings_finish(w)

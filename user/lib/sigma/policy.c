@@ -186,7 +186,8 @@ static void observed_mark(struct policy *p)
 
 static int references_check(struct policy *p, const struct rule *filter)
 {
-	for (const struct doc_node *n = filter->rules->first; n; n = n->next) {
+	for (const struct doc_node *n = filter->rules ? filter->rules->first : NULL; n;
+	     n = n->next) {
 		const struct rule *rule = doc_text(n) ? rule_find(p, n->text) : NULL;
 
 		if (!rule)
@@ -201,32 +202,48 @@ static int references_check(struct policy *p, const struct rule *filter)
 	return 0;
 }
 
+static void field_check(struct policy *p, const struct rule *r, const struct doc_node *at,
+			const char *name)
+{
+	const char *near = NULL;
+
+	if (*name && !p->schema->field((uint32_t)r->events, name, &near))
+		diag_note(&p->diag, at, "no event of this log source has the field '%.60s'%s%s%s",
+			  name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
 /* Fields that no event of the source has are told: the rule cannot see them. */
-static void fields_check(struct policy *p, const struct rule *r, uint32_t source)
+static void fields_check(struct policy *p, const struct rule *r)
 {
 	for (size_t i = 0; i < r->n_items; i++) {
 		const struct item *item = &r->items[i];
-		const char *near = NULL;
+		const struct item_value *v = item->kind == ITEM_FIELD ? item->values : NULL;
 
-		if (*item->field && !p->schema->field(source, item->field, &near))
-			diag_note(&p->diag, item->at,
-				  "no event of this log source has the field '%.60s'%s%s%s",
-				  item->field, near ? "; did you mean '" : "", near ? near : "",
-				  near ? "'?" : "");
+		field_check(p, r, item->at, item->field);
+		for (; v; v = v->next)
+			for (size_t k = 0; k < v->n_texts; k++)
+				field_check(p, r, v->at, v->texts[k].s);
 	}
 }
 
-static int source_of(struct policy *p, const struct rule *r)
+/* Of detections and filters. */
+static void sources_find(struct policy *p)
 {
-	const struct rule_source *s = &r->source;
-	int source = p->schema->source(s);
+	for (struct rule *r = p->rules; r; r = r->next) {
+		const struct rule_source *s = &r->source;
 
-	if (source < 0)
-		diag_mistake(&p->diag, s->at,
-			     "no event of this sensor is of category '%.40s', product '%.40s', "
-			     "service '%.40s'",
-			     s->category, s->product, s->service);
-	return source;
+		if (r->kind == RULE_CORRELATION)
+			continue;
+		p->diag.file = r->file;
+		r->events = p->schema->source(s);
+		if (r->events >= 0)
+			fields_check(p, r);
+		else
+			diag_mistake(&p->diag, s->at,
+				     "no event of this sensor is of category '%.40s', product "
+				     "'%.40s', service '%.40s'",
+				     s->category, s->product, s->service);
+	}
 }
 
 /* A rule with the filters that name it. */
@@ -234,11 +251,9 @@ static int detection_add(struct policy *p, struct rule *rule)
 {
 	const struct rule *filters[FILTERS_MAX];
 	size_t n = 0;
-	int source = source_of(p, rule);
 
-	if (source < 0)
-		return source;
-	fields_check(p, rule, (uint32_t)source);
+	if (rule->events < 0)
+		return 0;
 	for (const struct rule *f = p->rules; f; f = f->next) {
 		if (f->kind != RULE_FILTER || f->expired || !rule_filters(f, rule))
 			continue;
@@ -248,7 +263,7 @@ static int detection_add(struct policy *p, struct rule *rule)
 		filters[n++] = f;
 	}
 	rule->number = p->program->n_rules;
-	return program_add(p->program, &p->diag, rule, (uint32_t)source, filters, n);
+	return program_add(p->program, &p->diag, rule, (uint32_t)rule->events, filters, n);
 }
 
 /* ---- what refers to rules ---- */
@@ -275,7 +290,7 @@ static void groups_check(struct policy *p, const struct correlation *c)
 {
 	for (unsigned i = 0; i < c->n_targets; i++) {
 		const struct rule *target = c->targets[i];
-		int source = target->correlation ? -1 : p->schema->source(&target->source);
+		int source = target->correlation ? -1 : target->events;
 
 		for (unsigned k = 0; source >= 0 && k < c->n_groups + c->n_values; k++) {
 			uint32_t field = k < c->n_groups ? c->group_fields[i][k]
@@ -351,6 +366,7 @@ static int rules_compile(struct policy *p)
 {
 	int r = 0;
 
+	sources_find(p);
 	if (filters_check(p) < 0)
 		return 0;
 	for (struct rule *rule = p->rules; rule && r != -ENOMEM; rule = rule->next) {

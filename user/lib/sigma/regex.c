@@ -51,6 +51,8 @@ int regex_new(const char *text, size_t len, unsigned flags, struct regex **ret_r
 	options |= flags & REGEX_I ? PCRE2_CASELESS : 0;
 	options |= flags & REGEX_M ? PCRE2_MULTILINE : 0;
 	options |= flags & REGEX_S ? PCRE2_DOTALL : 0;
+	options |= flags & REGEX_BEGINS ? PCRE2_ANCHORED : 0;
+	options |= flags & REGEX_ENDS ? PCRE2_ENDANCHORED : 0;
 	r->code = pcre2_compile((PCRE2_SPTR)text, len, options, &error, &offset, NULL);
 	if (!r->code) {
 		pcre2_get_error_message(error, (PCRE2_UCHAR *)why, size);

@@ -9,14 +9,15 @@
 
 struct regex;
 
-enum regex_flags { REGEX_I = 1, REGEX_M = 2, REGEX_S = 4 };
+/* Of Sigma's modifiers, and where in the value it must be: else it is found anywhere. */
+enum regex_flags { REGEX_I = 1, REGEX_M = 2, REGEX_S = 4, REGEX_BEGINS = 8, REGEX_ENDS = 16 };
 
 /* -EINVAL: `why` (of `size` bytes) says what is wrong, `*ret_offset` where. */
 int regex_new(const char *text, size_t len, unsigned flags, struct regex **ret_regex, char *why,
 	      size_t size, unsigned *ret_offset);
 struct regex *regex_free(struct regex *r); /* accepts NULL, returns NULL */
 
-/* 1: found anywhere in the text; 0: not; -ETIME: gave up. Not for two threads at once. */
+/* 1: found in the text; 0: not; -ETIME: gave up. Not for two threads at once. */
 int regex_match(const struct regex *r, const char *text, size_t len);
 
 /*

@@ -2,7 +2,6 @@
 // Sigma documents: their keys, log source, searches and condition.
 #include "lib/sigma/rule.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
 #include "lib/sigma/condition.h"
 #include "lib/sigma/correlation.h"
 #include "lib/sigma/diag.h"
+#include "lib/sigma/logsource.h"
 #include "lib/sigma/when.h"
 
 #define TITLE_MAX 256
@@ -113,15 +113,19 @@ static int take_title(struct read *p, const struct doc_node *n, size_t offset)
 
 static int take_date(struct read *p, const struct doc_node *n, size_t offset)
 {
-	const char *s = doc_text(n);
+	uint64_t day;
 
 	(void)offset;
-	for (size_t i = 0; s && i < 10; i++)
-		if (i == 4 || i == 7 ? s[i] != '-' : !isdigit((unsigned char)s[i]))
-			s = NULL;
-	if (!s || n->len != 10)
+	if (n->len != strlen("YYYY-MM-DD") || !doc_text(n) || when_parse(n->text, n->len, &day) < 0)
 		return diag_mistake(p->o->diag, n, "%s: write YYYY-MM-DD", n->key->text);
 	return 0;
+}
+
+/* Sigma 1 had documents that were the begin of all others. */
+static int take_action(struct read *p, const struct doc_node *n, size_t offset)
+{
+	(void)offset;
+	return diag_mistake(p->o->diag, n->key, "action is of Sigma 1: write each document whole");
 }
 
 /* A date is until its end. */
@@ -138,26 +142,8 @@ static int take_expiry(struct read *p, const struct doc_node *n, size_t offset)
 
 static int take_source(struct read *p, const struct doc_node *n, size_t offset)
 {
-	struct rule_source *s = &p->rule->source;
-	const struct {
-		const char *key;
-		const char **field;
-	} keys[] = {{"category", &s->category}, {"product", &s->product}, {"service", &s->service}};
-
 	(void)offset;
-	if (n->type != DOC_MAP || !n->first)
-		return diag_mistake(p->o->diag, n,
-				    "logsource: category, product or service is expected here");
-	s->at = n;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const struct doc_node *v = doc_get(n, keys[i].key);
-
-		*keys[i].field = v ? doc_text(v) : "";
-		if (!*keys[i].field)
-			return diag_mistake(p->o->diag, v, "%s: a text is expected here",
-					    keys[i].key);
-	}
-	return 0;
+	return logsource_parse(p->o->diag, n, &p->rule->source);
 }
 
 /* ---- searches ---- */
@@ -326,12 +312,25 @@ static int detection_take(struct read *p, const struct doc_node *n)
 	return p->rule->expr ? searches_keep(p, &s) : -ENOMEM;
 }
 
+/* ---- filters ---- */
+
+/* Nothing but negations: what it selects is all the rest. */
+static bool is_negative(const struct expr *e)
+{
+	bool negative = e->op != EXPR_LEAF;
+
+	if (e->op == EXPR_NOT)
+		return !is_negative(e->kids[0]);
+	for (uint32_t i = 0; i < e->n; i++)
+		negative &= is_negative(e->kids[i]);
+	return negative;
+}
+
 /* The time of the event is one more thing that the filter selects by. */
 static int expiry_add(struct read *p, const struct doc_node *at)
 {
 	static const char key[] = "event.time|lt";
-	bool negated = p->rule->expr->op == EXPR_NOT;
-	const struct expr *both[2] = {negated ? p->rule->expr->kids[0] : p->rule->expr, NULL};
+	const struct expr *both[2] = {p->rule->expr, NULL};
 	const char *text = arena_printf(p->o->arena, "%llu", (unsigned long long)p->rule->expiry);
 	struct doc_node *n = arena_alloc(p->o->arena, 2 * sizeof(*n));
 	int r;
@@ -346,32 +345,59 @@ static int expiry_add(struct read *p, const struct doc_node *at)
 	if (r < 0)
 		return r;
 	p->rule->expr = expr_list(p->o->arena, EXPR_AND, both, 2);
-	if (negated && p->rule->expr)
-		p->rule->expr = expr_not(p->o->arena, p->rule->expr);
 	return p->rule->expr ? 0 : -ENOMEM;
+}
+
+/* A list; one name; or "any": every rule of the filter's log source. */
+static int filter_rules_take(struct read *p, const struct doc_node *filter)
+{
+	const struct doc_node *rules = doc_get(filter, "rules");
+	const char *name = rules ? doc_text(rules) : NULL;
+	struct doc_node *list, *one;
+
+	if (!rules)
+		return diag_mistake(p->o->diag, filter,
+				    "filter: 'rules' is missing: a list of ids and names, or any");
+	if (name && strcasecmp(name, "any") == 0)
+		return 0;
+	p->rule->rules = rules;
+	if (rules->type == DOC_LIST && rules->len)
+		return 0;
+	if (!name || !*name)
+		return diag_mistake(p->o->diag, rules,
+				    "filter: a list of ids and names is expected, or any");
+	list = arena_alloc(p->o->arena, sizeof(*list));
+	one = arena_alloc(p->o->arena, sizeof(*one));
+	if (!list || !one)
+		return -ENOMEM;
+	*one = *rules;
+	one->next = NULL;
+	*list = (struct doc_node){.type = DOC_LIST,
+				  .line = rules->line,
+				  .column = rules->column,
+				  .first = one,
+				  .len = 1};
+	p->rule->rules = list;
+	return 0;
 }
 
 /*
  * The specification's filter hides what its condition selects; in practice filters are written
- * "not selection" and joined to the rule with "and". Both mean the same: what the selection
- * matches is hidden.
+ * "not selection" and joined to the rule with "and". Both are taken: what has nothing but negations
+ * hides what it does not select.
  */
 static int filter_take(struct read *p, const struct doc_node *n)
 {
 	const struct doc_node *expiry = doc_get(p->rule->at, "expiry");
 	int r = detection_take(p, n);
 
+	if (r == 0 && is_negative(p->rule->expr))
+		p->rule->expr = expr_not(p->o->arena, p->rule->expr);
+	if (r == 0 && !p->rule->expr)
+		r = -ENOMEM;
 	if (r == 0 && expiry)
 		r = expiry_add(p, expiry);
-
-	if (r < 0)
-		return r;
-	p->rule->rules = doc_get(n, "rules");
-	if (!p->rule->rules || p->rule->rules->type != DOC_LIST || !p->rule->rules->len)
-		return diag_mistake(p->o->diag, p->rule->rules ? p->rule->rules : n,
-				    "filter: a list of rules is expected, by id or name");
-	p->rule->suppresses = p->rule->expr->op != EXPR_NOT;
-	return 0;
+	return r < 0 ? r : filter_rules_take(p, n);
 }
 
 /* ---- documents ---- */
@@ -400,6 +426,7 @@ static const struct key keys[] = {
 	{"level", take_level, AT(level)},
 	{"tags", take_texts, AT(tags)},
 	{"scope", take_nothing, 0},
+	{"action", take_action, 0},
 	{"attack_version", take_text, AT(attack_version)}, /* ours: of the ids in the tags */
 	{"owner", take_text, AT(owner)},		   /* ours: of exceptions */
 	{"reason", take_text, AT(reason)},
@@ -424,9 +451,11 @@ static int key_take(struct read *p, const struct doc_node *n)
 		if (strcmp(keys[i].name, name) == 0)
 			return keys[i].take(p, n, keys[i].offset);
 	near = diag_near(name, key_name, NULL);
-	return near ? diag_mistake(p->o->diag, n->key, "unknown key '%.80s'; did you mean '%s'?",
-				   name, near)
-		    : 0;
+	if (near)
+		return diag_mistake(p->o->diag, n->key, "unknown key '%.80s'; did you mean '%s'?",
+				    name, near);
+	diag_note(p->o->diag, n->key, "'%.80s' is no key of Sigma: it is not read", name);
+	return 0;
 }
 
 /* No map of a document has a key twice: YAML leaves open which would hold. */
@@ -541,6 +570,8 @@ bool rule_is(const struct rule *r, const char *reference)
 
 bool rule_filters(const struct rule *filter, const struct rule *r)
 {
+	if (!filter->rules)
+		return !filter->events || filter->events == r->events;
 	for (const struct doc_node *n = filter->rules->first; n; n = n->next)
 		if (rule_is(r, n->text))
 			return true;

@@ -41,14 +41,14 @@ struct rule {
 	uint64_t text;	 /* hash of the document, without comments and layout */
 	struct rule_texts tags, fields, falsepositives;
 	struct rule_source source;
-	/* Of detections and filters: the leaves of the expression are items. */
+	int events; /* the schema's number of the source, given by the policy; negative: none */
+	/* Of detections, what it matches, and filters, what they hide: the leaves are items. */
 	struct item *items;
 	size_t n_items;
 	const struct expr *expr;
 	const struct rule_search *searches;
 	size_t n_searches;
-	const struct doc_node *rules; /* of filters: whom they filter */
-	bool suppresses;	      /* of filters: what its condition selects is hidden */
+	const struct doc_node *rules; /* of filters: a list; NULL: all of the log source */
 	/* Of filters that are exceptions: who answers for it and why; "" when not said. */
 	const char *owner, *reason, *until;
 	uint64_t expiry;		 /* it hides what came before; 0: for ever */
@@ -66,5 +66,5 @@ int rule_parse(const struct item_opts *o, const struct doc_node *root, struct ru
 
 /* Is this what a correlation or filter calls the rule? Ids are compared without case. */
 bool rule_is(const struct rule *r, const char *reference);
-/* Does the filter name the rule? */
+/* Does the filter name the rule, or every rule of its log source? */
 bool rule_filters(const struct rule *filter, const struct rule *r);

@@ -37,6 +37,26 @@ int when_part(uint64_t ns, enum when_part part)
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	int first, last;
+} parts[] = {
+	[WHEN_MINUTE] = {"minute", 0, 59}, [WHEN_HOUR] = {"hour", 0, 23},
+	[WHEN_DAY] = {"day", 1, 31},	   [WHEN_WEEK] = {"week", 1, 53},
+	[WHEN_MONTH] = {"month", 1, 12},   [WHEN_YEAR] = {"year", 1970, 9999},
+};
+
+bool when_has(enum when_part part, double number)
+{
+	return part == WHEN_NONE || (number >= parts[part].first && number <= parts[part].last &&
+				     number == (double)(int)number);
+}
+
+const char *when_name(enum when_part part)
+{
+	return parts[part].name;
+}
+
 /* What may follow the seconds: a fraction, then Z or nothing. */
 static int end_good(const char *s)
 {
