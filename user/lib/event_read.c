@@ -42,13 +42,15 @@ static int wrong(struct read *r, const char *fmt, ...)
 static int message_read(struct read *r, const ProtobufCMessageDescriptor *d, const json_t *j,
 			ProtobufCMessage **ret_msg);
 
+#define UINT64_END 18446744073709551616.0
+
 static int number_read(struct read *r, const ProtobufCFieldDescriptor *f, const json_t *j, void *p)
 {
 	bool with_sign = f->type == PROTOBUF_C_TYPE_SINT32 || f->type == PROTOBUF_C_TYPE_SINT64;
 	double n = json_number_value(j);
 
 	if (!json_is_number(j) || (n < 0 && !with_sign) || n < -9223372036854774784.0 ||
-	    n > 18446744073709549568.0)
+	    n > UINT64_END)
 		return wrong(r, "%s: a number is expected", f->name);
 	switch (f->type) {
 	case PROTOBUF_C_TYPE_DOUBLE:
@@ -58,14 +60,18 @@ static int number_read(struct read *r, const ProtobufCFieldDescriptor *f, const 
 		*(int32_t *)p = n < INT32_MIN ? INT32_MIN : n > INT32_MAX ? INT32_MAX : (int32_t)n;
 		return 0;
 	case PROTOBUF_C_TYPE_SINT64:
-		*(int64_t *)p = n > 9223372036854774784.0 ? INT64_MAX : (int64_t)n;
+		*(int64_t *)p = json_is_integer(j)	    ? json_integer_value(j)
+				: n > 9223372036854774784.0 ? INT64_MAX
+							    : (int64_t)n;
 		return 0;
 	case PROTOBUF_C_TYPE_UINT32:
 		*(uint32_t *)p = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 		return 0;
 	case PROTOBUF_C_TYPE_UINT64:
 	case PROTOBUF_C_TYPE_FIXED64:
-		*(uint64_t *)p = (uint64_t)n;
+		*(uint64_t *)p = json_is_integer(j) ? (uint64_t)json_integer_value(j)
+				 : n == UINT64_END  ? UINT64_MAX
+						    : (uint64_t)n;
 		return 0;
 	default:
 		return wrong(r, "%s: a field of this type cannot be read", f->name);
@@ -236,14 +242,23 @@ static int member_read(struct read *r, Rollcall__Event *ev, const ProtobufCField
 	return field_read(r, m, name, j);
 }
 
+/* A whole number that jansson's do not hold is a real one, nearly. */
+static json_t *json_read(const char *text, size_t len, size_t flags, json_error_t *error)
+{
+	json_t *j = json_loadb(text, len, flags, error);
+
+	if (!j && json_error_code(error) == json_error_numeric_overflow)
+		j = json_loadb(text, len, flags | JSON_DECODE_INT_AS_REAL, error);
+	return j;
+}
+
 int event_read_message(struct arena *a, const char *text, size_t len,
 		       const ProtobufCMessageDescriptor *d, ProtobufCMessage **ret_msg, char *why,
 		       size_t size)
 {
 	struct read r = {a, why, size, 0};
 	json_error_t error;
-	_cleanup_(decrefp) json_t *j =
-		json_loadb(text, len, JSON_DECODE_INT_AS_REAL | JSON_REJECT_DUPLICATES, &error);
+	_cleanup_(decrefp) json_t *j = json_read(text, len, JSON_REJECT_DUPLICATES, &error);
 
 	if (!json_is_object(j))
 		return wrong(&r, "not a JSON object: %.80s", j ? "" : error.text);
@@ -255,9 +270,8 @@ int event_read(struct arena *a, const char *text, size_t len, Rollcall__Event **
 {
 	struct read r = {a, why, size, 0};
 	json_error_t error;
-	_cleanup_(decrefp) json_t *j = json_loadb(
-		text, len, JSON_DECODE_INT_AS_REAL | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
-		&error);
+	_cleanup_(decrefp) json_t *j =
+		json_read(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 	Rollcall__Event *ev = arena_alloc(a, sizeof(*ev));
 	const ProtobufCFieldDescriptor *kind;
 	const char *name;

@@ -2,7 +2,7 @@
 // Walks event.proto's descriptors along the taxonomy's paths; knows no event by name.
 #include "lib/sigma/fields.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #include "lib/event.h"
 #include "lib/principal.h"
 #include "lib/sigma/program.h"
-#include "lib/sigma/rule.h"
+#include "lib/sigma/sources.h"
 #include "lib/sigma/taxonomy.h"
 
 #define STEPS_MAX  6
@@ -45,75 +45,10 @@ struct getter {
 struct fields {
 	const struct program *program;
 	struct getter *getters; /* kinds x fields */
+	struct sources *sources;
 };
 
-/* ---- kinds and sources: 0 every event, then categories, then kinds ---- */
-
 static const ProtobufCMessageDescriptor *const event = &rollcall__event__descriptor;
-
-static uint32_t categories(void)
-{
-	uint32_t n = 0;
-
-	while (taxonomy_sources[n].category)
-		n++;
-	return n;
-}
-
-/* A category's number is that of its first row. */
-static uint32_t category_find(const char *name, const char *service)
-{
-	for (uint32_t i = 0; taxonomy_sources[i].category; i++) {
-		const struct taxonomy_source *s = &taxonomy_sources[i];
-
-		if ((!*service &&
-		     (strcmp(s->category, name) == 0 || (*name && strcmp(s->ecs, name) == 0))) ||
-		    (*service && strcmp(name, "network") == 0 && strcmp(s->ecs, service) == 0))
-			return 1 + i;
-	}
-	return 0;
-}
-
-static bool is_kind(uint32_t i)
-{
-	return event->fields[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF;
-}
-
-static uint32_t kind_source(uint32_t kind)
-{
-	return 1 + categories() + kind;
-}
-
-static int schema_source(const struct rule_source *s)
-{
-	uint32_t n;
-
-	if (*s->product && strcmp(s->product, "linux") != 0 && strcmp(s->product, "rollcall") != 0)
-		return -ENOENT;
-	if (*s->category) {
-		n = category_find(s->category, s->service);
-		return n ? (int)n : -ENOENT;
-	}
-	for (uint32_t i = 0; *s->service && i < event->n_fields; i++)
-		if (is_kind(i) && strcmp(event->fields[i].name, s->service) == 0)
-			return (int)kind_source(i);
-	return *s->service ? -ENOENT : 0;
-}
-
-/* Is the event, of that kind, of the log source in that row? */
-static bool row_is(const struct taxonomy_source *s, const char *kind, const ProtobufCMessage *msg)
-{
-	const char *only = s->only + (*s->only == '!');
-	const ProtobufCFieldDescriptor *f;
-
-	if (strcmp(s->kind, kind) != 0)
-		return false;
-	if (!*only || !msg)
-		return true;
-	f = protobuf_c_message_descriptor_get_field_by_name(msg->descriptor, only);
-	return f && *(const protobuf_c_boolean *)(const void *)((const char *)msg + f->offset) ==
-			    (*s->only != '!');
-}
 
 /* ---- paths ---- */
 
@@ -231,20 +166,6 @@ static bool getter_find(struct getter *g, uint32_t kind, const char *name)
 
 /* ---- the schema ---- */
 
-static bool source_has_kind(uint32_t source, uint32_t kind)
-{
-	const char *name = event->fields[kind].name;
-
-	if (!source || source == kind_source(kind))
-		return true;
-	for (uint32_t i = 0; source <= categories() && taxonomy_sources[i].category; i++)
-		if (strcmp(taxonomy_sources[i].category, taxonomy_sources[source - 1].category) ==
-			    0 &&
-		    strcmp(taxonomy_sources[i].kind, name) == 0)
-			return true;
-	return false;
-}
-
 struct names {
 	uint32_t source;
 };
@@ -255,8 +176,8 @@ static const char *names_next(const void *ctx, unsigned i)
 
 	for (const struct taxonomy_field *f = taxonomy_fields; f->name; f++)
 		for (uint32_t k = 0; k < event->n_fields; k++)
-			if (is_kind(k) && source_has_kind(n->source, k) &&
-			    row_applies(f, event->fields[k].name) && !i--)
+			if (sources_has(n->source, k) && row_applies(f, event->fields[k].name) &&
+			    !i--)
 				return f->name;
 	return NULL;
 }
@@ -266,13 +187,13 @@ static bool schema_field(uint32_t source, const char *name, const char **ret_nea
 	struct getter g;
 
 	for (uint32_t k = 0; k < event->n_fields; k++)
-		if (is_kind(k) && source_has_kind(source, k) && getter_find(&g, k, name))
+		if (sources_has(source, k) && getter_find(&g, k, name))
 			return true;
 	*ret_near = diag_near(name, names_next, &(struct names){source});
 	return false;
 }
 
-const struct policy_schema fields_schema = {256, schema_source, schema_field};
+const struct policy_schema fields_schema = {256, sources_find, schema_field};
 
 /* ---- values ---- */
 
@@ -334,6 +255,18 @@ static void truth_add(struct out *o, bool is)
 static void number_add(struct out *o, double n)
 {
 	value_add(o, &(struct match_value){.type = MATCH_NUMBER, .number = n});
+}
+
+#define EXACT (1ull << 53) /* a double holds every whole number up to here */
+
+static void whole_add(struct out *o, uint64_t n)
+{
+	char *text = n > EXACT ? arena_printf(o->arena, "%" PRIu64, n) : NULL;
+
+	value_add(o, &(struct match_value){.type = MATCH_NUMBER,
+					   .number = (double)n,
+					   .text = text,
+					   .len = text ? strlen(text) : 0});
 }
 
 static void time_add(struct out *o, uint64_t ns)
@@ -401,7 +334,7 @@ static void scalar_add(struct out *o, const ProtobufCMessage *msg,
 		if (o->form == FORM_TIME)
 			time_add(o, *(const uint64_t *)p);
 		else
-			number_add(o, (double)*(const uint64_t *)p);
+			whole_add(o, *(const uint64_t *)p);
 		break;
 	default:
 		break;
@@ -519,36 +452,29 @@ struct fields *fields_new(const struct program *p)
 		return NULL;
 	f->program = p;
 	f->getters = calloc((size_t)event->n_fields * p->n_fields + 1, sizeof(*f->getters));
-	if (!f->getters)
+	f->sources = sources_new();
+	if (!f->getters || !f->sources)
 		return fields_free(f);
 	for (uint32_t k = 0; k < event->n_fields; k++)
-		for (uint32_t i = 0; is_kind(k) && i < p->n_fields; i++)
+		for (uint32_t i = 0; sources_has(0, k) && i < p->n_fields; i++)
 			getter_find(&f->getters[k * p->n_fields + i], k, p->fields[i].name);
 	return f;
 }
 
 struct fields *fields_free(struct fields *f)
 {
-	if (f)
-		free(f->getters);
+	if (!f)
+		return NULL;
+	free(f->getters);
+	sources_free(f->sources);
 	free(f);
 	return NULL;
 }
 
 void fields_view(const struct fields *f, const Rollcall__Event *ev, struct fields_view *ret_view)
 {
-	const ProtobufCFieldDescriptor *kind =
-		protobuf_c_message_descriptor_get_field(event, (unsigned)ev->kind_case);
-
 	*ret_view = (struct fields_view){.fields = f, .ev = ev};
 	ret_view->match.get = get;
 	ret_view->match.ctx = ret_view;
-	if (!kind)
-		return;
-	ret_view->kind = (uint32_t)(kind - event->fields);
-	ret_view->match.sources[0] = kind_source(ret_view->kind);
-	for (uint32_t i = 0; taxonomy_sources[i].category; i++)
-		if (row_is(&taxonomy_sources[i], kind->name, event_message(ev)))
-			ret_view->match.sources[1] =
-				category_find(taxonomy_sources[i].category, "");
+	sources_of(f->sources, ev, &ret_view->kind, ret_view->match.sources);
 }

@@ -16,7 +16,7 @@ enum match_type { MATCH_TEXT, MATCH_NUMBER, MATCH_TIME };
 
 struct match_value {
 	enum match_type type;
-	const char *text; /* MATCH_TEXT; valid while the event is looked at */
+	const char *text; /* valid while the event is looked at; NULL: made of the number */
 	size_t len;
 	double number;	    /* MATCH_NUMBER */
 	uint64_t time;	    /* MATCH_TIME: CLOCK_REALTIME, ns */
