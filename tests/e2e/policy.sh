@@ -50,6 +50,14 @@ check "a report of a rule" "$("$cli" policy check --report "$dir/bad.yml" | tail
 check "notes only when asked for" "$("$cli" policy check "$dir/bad.yml")" "1 rules, 0 correlations, 0 filters: 0 mistakes, 1 notes"
 "$cli" policy check "$dir/missing" >/dev/null 2>&1
 check "what is not there: exit status" "$?" 1
+check "a directory without rules is a mistake" "$("$cli" policy check "$dir/none" 2>&1 | head -1)" \
+	"rollcall: error: no rules in '$dir/none': files *.yml and *.yaml are read"
+"$cli" policy apply "$dir/none" --rules "$dir/installed" --control "$dir/no" 2>/dev/null
+check "and does not disarm a sensor" "$? $(ls "$dir/installed" 2>&1 | grep -c cannot)" "1 1"
+mkdir "$dir/dangling"
+ln -s "$dir/gone" "$dir/dangling/x.yml"
+check "what cannot be read is named" "$("$cli" policy check "$dir/dangling" 2>&1 | head -1)" \
+	"rollcall: error: cannot read '$dir/dangling/x.yml': No such file or directory"
 echo '{"event":"exec","nope":1}' >"$dir/bad.jsonl"
 check "a recording's mistake" "$("$cli" policy test --against "$dir/bad.jsonl" policy/rules 2>&1)" \
 	"rollcall: error: $dir/bad.jsonl:1: Exec has no field 'nope'"

@@ -70,6 +70,7 @@ static void directory(void **state)
 	put(".hidden.yml", "no");
 	put("readme.txt", "no");
 	assert_int_equal(fileset_read(s, dir), 0);
+	assert_null(fileset_bad(s));
 	names(s, text, sizeof(text));
 	assert_string_equal(text, "a.yaml=one;b.yml=two;sub/c.yml=three;");
 	snprintf(path, sizeof(path), "%s/sub/c.yml", dir);
@@ -82,6 +83,21 @@ static void directory(void **state)
 	assert_non_null(fgets(want, sizeof(want), f));
 	pclose(f);
 	assert_string_equal(hex, want);
+	fileset_free(s);
+}
+
+/* Nothing is left out: the file that cannot be read is named. */
+static void unreadable(void **state)
+{
+	struct fileset *s = fileset_new();
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/sub/a-link.yml", dir);
+	assert_int_equal(symlink("/none/such", path), 0);
+	assert_int_equal(fileset_read(s, dir), -ENOENT);
+	assert_string_equal(fileset_bad(s), path);
+	unlink(path);
 	fileset_free(s);
 }
 
@@ -120,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(directory),
+		cmocka_unit_test(unreadable),
 		cmocka_unit_test(one_file),
 		cmocka_unit_test(limits),
 	};

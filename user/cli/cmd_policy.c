@@ -96,7 +96,7 @@ static int check(int argc, char **argv)
 		{"report", no_argument, NULL, 'r'}, {"profile", required_argument, NULL, 'p'},
 		{"help", no_argument, NULL, 'h'},   {},
 	};
-	struct policy_load_opts opts = {.to = stdout};
+	struct policy_load_opts opts = {.to = stdout, .some = true};
 	_cleanup_(policy_freep) struct policy *p = NULL;
 	bool fields = false, report = false;
 	int c, r;

@@ -123,9 +123,9 @@ static int install(struct apply *a)
 
 	if (stat(a->path, &a->st) < 0)
 		return log_error(-errno, "cannot read '%s'", a->path);
-	r = fileset_read(a->files, a->path);
+	r = policy_load_files(a->files, a->path, true);
 	if (r < 0)
-		return log_error(r, "cannot read '%s'", a->path);
+		return r;
 	r = check(a);
 	if (r == 0)
 		r = policy_install(a->files, a->rules, !S_ISDIR(a->st.st_mode), &i);

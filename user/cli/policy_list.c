@@ -48,10 +48,10 @@ static int list_files(struct arena *a, const char *path, Rollcall__PolicyList *l
 	_cleanup_(fileset_freep) struct fileset *files = fileset_new();
 	_cleanup_(policy_freep) struct policy *p = NULL;
 	char sha256[DIGEST_HEX];
-	int r = files ? fileset_read(files, path) : -ENOMEM;
+	int r = files ? policy_load_files(files, path, false) : log_error(-ENOMEM, "policy");
 
 	if (r < 0)
-		return log_error(r, "cannot read '%s'", path);
+		return r;
 	r = policy_load(&(struct policy_load_opts){.to = stderr, .files = files}, (char *[]){NULL},
 			&p);
 	if (r == 0)

@@ -7,8 +7,10 @@
 #include <time.h>
 
 #include "cli/policy_profile.h"
+#include "lib/clean.h"
 #include "lib/log.h"
 #include "lib/sigma/fields.h"
+#include "lib/sigma/fileset.h"
 
 static void tell(void *ctx, const struct diag_text *t)
 {
@@ -20,6 +22,31 @@ static void tell(void *ctx, const struct diag_text *t)
 			: t->warning ? "warning: "
 				     : "note: ",
 			t->text);
+}
+
+int policy_load_files(struct fileset *files, const char *path, bool some)
+{
+	int r = fileset_read(files, path);
+
+	if (r == -ENOENT && strcmp(path, POLICY_LOAD_INSTALLED) == 0)
+		return log_error(0, "no rules are installed in %s: name a file or a directory",
+				 path),
+		       r;
+	if (r < 0)
+		return log_error(r, "cannot read '%s'",
+				 fileset_bad(files) ? fileset_bad(files) : path);
+	if (some && !fileset_files(files))
+		return log_error(0, "no rules in '%s': files *.yml and *.yaml are read", path),
+		       -ENOENT;
+	return 0;
+}
+
+static int path_load(struct policy *p, const char *path, bool some)
+{
+	_cleanup_(fileset_freep) struct fileset *files = fileset_new();
+	int r = files ? policy_load_files(files, path, some) : log_error(-ENOMEM, "policy");
+
+	return r < 0 ? r : policy_files(p, files);
 }
 
 int policy_load(const struct policy_load_opts *opts, char *const *paths, struct policy **ret_policy)
@@ -37,10 +64,9 @@ int policy_load(const struct policy_load_opts *opts, char *const *paths, struct 
 	if (opts->files && r == 0)
 		r = policy_files(p, opts->files);
 	for (paths = *paths || opts->files ? paths : usual; *paths; paths++) {
-		int e = policy_read(p, *paths);
+		int e = path_load(p, *paths, opts->some);
 
-		if (e < 0)
-			r = log_error(e, "cannot read '%s'", *paths);
+		r = e < 0 ? e : r;
 	}
 	if (opts->text && r == 0)
 		r = policy_text(p, "the exception", opts->text, strlen(opts->text));

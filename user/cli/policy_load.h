@@ -14,6 +14,7 @@ struct fileset;
 struct policy_load_opts {
 	FILE *to;   /* where mistakes, warnings and notes are told */
 	bool notes; /* notes too */
+	bool some;  /* a path without any rules is a mistake */
 	/* A product profile, by name or path: its placeholders, and its mistakes. NULL: none. */
 	const char *profile;
 	/* Read after the paths: text that is not in a file yet. NULL: none. */
@@ -21,6 +22,10 @@ struct policy_load_opts {
 	/* Read already, in place of paths. NULL: none. */
 	const struct fileset *files;
 };
+
+/* Adds what is in `path`. Errors are told with the file's name; -ENOENT: also when `some` were
+ * expected and none are there. */
+int policy_load_files(struct fileset *files, const char *path, bool some);
 
 /* `paths` ends with NULL; without any, or files, it is what is installed. -EBADMSG and others:
  * told. The policy is given in any case but when out of memory. */

@@ -75,10 +75,10 @@ static int sign(const struct sign *s)
 	_cleanup_(ed25519_freep) struct ed25519 *key = NULL;
 	_cleanup_(freep) char *text = NULL;
 	size_t size;
-	int r = files ? fileset_read(files, s->path) : -ENOMEM;
+	int r = files ? policy_load_files(files, s->path, true) : log_error(-ENOMEM, "policy");
 
 	if (r < 0)
-		return log_error(r, "cannot read '%s'", s->path);
+		return r;
 	r = ed25519_private(s->key, &key);
 	if (r == -EINVAL)
 		return log_error(0, "'%s': not an Ed25519 private key in PEM", s->key), r;

@@ -19,6 +19,7 @@ struct fileset {
 	struct arena *arena;
 	struct fileset_file *first, **end;
 	size_t bytes;
+	const char *bad; /* could not be read */
 };
 
 struct fileset *fileset_new(void)
@@ -110,7 +111,7 @@ static int dir_read(struct fileset *s, const char *path, const char *name, unsig
 	return r;
 }
 
-static int path_read(struct fileset *s, const char *path, const char *name, unsigned depth)
+static int one_read(struct fileset *s, const char *path, const char *name, unsigned depth)
 {
 	struct stat st;
 
@@ -124,9 +125,23 @@ static int path_read(struct fileset *s, const char *path, const char *name, unsi
 	return S_ISREG(st.st_mode) ? file_read(s, path, name ? name + 1 : path) : -EINVAL;
 }
 
+static int path_read(struct fileset *s, const char *path, const char *name, unsigned depth)
+{
+	int r = one_read(s, path, name, depth);
+
+	if (r < 0 && !s->bad)
+		s->bad = arena_strdup(s->arena, path);
+	return r;
+}
+
 int fileset_read(struct fileset *s, const char *path)
 {
 	return path_read(s, path, "", 0);
+}
+
+const char *fileset_bad(const struct fileset *s)
+{
+	return s->bad;
 }
 
 const struct fileset_file *fileset_files(const struct fileset *s)

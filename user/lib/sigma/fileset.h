@@ -30,6 +30,8 @@ void fileset_freep(struct fileset **s);
  * too large; other errors of opening and reading.
  */
 int fileset_read(struct fileset *s, const char *path);
+/* What could not be read; NULL: all could. */
+const char *fileset_bad(const struct fileset *s);
 
 /* Adds a text, which is copied. `path` is as in fileset_file. */
 int fileset_add(struct fileset *s, const char *name, const char *path, const void *text,

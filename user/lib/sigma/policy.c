@@ -110,14 +110,6 @@ int policy_files(struct policy *p, const struct fileset *files)
 	return r;
 }
 
-int policy_read(struct policy *p, const char *path)
-{
-	_cleanup_(fileset_freep) struct fileset *files = fileset_new();
-	int r = files ? fileset_read(files, path) : -ENOMEM;
-
-	return r < 0 ? r : policy_files(p, files);
-}
-
 /* ---- documents ---- */
 
 static int placeholders_take(struct policy *p)

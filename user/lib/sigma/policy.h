@@ -29,8 +29,6 @@ struct policy *policy_new(const struct policy_schema *schema, diag_fn fn, void *
 struct policy *policy_free(struct policy *p); /* accepts NULL, returns NULL */
 void policy_freep(struct policy **p);
 
-/* A file, or every *.yml and *.yaml below a directory. Errors of opening and reading. */
-int policy_read(struct policy *p, const char *path);
 int policy_files(struct policy *p, const struct fileset *files);
 /* What time it is: exceptions that have expired are told and hide nothing. Without it each hides
  * events from before its expiry. */
