@@ -30,6 +30,20 @@ check "no recording without rules" "$(for r in tests/replay/*.jsonl; do
 	[ -f "policy/rules/$(basename "$r" | cut -d. -f1).yml" ] || echo "$r"
 done)" ""
 
+# What an analyst needs of every rule, and ids as ATT&CK has them.
+tactics='initial-access|execution|persistence|privilege-escalation|defense-evasion|credential-access|discovery|lateral-movement|collection|command-and-control|exfiltration|impact'
+for rules in policy/rules/*.yml; do
+	awk -v RS='\n---\n' '/(^|\n)(detection|correlation):/' ORS='\n---\n' "$rules" >"$dir/documents"
+	check "$(basename "$rules"): each rule says what it is, what else it may be, and its techniques" \
+		"$(awk -v RS='\n---\n' -v tactics="$tactics" '
+			function lacks(re) { return "\n" $0 "\n" !~ re }
+			!NF { next }
+			lacks("\ndescription: [^\n]") || lacks("\nfalsepositives:\n") || lacks("\nlevel: ") ||
+			lacks("\nattack_version: .?16.?\n") || lacks("\n +- attack\\.t[0-9][0-9][0-9][0-9]") ||
+			lacks("\n +- attack\\.(" tactics ")\n") { print $0 }' "$dir/documents" | sed -n 's/^title: //p')$(
+			grep -oE '^ +- attack\..*' "$rules" | grep -vE "^ +- attack\.(t[0-9]{4}(\.[0-9]{3})?|$tactics)$")" ""
+done
+
 check "the sensor's own rules are in the policy" \
 	"$(sed -n 's/^name: \(rollcall-\)/\1/p' policy/rules/database_findings.yml | sort)" \
 	"$(grep -oh '"rollcall-[a-z0-9-]*"' user/sensor/derive/*.c | tr -d '"' | sort)"
