@@ -25,7 +25,8 @@
 #define CONNECT                                                                                    \
 	"{\"event\":\"tcp_connect\",\"local\":{\"address\":\"10.0.0.1\",\"port\":4000},"           \
 	"\"remote\":"                                                                              \
-	"{\"address\":\"[fd00::1]\",\"port\":443},\"result\":\"established\"}"
+	"{\"address\":\"[fd00::1]\",\"port\":443},\"result\":\"established\",\"remote_name\":\"x." \
+	"ngrok.io\"}"
 #define ACCEPT                                                                                     \
 	"{\"event\":\"tcp_accept\",\"local\":{\"address\":\"10.0.0.1\",\"port\":443},\"remote\":"  \
 	"{\"address\":\"10.9.9.9\",\"port\":4000}}"
@@ -157,6 +158,8 @@ static const struct {
 	{NETWORK, "DestinationIp: 'fd00::1'", CONNECT, 1},
 	{NETWORK, "DestinationPort: 443", CONNECT, 1},
 	{NETWORK, "SourceIp: 10.0.0.1", CONNECT, 1},
+	{NETWORK, "DestinationHostname|endswith: .ngrok.io", CONNECT, 1},
+	{NETWORK, "destination.domain: x.ngrok.io", CONNECT, 1},
 	{NETWORK, "Initiated: 'true'", CONNECT, 1},
 	{NETWORK, "Protocol: tcp", CONNECT, 1},
 	{NETWORK, "Result: established", CONNECT, 1},
@@ -220,8 +223,8 @@ static void what_is_not_there(void **state)
 				  "did you mean 'Image'?\n");
 	assert_int_equal(hits(PROCESS, "Rows: null", SHELL, said), 1);
 	assert_non_null(strstr(said, "has the field 'Rows'"));
-	assert_int_equal(hits(NETWORK, "DestinationHostname: x", CONNECT, said), 0);
-	assert_non_null(strstr(said, "has the field 'DestinationHostname'"));
+	assert_int_equal(hits(PROCESS, "LogonId: 0", SHELL, said), 0);
+	assert_non_null(strstr(said, "has the field 'LogonId'"));
 }
 
 static void sources(void **state)

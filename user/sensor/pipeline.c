@@ -25,6 +25,7 @@
 #include "sensor/discover.h"
 #include "sensor/filewatch.h"
 #include "sensor/host.h"
+#include "sensor/hostnames.h"
 #include "sensor/losses.h"
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
@@ -46,6 +47,7 @@ struct pipeline {
 	struct baseline_watch *baseline;
 	struct rules *rules;
 	struct summary *summary;
+	struct hostnames *hostnames;
 	struct probe *probe;
 	uint64_t seq;		    /* ids when there is no spool */
 	uint64_t undecoded, unkept; /* records; events that the spool could not take */
@@ -346,8 +348,10 @@ void pipeline_record(void *ctx, const void *record, size_t size)
 	    (ev->kind_case == ROLLCALL__EVENT__KIND_FILE_WRITE &&
 	     magic_fill(p->arena, ev->file_write) < 0))
 		p->undecoded++;
-	else
+	else {
+		hostnames_event(p->hostnames, p->arena, ev);
 		handle(p, ev);
+	}
 	if (truncated && p->probe)
 		probe_truncated(p->probe, record, truncated);
 	arena_reset(p->arena);
@@ -540,7 +544,8 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 		.ctx = p,
 	});
 	p->summary = summary_new(opts->principals_max);
-	if (!p->arena || !p->sessions || !p->findings || !p->staged || !p->summary)
+	p->hostnames = hostnames_new();
+	if (!p->arena || !p->sessions || !p->findings || !p->staged || !p->summary || !p->hostnames)
 		return log_error(-ENOMEM, "cannot start");
 	r = baseline_watch_new(&opts->baseline, derived_out, p, &p->baseline);
 	if (r == 0)
@@ -562,6 +567,7 @@ struct pipeline *pipeline_free(struct pipeline *p)
 	baseline_watch_free(p->baseline);
 	rules_free(p->rules);
 	summary_free(p->summary);
+	hostnames_free(p->hostnames);
 	arena_free(p->arena);
 	free(p);
 	return NULL;

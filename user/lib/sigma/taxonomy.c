@@ -60,6 +60,7 @@ const struct taxonomy_field taxonomy_fields[] = {
 
 	{"tcp_connect", "DestinationIp", "destination.ip", "remote.address"},
 	{"tcp_connect", "DestinationPort", "destination.port", "remote.port"},
+	{"tcp_connect", "DestinationHostname", "destination.domain", "remote_name"},
 	{"tcp_connect", "SourceIp", "source.ip", "local.address"},
 	{"tcp_connect", "SourcePort", "source.port", "local.port"},
 	{"tcp_connect", "Protocol", "network.transport", "=tcp"},
@@ -73,6 +74,7 @@ const struct taxonomy_field taxonomy_fields[] = {
 	{"tcp_accept", "Initiated", "", "=false"},
 	{"udp_send", "DestinationIp", "destination.ip", "remote.address"},
 	{"udp_send", "DestinationPort", "destination.port", "remote.port"},
+	{"udp_send", "DestinationHostname", "destination.domain", "remote_name"},
 	{"udp_send", "SourceIp", "source.ip", "local.address"},
 	{"udp_send", "SourcePort", "source.port", "local.port"},
 	{"udp_send", "Protocol", "network.transport", "=udp"},
