@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "aggregator/ca.h"
+#include "aggregator/orders.h"
 #include "aggregator/receive.h"
 #include "aggregator/store.h"
 #include "lib/clean.h"
@@ -26,7 +27,7 @@ struct args {
 	const char *names[NAMES_MAX];
 	unsigned n_names;
 	int days;
-	const char *host; /* first operand */
+	const char *operand, *host;
 };
 
 static const char help[] =
@@ -40,6 +41,10 @@ static const char help[] =
 	"it\n"
 	"                            to the host as /etc/rollcall/bundle. Voids an older bundle\n"
 	"  revoke HOST               refuse the host from now on\n"
+	"  policy BUNDLE [--host HOST]\n"
+	"                            send a signed policy (rollcall policy sign makes it) to all "
+	"hosts,\n"
+	"                            or to one, which then gets no other\n"
 	"  serve [--listen ADDR]     receive and store until SIGTERM (default 0.0.0.0:4750)\n"
 	"\n"
 	"  --dir DIR                 where everything is kept (default " DIRECTORY ")\n"
@@ -75,24 +80,35 @@ static int cmd_enroll(const struct args *args)
 	const char *dir = args->out;
 	int r;
 
-	snprintf(out, sizeof(out), "%.64s.bundle", args->host);
+	snprintf(out, sizeof(out), "%.64s.bundle", args->operand);
 	if (!dir)
 		dir = out;
-	r = ca_enroll(args->dir, args->host, dir, args->days);
+	r = ca_enroll(args->dir, args->operand, dir, args->days);
 	if (r < 0)
 		return r;
 	printf("Made %s (ca.pem, cert.pem, key.pem). Copy it to %s as /etc/rollcall/bundle; keep "
 	       "key.pem secret.\n",
-	       dir, args->host);
+	       dir, args->operand);
 	return 0;
 }
 
 static int cmd_revoke(const struct args *args)
 {
-	int r = ca_revoke(args->dir, args->host);
+	int r = ca_revoke(args->dir, args->operand);
 
 	if (r == 0)
-		printf("%s is refused from its next connection on.\n", args->host);
+		printf("%s is refused from its next connection on.\n", args->operand);
+	return r;
+}
+
+static int cmd_policy(const struct args *args)
+{
+	int r = orders_put(args->dir, args->host, args->operand);
+
+	if (r == 0)
+		printf("%s: sent to %s within seconds, or when it connects. Each sensor verifies "
+		       "it by its policy.key and tells in a policy_change event.\n",
+		       args->operand, args->host ? args->host : "every host");
 	return r;
 }
 
@@ -146,12 +162,11 @@ static int cmd_serve(const struct args *args)
 static const struct command {
 	const char *name;
 	int (*run)(const struct args *args);
-	bool operand;
+	const char *operand; /* NULL: it has none */
 } commands[] = {
-	{"init", cmd_init, false},
-	{"enroll", cmd_enroll, true},
-	{"revoke", cmd_revoke, true},
-	{"serve", cmd_serve, false},
+	{"init", cmd_init, NULL},	{"enroll", cmd_enroll, "HOST"},
+	{"revoke", cmd_revoke, "HOST"}, {"policy", cmd_policy, "BUNDLE"},
+	{"serve", cmd_serve, NULL},
 };
 
 static int days_parse(const char *text, int *ret_days)
@@ -169,10 +184,15 @@ static int days_parse(const char *text, int *ret_days)
 static int args_parse(int argc, char **argv, struct args *args)
 {
 	static const struct option options[] = {
-		{"dir", required_argument, NULL, 'd'},	{"listen", required_argument, NULL, 'l'},
-		{"out", required_argument, NULL, 'o'},	{"name", required_argument, NULL, 'n'},
-		{"days", required_argument, NULL, 'D'}, {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'v'},	{NULL, 0, NULL, 0},
+		{"dir", required_argument, NULL, 'd'},
+		{"listen", required_argument, NULL, 'l'},
+		{"out", required_argument, NULL, 'o'},
+		{"name", required_argument, NULL, 'n'},
+		{"days", required_argument, NULL, 'D'},
+		{"host", required_argument, NULL, 'H'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},
+		{NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -188,6 +208,8 @@ static int args_parse(int argc, char **argv, struct args *args)
 			args->listen = optarg;
 		else if (c == 'o')
 			args->out = optarg;
+		else if (c == 'H')
+			args->host = optarg;
 		else if (c == 'n' && args->n_names < NAMES_MAX)
 			args->names[args->n_names++] = optarg;
 		else if (c != 'D' || days_parse(optarg, &args->days) < 0)
@@ -204,10 +226,13 @@ static const struct command *command_find(int argc, char **argv, struct args *ar
 		if (strcmp(commands[i].name, name) != 0)
 			continue;
 		if (commands[i].operand)
-			args->host = optind < argc ? argv[optind++] : NULL;
-		if ((commands[i].operand && !args->host) || optind < argc) {
-			log_error(0, "%s: %s (see --help)", name,
-				  optind < argc ? "too many arguments" : "HOST is missing");
+			args->operand = optind < argc ? argv[optind++] : NULL;
+		if (commands[i].operand && !args->operand) {
+			log_error(0, "%s: %s is missing (see --help)", name, commands[i].operand);
+			return NULL;
+		}
+		if (optind < argc) {
+			log_error(0, "%s: too many arguments (see --help)", name);
 			return NULL;
 		}
 		return &commands[i];

@@ -10,10 +10,12 @@
 #include <string.h>
 
 #include "aggregator/ca.h"
+#include "aggregator/orders.h"
 #include "aggregator/store.h"
 #include "lib/arena.h"
 #include "lib/batch.h"
 #include "lib/clean.h"
+#include "lib/digest.h"
 #include "lib/link.h"
 #include "lib/log.h"
 #include "lib/tls.h"
@@ -30,6 +32,8 @@ struct session {
 	struct arena *arena;
 	struct chain *chain;
 	char peer[64], name[CA_NAME_MAX + 1], host[CA_NAME_MAX + 1];
+	char order[DIGEST_HEX];	   /* that the host has */
+	struct orders_mark looked; /* at which file of orders */
 	bool refused;
 };
 
@@ -54,13 +58,28 @@ static bool boot_id_valid(const char *b)
 	return strlen(b) == 36 && strspn(b, "0123456789abcdef-") == 36;
 }
 
+/* A policy that the host has not; who cannot be sent it keeps on sending. */
+static int order_send(struct session *s)
+{
+	Rollcall__Order order;
+	int r = orders_next(s->arena, s->opts->dir, s->host, &s->looked, &order);
+
+	if (r < 0)
+		log_error(r, "the signed policy for %s cannot be sent", s->host);
+	if (r <= 0 || strcmp(order.id, s->order) == 0)
+		return 0;
+	snprintf(s->order, sizeof(s->order), "%s", order.id);
+	log_info("%s: signed policy sent (%.16s)", s->host, order.id);
+	return link_send(s->link, FRAME_ORDER, &order.base);
+}
+
 static int on_hello(struct session *s, const Rollcall__Hello *h)
 {
 	Rollcall__Welcome w;
 	char reason[256];
 	int r;
 
-	if (*s->host)
+	if (*s->host || strlen(h->order) >= sizeof(s->order))
 		return -EBADMSG;
 	if (h->version_min > PROTOCOL_VERSION || h->version_max < PROTOCOL_VERSION) {
 		session_refuse(s, ROLLCALL__REFUSE_CODE__wrong_version, "no common version");
@@ -86,7 +105,9 @@ static int on_hello(struct session *s, const Rollcall__Hello *h)
 	w.batch_raw_max = BATCH_RAW_MAX;
 	w.program = (char *)(uintptr_t) "rollcall-aggregator " ROLLCALL_VERSION;
 	link_timeout(s->link, SILENCE_S);
-	return link_send(s->link, FRAME_WELCOME, &w.base);
+	strcpy(s->order, h->order);
+	r = link_send(s->link, FRAME_WELCOME, &w.base);
+	return r < 0 ? r : order_send(s);
 }
 
 static int ack(struct session *s, char *boot_id, Rollcall__Class class, uint64_t seq)
@@ -98,6 +119,15 @@ static int ack(struct session *s, char *boot_id, Rollcall__Class class, uint64_t
 	a.class_ = class;
 	a.seq = seq;
 	return link_send(s->link, FRAME_ACK, &a.base);
+}
+
+/* The host lives: an Ack of nothing, and what has been ordered since. */
+static int on_ping(struct session *s)
+{
+	char none[] = "";
+	int r = ack(s, none, ROLLCALL__CLASS__CLASS_UNSPECIFIED, 0);
+
+	return r < 0 ? r : order_send(s);
 }
 
 static int on_batch(struct session *s, Rollcall__Batch *b)
@@ -156,7 +186,7 @@ static int on_frame(void *ctx, enum frame_type type, const ProtobufCMessage *m)
 	else if (type == FRAME_BATCH && *s->host)
 		r = on_batch(s, (Rollcall__Batch *)(uintptr_t)m);
 	else if (type == FRAME_PING && *s->host)
-		r = ack(s, (char *)(uintptr_t) "", ROLLCALL__CLASS__CLASS_UNSPECIFIED, 0);
+		r = on_ping(s);
 	arena_reset(s->arena);
 	return answer(s, r);
 }

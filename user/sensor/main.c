@@ -37,6 +37,7 @@ static int stream_role(void *ctx)
 		.aggregator = r->options->aggregator,
 		.bundle = r->options->bundle,
 		.spool = r->options->spool,
+		.inbox = *r->options->policy_key ? r->options->inbox : "",
 		.uid = r->user->pw_uid,
 		.gid = r->user->pw_gid,
 	});

@@ -215,6 +215,8 @@ static int files_stream(const struct sandbox_stream_opts *opts)
 	}
 	files_allow(rules, spool, FS_READ);
 	files_allow(rules, opts->own, FS_READ | FS_WRITE);
+	if (opts->inbox >= 0)
+		files_allow(rules, opts->inbox, FS_WRITE);
 	return syscall(SYS_landlock_restrict_self, rules, 0) < 0 ? -errno : 0;
 }
 

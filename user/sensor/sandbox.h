@@ -11,12 +11,13 @@ struct sandbox_stream_opts {
 	gid_t gid;
 	const char *spool; /* may be read */
 	int own;	   /* directory that may be written */
+	int inbox;	   /* directory where files may be made; -1: none */
 };
 
 /*
  * The stream process: another user, no capability, no new privileges, few system calls (no exec,
  * no fork, no bpf, no ptrace), and where the kernel has Landlock only the spool, its own
- * directory and the system's resolver files.
+ * directory, the inbox and the system's resolver files.
  */
 int sandbox_stream(const struct sandbox_stream_opts *opts);
 

@@ -27,6 +27,7 @@
 #include "lib/spool_read.h"
 #include "lib/tls.h"
 #include "lib/version.h"
+#include "sensor/order.h"
 #include "sensor/sandbox.h"
 
 #define LANES		 64
@@ -51,6 +52,7 @@ struct stream {
 	struct tls *tls;
 	struct link *link;
 	struct arena *arena;
+	struct order *order;
 	int spool, own, inotify;
 	struct cursor cursor;
 	int cursor_dirty;
@@ -308,7 +310,7 @@ static int on_frame(void *ctx, enum frame_type type, const ProtobufCMessage *m)
 			 ((const Rollcall__Refuse *)m)->reason);
 		return -ECONNREFUSED;
 	case FRAME_ORDER:
-		return 0; /* no order is known to this version */
+		return s->welcome ? order_take(s->order, (const Rollcall__Order *)m) : -EBADMSG;
 	default:
 		return -EBADMSG;
 	}
@@ -355,6 +357,7 @@ static void on_ready(void *ctx)
 	h.host = (char *)(uintptr_t)s->opts->host;
 	h.boot_id = (char *)(uintptr_t)s->opts->boot_id;
 	h.program = (char *)(uintptr_t) "rollcall-sensor " ROLLCALL_VERSION;
+	h.order = (char *)(uintptr_t)order_last(s->order);
 	link_timeout(s->link, SILENCE_S);
 	if (link_send(s->link, FRAME_HELLO, &h.base) == 0)
 		loop_timer_set(s->ping, PING_MS);
@@ -440,7 +443,7 @@ static int files_open(struct stream *s)
 	if (s->inotify < 0 ||
 	    inotify_add_watch(s->inotify, s->opts->spool, IN_MODIFY | IN_CREATE) < 0)
 		return log_error(-errno, "cannot watch the spool");
-	return 0;
+	return order_new(&(struct order_opts){s->opts->inbox, s->opts->gid, s->own}, &s->order);
 }
 
 static int stream_init(struct stream *s)
@@ -452,8 +455,8 @@ static int stream_init(struct stream *s)
 	r = files_open(s);
 	if (r < 0)
 		return r;
-	r = sandbox_stream(
-		&(struct sandbox_stream_opts){s->opts->uid, s->opts->gid, s->opts->spool, s->own});
+	r = sandbox_stream(&(struct sandbox_stream_opts){s->opts->uid, s->opts->gid, s->opts->spool,
+							 s->own, order_inbox(s->order)});
 	if (r < 0)
 		return log_error(r, "cannot give up privileges");
 	if (cursor_read(s->own, &s->cursor) == -EBADMSG)
@@ -487,6 +490,7 @@ static void stream_fini(struct stream *s)
 	loop_free(s->loop);
 	arena_free(s->arena);
 	tls_free(s->tls);
+	order_free(s->order);
 	closep(&s->inotify);
 	closep(&s->own);
 	closep(&s->spool);

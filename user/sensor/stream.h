@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stream process: reads the spool, sends it to the aggregator over mutual TLS, remembers what
 // was acknowledged. Has the network and no privilege; cannot touch BPF, the spool's files or
-// anything but its own directory.
+// anything but its own directory; may put signed policies into the inbox.
 #pragma once
 
 #include <sys/types.h>
@@ -12,6 +12,7 @@ struct stream_opts {
 	const char *aggregator; /* HOST:PORT, [ADDRESS]:PORT */
 	const char *bundle;	/* directory of ca.pem, cert.pem, key.pem */
 	const char *spool;	/* directory; its subdirectory "stream" is ours */
+	const char *inbox;	/* directory of signed policies; "": none are taken */
 	uid_t uid;		/* to run as */
 	gid_t gid;
 };
