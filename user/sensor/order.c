@@ -9,14 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/clean.h"
 #include "lib/digest.h"
 #include "lib/log.h"
 
+#define PAUSE_S 2 /* the sensor takes one a second: what comes faster would fill the disk */
+
 struct order {
 	int inbox, own;
+	time_t next; /* CLOCK_BOOTTIME: before it none is delivered */
 	char last[DIGEST_HEX];
 };
 
@@ -107,6 +111,14 @@ static int file_write(int dir, const char *name, const char *temporary, const vo
 	return fsync(fd) < 0 || renameat(dir, temporary, dir, name) < 0 ? -errno : 0;
 }
 
+static time_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec;
+}
+
 static int deliver(const struct order *o, const Rollcall__Order *m)
 {
 	char name[64];
@@ -131,7 +143,12 @@ int order_take(struct order *o, const Rollcall__Order *m)
 		memcpy(o->last, id, sizeof(id));
 		return 0;
 	}
+	if (now() < o->next) {
+		log_warn(0, "signed policies come too fast: one is not taken");
+		return 0;
+	}
 	r = deliver(o, m);
+	o->next = now() + PAUSE_S;
 	if (r < 0) {
 		log_error(r, "a signed policy cannot be put into the inbox");
 		return 0;

@@ -24,5 +24,5 @@ int order_inbox(const struct order *o);
 /* The id of the last one; "": none yet. */
 const char *order_last(const struct order *o);
 
-/* -EBADMSG: the peer breaks the contract. What cannot be delivered is told, and asked for anew. */
+/* -EBADMSG: the peer breaks the contract. What cannot be delivered is told, and Hello says so. */
 int order_take(struct order *o, const Rollcall__Order *m);
