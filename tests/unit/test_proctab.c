@@ -528,6 +528,30 @@ static void test_bound_bytes(void **state)
 	arena_freep(&a);
 }
 
+/* For want of memory: the ended first, then those not used for longest, and never the last. */
+static void test_shrink(void **state)
+{
+	_cleanup_(proctab_freep) struct proctab *t = proctab_new(2 * PROCTAB_LEAST, BOOT);
+	const uint32_t n = PROCTAB_LEAST + 10;
+	struct proctab_counts c;
+
+	(void)state;
+	for (uint32_t i = 1; i <= n; i++)
+		do_exec(t, i, i, i, 0, "/bin/a");
+	do_exit(t, n, 7, 7);
+	assert_non_null(proctab_find(t, 1, n));
+	assert_int_equal(proctab_shrink(t, 0), 0);
+	assert_int_equal(proctab_shrink(t, 1), 1);
+	assert_null(proctab_find(t, 7, n));
+	assert_int_equal(proctab_shrink(t, 1), 1);
+	assert_null(proctab_find(t, 2, n));
+	assert_non_null(proctab_find(t, 1, n));
+	assert_int_equal(proctab_shrink(t, UINT64_MAX), 8);
+	proctab_counts(t, &c);
+	assert_int_equal(c.processes, PROCTAB_LEAST);
+	assert_int_equal(c.evicted, 10);
+}
+
 /* What is counted is what is there: nothing, when all are gone. */
 static void test_bytes_return(void **state)
 {
@@ -562,6 +586,7 @@ int main(void)
 		cmocka_unit_test(test_args_read),	cmocka_unit_test(test_bound_chain),
 		cmocka_unit_test(test_bound_random),	cmocka_unit_test(test_bound_ancestors),
 		cmocka_unit_test(test_bound_bytes),	cmocka_unit_test(test_bytes_return),
+		cmocka_unit_test(test_shrink),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,17 +120,25 @@ char *arena_strdup(struct arena *a, const char *s)
 	return arena_strndup(a, s, strlen(s));
 }
 
+/* Into what is left of the block, which most texts fit; then no second time. */
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+	size_t left = a->blocks ? a->blocks->size - a->blocks->used : 0;
+	char *p = left ? (char *)a->blocks->data + a->blocks->used : NULL;
+	size_t need;
 	va_list ap;
 	int n;
-	char *p;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(p, left, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		return NULL;
+	need = ((size_t)n + 16) & ~(size_t)15;
+	if (need <= left) {
+		a->blocks->used += need;
+		return p;
+	}
 	p = arena_alloc(a, (size_t)n + 1);
 	if (!p)
 		return NULL;

@@ -9,9 +9,6 @@
 
 #define NESTED_DEPTH_MAX 2
 
-static int record_layout_depth(const ProtobufCMessageDescriptor *desc, unsigned depth,
-			       struct record_layout *ret);
-
 static size_t scalar_size(ProtobufCType type)
 {
 	switch (type) {
@@ -37,15 +34,24 @@ static size_t scalar_size(ProtobufCType type)
 /* Size of a field in a record, 0 when a record cannot hold it. */
 static size_t field_size(const ProtobufCFieldDescriptor *f, unsigned depth)
 {
-	struct record_layout nested;
+	const ProtobufCMessageDescriptor *desc = f->descriptor;
+	size_t sum = 0;
 
 	if (f->label == PROTOBUF_C_LABEL_REPEATED)
 		return 0;
 	if (f->type != PROTOBUF_C_TYPE_MESSAGE)
 		return scalar_size(f->type);
-	if (record_layout_depth(f->descriptor, depth + 1, &nested) < 0)
+	if (depth >= NESTED_DEPTH_MAX || desc->n_fields > RECORD_FIELDS_MAX)
 		return 0;
-	return nested.size;
+	/* There are no holes but the one at the end. */
+	for (unsigned i = 0; i < desc->n_fields; i++) {
+		size_t size = field_size(&desc->fields[i], depth + 1);
+
+		if (!size)
+			return 0;
+		sum += size;
+	}
+	return (sum + 7) & ~(size_t)7;
 }
 
 /* 8-byte scalars and messages, then 4-byte ones and slices, then bool. */
@@ -56,37 +62,33 @@ static unsigned align_of(const ProtobufCFieldDescriptor *f, size_t size)
 	return size == 1 ? 1 : 4;
 }
 
-static int record_layout_depth(const ProtobufCMessageDescriptor *desc, unsigned depth,
-			       struct record_layout *ret)
+int record_layout(const ProtobufCMessageDescriptor *desc, struct record_layout *ret)
 {
 	static const unsigned aligns[] = {8, 4, 1};
-	size_t off = 0;
+	size_t off = 0, sizes[RECORD_FIELDS_MAX];
 
-	if (depth > NESTED_DEPTH_MAX || desc->n_fields > RECORD_FIELDS_MAX)
+	if (desc->n_fields > RECORD_FIELDS_MAX)
 		return -ENOTSUP;
 	ret->n = 0;
+	for (unsigned i = 0; i < desc->n_fields; i++) {
+		sizes[i] = field_size(&desc->fields[i], 0);
+		if (!sizes[i])
+			return -ENOTSUP;
+	}
 	for (unsigned k = 0; k < 3; k++) {
 		for (unsigned i = 0; i < desc->n_fields; i++) {
 			const ProtobufCFieldDescriptor *f = &desc->fields[i];
-			size_t size = field_size(f, depth);
 
-			if (!size)
-				return -ENOTSUP;
-			if (align_of(f, size) != aligns[k])
+			if (align_of(f, sizes[i]) != aligns[k])
 				continue;
 			ret->fields[ret->n].field = f;
 			ret->fields[ret->n].off = off;
-			ret->fields[ret->n++].size = size;
-			off += size;
+			ret->fields[ret->n++].size = sizes[i];
+			off += sizes[i];
 		}
 	}
 	ret->size = (off + 7) & ~(size_t)7;
 	return 0;
-}
-
-int record_layout(const ProtobufCMessageDescriptor *desc, struct record_layout *ret)
-{
-	return record_layout_depth(desc, 0, ret);
 }
 
 struct decoder {

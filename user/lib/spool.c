@@ -371,29 +371,48 @@ static void lane_lose(struct spool *s, struct lane *l)
 	l->used = 0;
 }
 
-int spool_append(struct spool *s, uint32_t class, const void *event, size_t size)
+int spool_claim(struct spool *s, uint32_t class, size_t size, uint8_t **ret_room)
 {
 	struct lane *l = &s->lanes[class];
-	struct segment_record rec = {.size = (uint32_t)size, .seq = l->next_seq};
 	int r = 0;
 
-	if (size > BUFFER - sizeof(rec))
+	if (size > BUFFER - sizeof(struct segment_record))
 		return -EMSGSIZE;
-	if (l->used + sizeof(rec) + size > BUFFER) {
+	if (l->used + sizeof(struct segment_record) + size > BUFFER) {
 		r = lane_flush(s, class);
 		if (r < 0)
 			lane_lose(s, l);
 	}
+	*ret_room = l->buffer + l->used + sizeof(struct segment_record);
+	return r;
+}
+
+void spool_commit(struct spool *s, uint32_t class, size_t size)
+{
+	struct lane *l = &s->lanes[class];
+	struct segment_record rec = {.size = (uint32_t)size, .seq = l->next_seq};
+	const uint8_t *event = l->buffer + l->used + sizeof(rec);
+
 	if (!l->used) {
 		l->buffered_seq = l->next_seq;
 		memcpy(l->before, l->chain, CHAIN_SIZE);
 	}
 	rec.crc = segment_record_crc(rec.seq, event, size);
 	memcpy(l->buffer + l->used, &rec, sizeof(rec));
-	memcpy(l->buffer + l->used + sizeof(rec), event, size);
 	l->used += sizeof(rec) + size;
 	l->next_seq++;
 	chain_next(s->chain, l->chain, class, rec.seq, event, size);
+}
+
+int spool_append(struct spool *s, uint32_t class, const void *event, size_t size)
+{
+	uint8_t *room = NULL;
+	int r = spool_claim(s, class, size, &room);
+
+	if (!room)
+		return r;
+	memcpy(room, event, size);
+	spool_commit(s, class, size);
 	return r;
 }
 

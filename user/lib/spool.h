@@ -53,6 +53,10 @@ uint64_t spool_next(const struct spool *s, uint32_t class);
  */
 int spool_append(struct spool *s, uint32_t class, const void *event, size_t size);
 
+/* The same in two steps: room for an event of that size, then the event that was put there. */
+int spool_claim(struct spool *s, uint32_t class, size_t size, uint8_t **ret_room);
+void spool_commit(struct spool *s, uint32_t class, size_t size);
+
 /* Hands what is buffered to the kernel: from here on a crash of the sensor loses nothing. */
 int spool_flush(struct spool *s);
 

@@ -26,6 +26,7 @@
 #include "sensor/filewatch.h"
 #include "sensor/host.h"
 #include "sensor/hostnames.h"
+#include "sensor/lineages.h"
 #include "sensor/losses.h"
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
@@ -34,13 +35,13 @@
 #include "sensor/throttle.h"
 #include "sensor/watch.h"
 
-#define SECOND	      1000000000ull
-#define MINUTE	      (60 * SECOND)
-#define LINEAGE_DEPTH 16
+#define SECOND 1000000000ull
+#define MINUTE (60 * SECOND)
 
 struct pipeline {
 	struct pipeline_opts opts;
 	struct arena *arena; /* of the record being handled */
+	struct lineages *lineages;
 	struct sessions *sessions;
 	struct findings *findings;
 	struct staged *staged;
@@ -67,7 +68,7 @@ static void event_keep(struct pipeline *p, Rollcall__Event *ev)
 {
 	const char *boot = p->opts.host->boot_id;
 	uint32_t class = class_of(&p->opts.thresholds, ev);
-	uint8_t *packed;
+	uint8_t *room = NULL;
 	size_t size;
 
 	p->counts.classes[class]++;
@@ -78,15 +79,15 @@ static void event_keep(struct pipeline *p, Rollcall__Event *ev)
 	}
 	ev->id = arena_printf(p->arena, "%.8s-%s-%llu", boot, segment_class(class),
 			      (unsigned long long)spool_next(p->opts.spool, class));
-	size = rollcall__event__get_packed_size(ev);
-	packed = arena_alloc(p->arena, size);
-	if (!packed || !ev->id) {
+	size = ev->id ? lineages_packed_size(p->lineages, ev) : 0;
+	if (size)
+		spool_claim(p->opts.spool, class, size, &room);
+	if (!room) {
 		p->unkept++;
 		return;
 	}
-	rollcall__event__pack(ev, packed);
-	if (spool_append(p->opts.spool, class, packed, size) == -EMSGSIZE)
-		p->unkept++;
+	lineages_pack(p->lineages, ev, room);
+	spool_commit(p->opts.spool, class, size);
 }
 
 /* What is kept and shown has the wall clock, which may be set; what is decided, the boot's. */
@@ -183,9 +184,7 @@ static Rollcall__Process *process_of(void *ctx, struct arena *a, uint32_t tgid, 
 				     struct principal *who)
 {
 	struct pipeline *p = ctx;
-	const struct proc *proc = proctab_find(p->opts.processes, tgid, time);
-	Rollcall__Process *m =
-		proc ? proctab_fill(p->opts.processes, proc, a, LINEAGE_DEPTH) : NULL;
+	Rollcall__Process *m = lineages_find(p->lineages, a, tgid, time);
 
 	if (m) {
 		snprintf(who->exe, sizeof(who->exe), "%s", m->exe);
@@ -202,9 +201,7 @@ static void title_of(void *ctx, uint32_t tgid, struct principal *who)
 
 static void process_event(struct pipeline *p, Rollcall__Event *ev, uint32_t tgid)
 {
-	struct principal unused;
-
-	ev->process = process_of(p, p->arena, tgid, ev->time, &unused);
+	ev->process = lineages_find(p->lineages, p->arena, tgid, ev->time);
 	event_out(p, ev);
 	staged_event(p->staged, p->arena, ev);
 	baseline_watch_event(p->baseline, p->arena, ev, host_realtime(p->opts.host, ev->time));
@@ -336,6 +333,12 @@ static void handle(struct pipeline *p, Rollcall__Event *ev)
 	}
 }
 
+static void event_done(struct pipeline *p)
+{
+	arena_reset(p->arena);
+	lineages_next(p->lineages);
+}
+
 void pipeline_record(void *ctx, const void *record, size_t size)
 {
 	struct pipeline *p = ctx;
@@ -354,7 +357,7 @@ void pipeline_record(void *ctx, const void *record, size_t size)
 	}
 	if (truncated && p->probe)
 		probe_truncated(p->probe, record, truncated);
-	arena_reset(p->arena);
+	event_done(p);
 }
 
 void pipeline_seed(void *ctx, const void *record, size_t size)
@@ -368,7 +371,7 @@ void pipeline_seed(void *ctx, const void *record, size_t size)
 		exec_mask(ev->exec);
 		proctab_exec(p->opts.processes, ev->time, ev->exec);
 	}
-	arena_reset(p->arena);
+	event_done(p);
 }
 
 /* ---- what no record made ---- */
@@ -381,7 +384,7 @@ void pipeline_emit(struct pipeline *p, Rollcall__Event *ev)
 	}
 	event_out(p, ev);
 	pipeline_flush(p);
-	arena_reset(p->arena);
+	event_done(p);
 }
 
 struct rules *pipeline_rules(struct pipeline *p)
@@ -483,7 +486,7 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 	pipeline_flush(p);
 	if (last && p->opts.spool)
 		spool_sync(p->opts.spool);
-	arena_reset(p->arena);
+	event_done(p);
 }
 
 void pipeline_flush(struct pipeline *p)
@@ -545,7 +548,9 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 	});
 	p->summary = summary_new(opts->principals_max);
 	p->hostnames = hostnames_new();
-	if (!p->arena || !p->sessions || !p->findings || !p->staged || !p->summary || !p->hostnames)
+	p->lineages = lineages_new(opts->processes);
+	if (!p->arena || !p->lineages || !p->sessions || !p->findings || !p->staged ||
+	    !p->summary || !p->hostnames)
 		return log_error(-ENOMEM, "cannot start");
 	r = baseline_watch_new(&opts->baseline, derived_out, p, &p->baseline);
 	if (r == 0)
@@ -561,6 +566,7 @@ struct pipeline *pipeline_free(struct pipeline *p)
 {
 	if (!p)
 		return NULL;
+	lineages_free(p->lineages);
 	sessions_free(p->sessions);
 	findings_free(p->findings);
 	staged_free(p->staged);

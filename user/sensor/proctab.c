@@ -65,6 +65,7 @@ struct proctab {
 	uint32_t max;
 	struct proctab_counts counts;
 	uint32_t boot;
+	uint64_t version;
 	struct user users[USERS_MAX];
 	unsigned n_users;
 };
@@ -229,6 +230,16 @@ static void trim(struct proctab *t, const struct proc *keep)
 		proc_remove(t, oldest(t));
 }
 
+uint64_t proctab_shrink(struct proctab *t, uint64_t bytes)
+{
+	uint64_t keep = t->counts.bytes > bytes ? t->counts.bytes - bytes : 0, n = 0;
+
+	for (; t->counts.bytes > keep && t->counts.processes > PROCTAB_LEAST; n++)
+		proc_remove(t, oldest(t));
+	t->counts.evicted += n;
+	return n;
+}
+
 /* Did this process start at `start`? /proc tells it in clock ticks. */
 static bool start_is(int dir, uint64_t start)
 {
@@ -334,6 +345,7 @@ int proctab_exec(struct proctab *t, uint64_t time, const Rollcall__Exec *e)
 	image = p ? image_new(t, e) : NULL;
 	if (!image)
 		return -ENOMEM;
+	t->version++;
 	image_unref(t, p->image);
 	p->image = image;
 	p->ppid = e->task->ppid;
@@ -353,6 +365,7 @@ int proctab_fork(struct proctab *t, uint64_t time, const Rollcall__Fork *f)
 	struct proc *parent = proc_get(t, f->parent_tgid, f->parent_start_time);
 
 	(void)time;
+	t->version++;
 	if (parent)
 		proc_used(t, parent);
 	if (!p)
@@ -402,6 +415,7 @@ int proctab_link(struct proctab *t)
 
 	if (!all)
 		return -ENOMEM;
+	t->version++;
 	for (struct proc *p = t->running.oldest; p; p = p->newer)
 		all[n++] = p;
 	qsort(all, n, sizeof(struct proc *), by_start);
@@ -418,8 +432,20 @@ void proctab_seen(struct proctab *t, const Rollcall__Task *task)
 {
 	struct proc *p = proc_get(t, task->tgid, task->start_time);
 
-	if (p)
-		p->uid = task->uid;
+	if (!p || p->uid == task->uid)
+		return;
+	p->uid = task->uid;
+	t->version++;
+}
+
+uint64_t proctab_start(const struct proc *p)
+{
+	return p->start;
+}
+
+uint64_t proctab_version(const struct proctab *t)
+{
+	return t->version;
 }
 
 const struct proc *proctab_find(struct proctab *t, uint32_t tgid, uint64_t time)

@@ -14,6 +14,7 @@ struct proctab;
 
 /* Long paths and arguments: fewer processes than `max` fit. 32,768 take at most 64 MiB. */
 #define PROCTAB_BYTES_EACH 2048
+#define PROCTAB_LEAST	   1024
 
 struct proctab_counts {
 	uint32_t processes; /* at most `max` */
@@ -42,11 +43,20 @@ void proctab_seen(struct proctab *t, const Rollcall__Task *task);
 /* The process that had this tgid at this time, borrowed until the next change; or NULL. */
 const struct proc *proctab_find(struct proctab *t, uint32_t tgid, uint64_t time);
 
+uint64_t proctab_start(const struct proc *p);
+
+/* Another one when what proctab_fill() made of a process may be made otherwise now. */
+uint64_t proctab_version(const struct proctab *t);
+
 /* Its message with up to `depth` (at most 16) ancestors, in the arena. NULL when out of memory. */
 Rollcall__Process *proctab_fill(struct proctab *t, const struct proc *p, struct arena *a,
 				unsigned depth);
 
 /* Forgets processes that ended a minute ago. */
 void proctab_expire(struct proctab *t, uint64_t time);
+
+/* Gives back `bytes`, for want of memory, but for the PROCTAB_LEAST used last. How many are
+ * forgotten. */
+uint64_t proctab_shrink(struct proctab *t, uint64_t bytes);
 
 void proctab_counts(const struct proctab *t, struct proctab_counts *ret);

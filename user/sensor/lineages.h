@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Processes as events tell them, with their ancestors, kept for the next event of the same process:
+// made once and packed once, as long as nothing changes. Who makes many events is few.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event.pb-c.h"
+
+struct arena;
+struct lineages;
+struct proctab;
+
+struct lineages *lineages_new(struct proctab *processes);
+struct lineages *lineages_free(struct lineages *l); /* accepts NULL, returns NULL */
+
+/*
+ * The process that had this tgid at this time, or NULL. Valid until the arena, that of the event
+ * being handled, is reset. Not to be changed.
+ */
+Rollcall__Process *lineages_find(struct lineages *l, struct arena *a, uint32_t tgid, uint64_t time);
+
+/* What was found last, and is no more valid: before the next event. */
+void lineages_next(struct lineages *l);
+
+size_t lineages_packed_size(const struct lineages *l, const Rollcall__Event *ev);
+size_t lineages_pack(const struct lineages *l, Rollcall__Event *ev, uint8_t *to);
