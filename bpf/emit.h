@@ -31,7 +31,7 @@ struct {
 struct record_count {
 	__u64 written;
 	__u64 dropped;	 /* no room in the ring, or no slot to make it in */
-	__u64 throttled; /* its session sent too many */
+	__u64 throttled; /* its session sent too many, or its kind is shed */
 	__u64 unread;	 /* user memory that it should tell of was not there */
 };
 
@@ -56,6 +56,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } bulk_limit __weak SEC(".maps");
+
+/* By kind, not 0: told no more, for the sensor costs more than it may (user/sensor/shed.c). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RECORD_KINDS);
+	__type(key, __u32);
+	__type(value, __u32);
+} bulk_shed __weak SEC(".maps");
 
 /* As user/sensor/throttle.c declares it. */
 struct session_rate {
@@ -200,13 +208,14 @@ static __always_inline void emit_unread(enum lane lane, enum record_kind kind)
  */
 static __always_inline bool emit_allowed(enum lane lane, enum record_kind kind)
 {
-	__u32 zero = 0, *limit;
+	__u32 zero = 0, shed_kind = kind, *limit, *shed;
 	struct record_count *count;
 
 	if (lane == LANE_CRIT)
 		return true;
 	limit = bpf_map_lookup_elem(&bulk_limit, &zero);
-	if (limit && *limit && session_throttled(*limit)) {
+	shed = bpf_map_lookup_elem(&bulk_shed, &shed_kind);
+	if ((shed && *shed) || (limit && *limit && session_throttled(*limit))) {
 		count = record_count(lane, kind);
 		if (count)
 			__sync_fetch_and_add(&count->throttled, 1);

@@ -1,7 +1,8 @@
 // links: tests/kernel/support/*.c user/sensor/{probe,probe_report,choice,guard,ladder,syscall,trial,sandbox,elf,proctab,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // A session that floods is throttled, and it is said; what it executes is still told, nothing of
-// what was held back is uncounted, and another session is not touched.
+// what was held back is uncounted, and another session is not touched. A kind that is shed is
+// counted and not told, whoever does it; other kinds are.
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +65,26 @@ static void flood_check(void)
 	check_number("flood", "its exit", witness_count(ROLLCALL__EVENT__KIND_EXIT, pid), 1);
 }
 
+static void shed_check(void)
+{
+	uint32_t kind = CHANGE, shed = 1;
+	uint64_t before = witness_counted("file_change").throttled;
+	int status;
+	pid_t pid;
+
+	check("shed", "set", witness_watch("bulk_shed", &kind, &shed) == 0);
+	pid = witness_run(flood, &status);
+	check_number("shed", "child", (uint64_t)status, 0);
+	check_number("shed", "its exec", witness_count(ROLLCALL__EVENT__KIND_EXEC, pid), 1);
+	check_number("shed", "not told", witness_count(CHANGE, pid), 0);
+	check_number("shed", "all are counted", witness_counted("file_change").throttled - before,
+		     CALLS);
+	shed = 0;
+	check("shed", "no more", witness_watch("bulk_shed", &kind, &shed) == 0);
+	pid = witness_run(little, &status);
+	check_number("shed", "told again", witness_count(CHANGE, pid), 1);
+}
+
 int main(void)
 {
 	uint32_t zero = 0, limit = LIMIT;
@@ -82,5 +103,6 @@ int main(void)
 	check("limit", "off", witness_watch("bulk_limit", &zero, &limit) == 0);
 	pid = witness_run(flood, &status);
 	check_number("no limit", "all are told", witness_count(CHANGE, pid), CALLS);
+	shed_check();
 	return tree_close();
 }

@@ -25,7 +25,8 @@ struct options {
 	uint64_t rows_min;
 	char *baseline_beside;	   /* the spool, when there is one and nothing else is said */
 	const char *baseline_file; /* not set: what is learnt is not kept */
-	uint32_t sessions, principals, processes, bulk_events;
+	uint32_t sessions, principals, processes, bulk_events, cpu_percent, events;
+	uint64_t memory;
 	uint64_t spool_bytes;
 	/* Texts are valid as long as `conf`; an empty one is not set. */
 	const char *host, *resolved;

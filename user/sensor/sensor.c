@@ -23,6 +23,7 @@
 #include "sensor/control.h"
 #include "sensor/filewatch.h"
 #include "sensor/host.h"
+#include "sensor/limits.h"
 #include "sensor/options.h"
 #include "sensor/pipeline.h"
 #include "sensor/probe.h"
@@ -48,6 +49,7 @@ struct sensor {
 	struct control *control;
 	struct reload *reload;
 	struct loop_watch *ring, *timer, *term, *quit, *hup;
+	struct limits limits;
 	uint64_t begun, next_tick;
 	uint32_t wait_ms;
 	int alive; /* -1 without a spool */
@@ -266,6 +268,13 @@ static int on_policy(void *ctx, const struct control_peer *who, const Rollcall__
 
 static int loop_begin(struct sensor *s)
 {
+	s->limits = (struct limits){
+		.shed.limits = {s->opts->cpu_percent, s->opts->events},
+		.memory = s->opts->memory,
+		.pipeline = s->pipeline,
+		.probe = s->probe,
+		.processes = s->processes,
+	};
 	s->ring = loop_readable(s->loop, probe_fd(s->probe), on_ring, s);
 	s->timer = loop_timer(s->loop, on_timer, s);
 	if (!s->ring || !s->timer)
@@ -490,6 +499,7 @@ static void on_timer(void *ctx)
 	if (host_boottime() >= s->next_tick) {
 		pipeline_tick(s->pipeline, s->probe, 0);
 		reload_tick(s->reload);
+		limits_tick(&s->limits);
 		trees_sync(s);
 		alive_tell(s, false);
 		s->next_tick = host_boottime() + SECOND;
