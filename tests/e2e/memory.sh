@@ -32,8 +32,9 @@ memory() { awk '/^Anonymous:/ { print $2 }' "/proc/$sensor/smaps_rollup"; }
 
 mkdir "$dir/www"
 {
-	printf 'files:\n  web_roots: [%s]\n' "$dir/www"
-	[ -z "$limit" ] || printf 'limits:\n  processes: %s\n' "$limit"
+	# Every event is looked for: none is given up because the load is all there is.
+	printf 'files:\n  web_roots: [%s]\nlimits:\n  cpu_percent: 0\n' "$dir/www"
+	[ -z "$limit" ] || printf '  processes: %s\n' "$limit"
 } >"$dir/sensor.yaml"
 mkfifo "$dir/out"
 # Only counted: an hour of events would fill the disk.
