@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prints for each BPF program how many instructions the verifier walked to accept it, 0 when this
-// kernel refuses it. Each is loaded by itself. Usage: verified_insns OBJECT
+// Prints for each BPF program how many instructions the verifier walked to accept it, and how many
+// it has then: what is inlined, and what was found dead, counted. 0 when this kernel refuses it.
+// Each is loaded by itself. Usage: verified_insns OBJECT
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <stdio.h>
 #include <string.h>
 
-static unsigned walked(const char *path, const char *name)
+#define INSN 8 /* bytes */
+
+static void count(const char *path, const char *name)
 {
 	struct bpf_object *o = bpf_object__open_file(path, NULL);
 	struct bpf_prog_info info = {};
 	__u32 size = sizeof(info);
 	struct bpf_program *p;
-	unsigned n = 0;
 
 	bpf_object__for_each_program(p, o)
 		bpf_program__set_autoload(p, strcmp(bpf_program__name(p), name) == 0);
 	p = bpf_object__find_program_by_name(o, name);
-	if (bpf_object__load(o) == 0 &&
-	    bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size) == 0)
-		n = info.verified_insns;
+	if (bpf_object__load(o) == 0)
+		bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size);
+	printf("%s %u %u\n", name, info.verified_insns, info.xlated_prog_len / INSN);
 	bpf_object__close(o);
-	return n;
 }
 
 int main(int argc, char **argv)
@@ -32,7 +33,7 @@ int main(int argc, char **argv)
 	if (!o)
 		return 1;
 	bpf_object__for_each_program(p, o)
-		printf("%s %u\n", bpf_program__name(p), walked(argv[1], bpf_program__name(p)));
+		count(argv[1], bpf_program__name(p));
 	bpf_object__close(o);
 	return 0;
 }
