@@ -54,7 +54,8 @@ help:
 ## make check-fresh     the README's commands in a clean Debian 12 root
 ## make check-sanitize  unit tests under ASan, UBSan and valgrind
 ## make check-sigmahq   every Linux rule of a clone of SigmaHQ/sigma in the directory SIGMAHQ loads
-## make bench           paired benchmarks, with and without the sensor, into docs/performance.md
+## make bench           paired benchmarks, with and without the sensor, into docs/performance.md;
+##                      PEERS=1: auditd, bpftrace, pgaudit and server_audit in the same run
 ## make fuzz            every fuzz target for FUZZ_SECONDS (60)
 ## make format          clang-format over the sources
 ## make install         into $(DESTDIR)$(PREFIX), starting nothing
@@ -143,6 +144,7 @@ demo: test-deps
 	$(Q)$(MAKE) --no-print-directory programs
 	$(Q)tests/e2e/demo.sh
 bench: test-deps
+	$(Q)$(if $(PEERS),packaging/install-packages peers)
 	$(Q)$(MAKE) --no-print-directory programs tests
 	$(Q)tests/bench/run --write
 fuzz: test-deps

@@ -39,10 +39,29 @@ web() {
 		END { if (!done) exit 1; print rate, done, done / rate }'
 }
 
+# As an administrator has it: a profile, whose programs are watched, directories, the shipped rules.
+config_write() {
+	cat >"$dir/sensor.yaml" <<-END
+		profile: $PWD/policy/profiles/generic.yaml
+		watch: [postgresql:hr.public.staff, mariadb:mdm.staff]
+		files:
+		  web_roots: [$dir/web, $dir/files]
+		  secrets: [$dir/pg/server.key]
+		  config: [$dir/nginx.conf]
+		policy:
+		  rules: $PWD/policy/rules
+	END
+	{ cat "$dir/sensor.yaml"; printf 'limits:\n  bulk_events: 0\n  cpu_percent: 0\n'; } >"$dir/sensor_flood.yaml"
+}
+
+files() {
+	files_make "$each" 10000 0 | awk '{ print $1 / $2, $1, $2 }'
+}
+
 # Prints "RATE OPERATIONS SECONDS".
 load() { # WORKLOAD
 	local pg="port=$port user=app dbname=hr application_name=bench"
-	[ "$1" != nginx ] || { web; return; }
+	case $1 in nginx) web; return ;; files) files; return ;; esac
 	local tcp="host=127.0.0.1 $pg sslmode" program=$1 target=
 	case $1 in
 	pg_unix) program=pg_point target="host=$dir/run $pg" ;;
@@ -60,6 +79,14 @@ rules_replay() {
 		while read -r fields; do sample rules "$fields"; done
 }
 
+# A record from the ring into the spool, in a process of its own.
+record_cost() {
+	local ns
+	ns=$(build/tests/bench/pipeline "$memory_disk/pipeline" policy/rules) || exit 1
+	sample record "\"ns\":$ns"
+	rm -rf "$memory_disk/pipeline"
+}
+
 # Spool, stream and ingest, with a real aggregator over mutual TLS.
 delivery() {
 	local stage events took used
@@ -69,18 +96,25 @@ delivery() {
 	done <"$dir/delivery"
 }
 
-# From the first row that left to the finding on the aggregator's disk: each read by another
-# application, so that each is a finding of its own.
+# Findings of reads, each by another application, so that each is a finding of its own: from the
+# first row that left, and from the kernel's record of the result's end, to the finding as the
+# sensor prints it and as it is on the aggregator's disk.
 latency() {
-	local i ms
-	sensor_stream
+	local out=$dir/printed i stamp
+	mkfifo "$out"
+	build/tests/bench/stamp <"$out" >"$memory_disk/stamped" &
+	stamp=$!
+	sensor_spooling "127.0.0.1:$agg_port" --stdout
 	for i in $(seq 100); do
 		PGAPPNAME=bench$i pg -c 'select name, mobile from staff limit 300' >/dev/null
 	done
 	delivered || exit 1
-	ctl findings --since all --json | jq -r 'select(.rule.id == "rollcall-db-bulk-read") | "\(.id) \(.first_seen)"' |
-		while read -r i ms; do
-			sample latency "\"ms\":$(awk -v ns="$(($(store "select stored from findings where id = '$i'") - ms))" 'BEGIN { print ns / 1e6 }')"
-		done
-	sensor_stop
+	sensor_spooled
+	wait "$stamp"
+	store "select json_object('id', id, 'stored', stored) from findings" >"$dir/stored"
+	jq -c --slurpfile stored "$dir/stored" 'def ns: (.[:19] + "Z" | fromdate) * 1e9 + (.[20:29] | tonumber);
+		select(.event == "finding" and .rule.id == "rollcall-db-bulk-read" and .status == "new") |
+		.id as $id | ($stored[] | select(.id == $id).stored) as $stored |
+		{kind: "latency", printed: (.read - (.time | ns)), stored: ($stored - (.time | ns)),
+		stored_row: ($stored - .first_seen)}' "$memory_disk/stamped" >>"$dir/samples"
 }

@@ -12,25 +12,49 @@ def spread: {median: median, q1: (sort | .[(length - 1) * 0.25 | floor]), q3: (s
 # The one that 0.99 of them do not exceed.
 def percentile($p): sort | .[[length - 1, (length * $p | ceil) - 1] | min];
 
-def pairs($with; $without):
-	[$with[] | . as $w | ([$without[] | select(.round == $w.round or .round == $w.round - 1) | .rate] | add / length) as $base
-		| $w.rate / $base];
-# Without against the next without: what the machine does by itself.
-def noise($without): ($without | sort_by(.round)) as $o | [range(1; $o | length) | $o[.].rate / $o[. - 1].rate];
+# Somebody's turn is set against the mean of those of nobody on either side.
+def base($w; $none; f): [$none[] | select(.turn == $w.turn - 1 or .turn == $w.turn + 1) | f] | add / length;
+def pairs($with; $none): [$with[] | . as $w | $w.rate / base($w; $none; .rate)];
+# Nobody against the next nobody: what the machine does by itself.
+def noise($none): ($none | sort_by(.turn)) as $o | [range(1; $o | length) | $o[.].rate / $o[. - 1].rate];
+def per_op: (map(.machine) | add) * 1e6 / (map(.done) | add);
 
-def workload($loads):
-	($loads | map(select(.sensor))) as $with | ($loads | map(select(.sensor | not))) as $without
-	| {
+def of_side($loads; $side):
+	($loads | map(select(.side == $side))) as $with | ($loads | map(select(.side == "none"))) as $none
+	| if $with | length == 0 then empty else {
+		side: $side,
 		workload: $loads[0].workload,
-		rate_without: ($without | map(.rate) | median),
-		rate: (pairs($with; $without) | spread),
-		time: (pairs($with; $without) | map(1 / .) | spread),
-		noise: (noise($without) | spread),
-		machine_us_without: (($without | map(.machine) | add) * 1e6 / ($without | map(.done) | add)),
-		machine_us_with: (($with | map(.machine) | add) * 1e6 / ($with | map(.done) | add)),
-		sensor_cpu_us_per_op: (($with | map(.cpu) | add) * 1e6 / ($with | map(.done) | add)),
-		sensor_cpu_share: (($with | map(.cpu) | add) / ($with | map(.took) | add))
-	} | . + {machine: (.machine_us_with / .machine_us_without)};
+		rate: (pairs($with; $none) | spread),
+		time: (pairs($with; $none) | map(1 / .) | spread),
+		machine_us_without: ($none | per_op),
+		machine_us_with: ($with | per_op)
+	} | . + {machine: (.machine_us_with / .machine_us_without)} end;
+
+def workload($loads; $sensor):
+	($loads | map(select(.side == "none"))) as $none
+	| of_side($loads; "rollcall") + {
+		rate_without: ($none | map(.rate) | median),
+		noise: (noise($none) | spread),
+		sensor_cpu_us_per_op: (($sensor | map(.cpu) | add) * 1e6 / ($sensor | map(.done) | add)),
+		sensor_cpu_share: (($sensor | map(.cpu) | add) / ($sensor | map(.took) | add)),
+		sensor_wakes_per_s: (($sensor | map(.wakes) | add) / ($sensor | map(.took) | add))
+	};
+
+# Cores that a flood of so many events a second costs, all told: the makers', the kernel's, the sensor's.
+def cores: .machine / .took;
+def lost: .events - .delivered;
+def undeclared: [.events - .delivered - .declared, .told - .events] | map(fabs) | max;
+def files($all): [($all | map(.rate) | unique[]) as $rate | ($all | map(select(.rate == $rate))) as $of
+	| ($of | map(select(.side == "none"))) as $none | ($of | map(select(.side == "rollcall"))) as $with
+	| {rate: $rate, cores_without: ($none | map(cores) | median),
+		cores_added: ([$with[] | . as $w | ($w | cores) - base($w; $none; cores)] | spread),
+		offered_per_s: ($with | map(.events / .took) | median),
+		lost: ($with | map(lost + .trimmed) | add), undeclared: ($with | map(undeclared) | add),
+		crit_lost: ($with | map(.crit_lost) | add)}];
+def flood: {name, offered_per_s: (.events / .took), delivered_per_s: (.delivered / .took),
+	declared_per_s: (.declared / .took), undeclared: undeclared, crit_made, crit_told,
+	crit_lost: (.crit_lost + (.crit_made // 0) - (.crit_told // 0))};
+def latency(f): if length == 0 then null else (map(f / 1e6) | {p50: percentile(0.5), p99: percentile(0.99), n: length}) end;
 
 def programs($b): [$b.after[] | . as $a | ($b.before[] | select(.id == $a.id)) as $o
 	| {name, type, calls: (.calls - $o.calls), ns: (.ns - $o.ns)} | select(.calls > 0)];
@@ -50,19 +74,25 @@ def bpf($b): [programs($b)[] | (.name | startswith($b.workload | server)) as $ou
 def database: test("^(pg|my)_");
 def delivery($d): if $d | length == 0 then null else [$d[] | {(.stage): {events: .events, per_s: (.events / .seconds), per_core_s: (.events / .cpu)}}] | add end;
 
-([.[] | select(.kind == "load").workload] | reduce .[] as $w ([]; if index($w) then . else . + [$w] end)) as $names
+[.[] | select(.kind == "load").workload] as $w | (reduce $w[] as $i ([]; if index($i) then . else . + [$i] end)) as $names
 | . as $all
-| {
-	machine: ([$all[] | select(.kind == "machine")][0] | del(.kind)),
-	loads: [$names[] as $w | workload([$all[] | select(.kind == "load" and .workload == $w)])],
-	bpf: [$all[] | select(.kind == "bpf" and (.workload | database)) | bpf(.)],
-	system_bpf: [$all[] | select(.kind == "bpf" and (.workload | database | not)) | bpf(.) | {workload, programs: [.programs[] | select(.type != "kprobe" and .calls_per_op > 0.5)]}],
-	coverage: [$all[] | select(.kind == "coverage") | .coverage[]],
-	start_to_attached_s: ([$all[] | select(.kind == "ready") | .seconds] | spread),
-	memory_kb: {peak: ([$all[] | select(.kind == "memory") | .peak_kb] | max),
-		resident: ([$all[] | select(.kind == "memory") | .now_kb] | median)},
-	gap_events: ([$all[] | select(.kind == "lost") | .gaps] | add),
-	delivery: delivery([$all[] | select(.kind == "delivery")]),
-	rules: [$all[] | select(.kind == "rules") | del(.kind)],
-	latency_ms: ([$all[] | select(.kind == "latency").ms] | if length == 0 then null else {p50: percentile(0.5), p99: percentile(0.99), n: length} end)
+| def of($kind): [$all[] | select(.kind == $kind)];
+{
+	machine: (of("machine")[0] | del(.kind)),
+	loads: [$names[] as $w | workload([of("load")[] | select(.workload == $w)]; [of("sensor")[] | select(.workload == $w)])],
+	peers: [(of("load") | map(.side) | unique - ["none", "rollcall"])[] as $side | $names[] as $w
+		| of_side([of("load")[] | select(.workload == $w)]; $side)],
+	peers_missing: [of("peer")[] | del(.kind)],
+	bpf: [of("bpf")[] | select(.workload | database) | bpf(.)],
+	system_bpf: [of("bpf")[] | select(.workload | database | not) | bpf(.) | {workload, programs: [.programs[] | select(.type != "kprobe" and .calls_per_op > 0.5)]}],
+	coverage: [of("coverage")[] | .coverage[]],
+	start_to_attached_s: (of("ready") | map(.seconds) | spread),
+	memory_kb: {peak: (of("memory") | map(.peak_kb) | max), resident: (of("memory") | map(.now_kb) | median)},
+	gap_events: (of("lost") | map(.gaps) | add),
+	files: files(of("files")),
+	floods: [of("flood")[] | flood],
+	delivery: delivery(of("delivery")),
+	record_ns: (of("record")[0].ns),
+	rules: [of("rules")[] | del(.kind)],
+	latency_ms: (of("latency") | {printed: latency(.printed), stored: latency(.stored), stored_row: latency(.stored_row)})
 } | . + {targets: targets}
