@@ -25,7 +25,10 @@ SRC_sensor     := $(shell find user/sensor -name '*.c')
 SRC_aggregator := $(shell find user/aggregator -name '*.c')
 SRC_cli        := $(wildcard user/cli/*.c)
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o) $(PROTO_C:%.c=%.o)
-BPF_OBJ   := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c))
+# The one that declares the kernel's functions that several call (bpf/plain.h) is linked first.
+BPF_FIRST := bpf/process.bpf.c
+BPF_SRC   := $(BPF_FIRST) $(filter-out $(BPF_FIRST),$(wildcard bpf/*.bpf.c))
+BPF_OBJ   := $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 PROGRAMS  := $(B)/rollcall-sensor $(B)/rollcall $(if $(SRC_aggregator),$(B)/rollcall-aggregator)
 UNIT      := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 KTESTS    := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/kernel/*.c))

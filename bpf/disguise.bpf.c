@@ -50,7 +50,7 @@ static __always_inline void disguise_emit(struct disguise_scratch *s, struct tas
 {
 	struct rec_disguise *d = (void *)s->record;
 	struct tail t = {s->record, &s->off, DISGUISE_END};
-	struct file *exe = BPF_CORE_READ(task, mm, exe_file);
+	struct file *exe = PLAIN_READ(task, mm, exe_file);
 	__u32 size;
 
 	__builtin_memset(d, 0, sizeof(*d));
@@ -74,8 +74,8 @@ int BPF_PROG(disguise__tp_btf, struct task_struct *task, const char *comm)
 	__u32 key = 0;
 
 	bpf_probe_read_kernel_str(name, sizeof(name), comm);
-	if (!is_kernel_name(name) || (BPF_CORE_READ(task, flags) & PF_KTHREAD) ||
-	    !BPF_CORE_READ(task, mm))
+	if (!is_kernel_name(name) || (PLAIN_READ(task, flags) & PF_KTHREAD) ||
+	    !PLAIN_READ(task, mm))
 		return 0;
 	s = bpf_map_lookup_elem(&disguise_scratches, &key);
 	if (s)

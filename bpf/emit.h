@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "kernel.h"
+#include "plain.h"
 #include "record.h"
 
 enum lane { LANE_CRIT, LANE_BULK, LANE_MAX };
@@ -145,7 +145,7 @@ struct {
 
 static __always_inline void throttle_begin(struct rec_throttle *rec, __u32 session, __u32 limit)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = plain_current();
 
 	rec->task.tgid = task->tgid;
 	rec->task.tid = task->pid;
@@ -158,7 +158,7 @@ static __always_inline void throttle_begin(struct rec_throttle *rec, __u32 sessi
 /* Has the current session sent more than it may in this second? Said when that begins. */
 static __noinline int session_throttled(__u32 limit)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = plain_current();
 	__u64 second = bpf_ktime_get_boot_ns() / 1000000000;
 	__u32 session = 0;
 	struct throttle_scratch *s = bpf_map_lookup_elem(&throttle_scratches, &session);

@@ -31,17 +31,38 @@ static const char env_names[][ENV_NAME_SIZE] __attribute__((aligned(8))) = {
 };
 #define ENV_NAMES (sizeof(env_names) / sizeof(env_names[0]))
 
-/* Eight bytes at a time: it is asked of every variable. */
-static __always_inline bool env_wanted(const __u64 *var)
+/* One of 64, by a name's first two letters. */
+static __always_inline __u64 env_bit(const char *name)
 {
+	return 1ull << ((name[0] * 5 + name[1]) & 63);
+}
+
+/*
+ * It is asked of every variable: first whether any name begins so, then eight bytes at a time. What
+ * is known of the names is constants in code. To the verifier by itself, as path_walk() is.
+ */
+__noinline int env_wanted(const struct env_walk *w)
+{
+	const __u64 *var;
+	__u64 begins = 0;
+
+	if (!w)
+		return 0;
+#pragma unroll
+	for (__u32 i = 0; i < ENV_NAMES; i++)
+		begins |= env_bit(env_names[i]);
+	if (!(begins & env_bit((const char *)w->var)))
+		return 0;
+	var = (const __u64 *)w->var;
+#pragma unroll
 	for (__u32 i = 0; i < ENV_NAMES; i++) {
 		const __u64 *name = (const __u64 *)env_names[i];
 
 		if (!((var[0] ^ name[0]) & text_mask(name[0])) &&
 		    !((var[1] ^ name[1]) & text_mask(name[1])))
-			return true;
+			return 1;
 	}
-	return false;
+	return 0;
 }
 
 /* `n` bytes of a variable with its NUL, or as much of it as was read; the rest is in `more`. */
@@ -85,7 +106,7 @@ static __always_inline long env_step(struct env_walk *w, const struct tail *t,
 	/* Cut by the buffer's end: its last byte is not the variable's. */
 	w->inside = n == ENV_VAR_SIZE && w->at + n < w->end;
 	w->at += w->inside ? n - 1 : n;
-	if (!inside && env_wanted((const __u64 *)w->var))
+	if (!inside && env_wanted(w))
 		env_keep(w, t, slice, n);
 	return 0;
 }

@@ -28,7 +28,7 @@ static __always_inline __u32 fd_kind(struct inode *inode)
 {
 	__u32 rdev;
 
-	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
+	switch (PLAIN_READ(inode, i_mode) & S_IFMT) {
 	case S_IFREG:
 		return FdKind_fd_file;
 	case S_IFIFO:
@@ -36,7 +36,7 @@ static __always_inline __u32 fd_kind(struct inode *inode)
 	case S_IFSOCK:
 		return FdKind_fd_socket;
 	case S_IFCHR:
-		rdev = BPF_CORE_READ(inode, i_rdev);
+		rdev = PLAIN_READ(inode, i_rdev);
 		if (rdev == RDEV(1, 3))
 			return FdKind_fd_null;
 		return rdev_is_tty(rdev) ? FdKind_fd_tty : FdKind_fd_other;
@@ -45,22 +45,25 @@ static __always_inline __u32 fd_kind(struct inode *inode)
 	}
 }
 
-/* Leaves *s zeroed when it is closed. */
-static __noinline int fd_fill(struct rec_stdio *s, struct task_struct *task, __u32 fd)
+/*
+ * Leaves *s zeroed when it is closed: no file. To the verifier by itself, as path_walk() is, which
+ * takes numbers and memory, and no kernel pointer.
+ */
+__noinline int fd_fill(struct rec_stdio *s, __u64 address)
 {
-	struct file *file = task_file(task, fd);
-	struct inode *inode = file ? BPF_CORE_READ(file, f_inode) : NULL;
+	struct file *file = (struct file *)address;
+	struct inode *inode = file ? PLAIN_READ(file, f_inode) : NULL;
 	struct sock *sk;
 	__u16 family;
 
-	if (!inode)
+	if (!s || !inode)
 		return 0;
 	s->kind = fd_kind(inode);
-	s->ino = BPF_CORE_READ(inode, i_ino);
+	s->ino = PLAIN_READ(inode, i_ino);
 	sk = sock_of_file(file);
 	if (!sk)
 		return 0;
-	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	family = PLAIN_READ(sk, __sk_common.skc_family);
 	if (family == AF_UNIX || family == AF_INET || family == AF_INET6)
 		sock_fill(&s->socket, sk);
 	else

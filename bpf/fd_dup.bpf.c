@@ -26,9 +26,9 @@ static __noinline int dup_tell(struct file *file, __u32 fd, __u32 lineage)
 
 	if (!sk)
 		return 0;
-	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	family = PLAIN_READ(sk, __sk_common.skc_family);
 	task_fill(&r.rec.task, bpf_get_current_task_btf());
-	r.rec.ino = BPF_CORE_READ(file, f_inode, i_ino);
+	r.rec.ino = PLAIN_READ(file, f_inode, i_ino);
 	r.rec.fd = fd;
 	r.rec.family = family;
 	r.rec.lineage = lineage;

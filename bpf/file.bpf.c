@@ -42,7 +42,7 @@ struct {
 
 static __always_inline bool task_is_server(struct task_struct *task)
 {
-	struct inode *exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
+	struct inode *exe = PLAIN_READ(task, mm, exe_file, f_inode);
 	struct inode_key key;
 
 	if (!exe)
@@ -65,7 +65,7 @@ static __always_inline void file_read_emit(struct file *file, __u32 flags, const
 		return;
 	rec = (void *)s->record;
 	task_fill(&rec->task, bpf_get_current_task_btf());
-	inode_fill(&rec->inode, BPF_CORE_READ(file, f_inode));
+	inode_fill(&rec->inode, PLAIN_READ(file, f_inode));
 	rec->flags = flags;
 	rec->tree = m->tree;
 	rec->lineage = m->lineage;
@@ -86,7 +86,7 @@ static __always_inline void file_read_opened(struct file *file, __u32 flags)
 	/* An O_PATH descriptor cannot be read from; opening it again by /proc can, and is seen. */
 	if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH))
 		return;
-	inode_key_fill(&key, BPF_CORE_READ(file, f_inode));
+	inode_key_fill(&key, PLAIN_READ(file, f_inode));
 	m.table = bpf_map_lookup_elem(&watched_inode, &key) &&
 		  !task_is_server(bpf_get_current_task_btf());
 	if (file_read_why(file, &key, &m))
@@ -108,7 +108,7 @@ static __always_inline void file_open_emit(struct file_scratch *s, struct file *
 	if (!emit_allowed(LANE_BULK, KIND_file_open))
 		return;
 	task_fill(&rec->task, bpf_get_current_task_btf());
-	inode_fill(&rec->inode, BPF_CORE_READ(file, f_inode));
+	inode_fill(&rec->inode, PLAIN_READ(file, f_inode));
 	rec->flags = flags;
 	rec->created = o->created;
 	rec->tree = o->tree;
@@ -120,13 +120,13 @@ static __always_inline void file_open_emit(struct file_scratch *s, struct file *
 /* A regular file was opened to be written, or created, in a watched tree or by a lineage. */
 static __always_inline void file_write_opened(struct file *file, __u32 flags)
 {
-	__u32 mode = BPF_CORE_READ(file, f_mode);
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	__u32 mode = PLAIN_READ(file, f_mode);
+	struct inode *inode = PLAIN_READ(file, f_inode);
 	struct open_file o = {};
 	struct file_scratch *s;
 
 	if (!(mode & (FMODE_WRITE | FMODE_CREATED)) || (flags & O_PATH) ||
-	    (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG)
+	    (PLAIN_READ(inode, i_mode) & S_IFMT) != S_IFREG)
 		return;
 	s = file_scratch_claim(LANE_BULK, KIND_file_open);
 	if (!s)
@@ -151,14 +151,14 @@ SEC("?lsm/file_open")
 int BPF_PROG(file_read__lsm, struct file *file, int ret)
 {
 	if (!ret)
-		file_opened(file, BPF_CORE_READ(file, f_flags));
+		file_opened(file, PLAIN_READ(file, f_flags));
 	return ret;
 }
 
 SEC("?fentry/security_file_open")
 int BPF_PROG(file_read__fentry, struct file *file)
 {
-	file_opened(file, BPF_CORE_READ(file, f_flags));
+	file_opened(file, PLAIN_READ(file, f_flags));
 	return 0;
 }
 
@@ -176,7 +176,7 @@ static __always_inline __u32 open_flags(struct pt_regs *regs, struct file *file)
 	} else { /* creat(2) */
 		given = O_CREAT | O_TRUNC;
 	}
-	return BPF_CORE_READ(file, f_flags) | (given & (O_CREAT | O_TRUNC));
+	return PLAIN_READ(file, f_flags) | (given & (O_CREAT | O_TRUNC));
 }
 
 /* What the current process got as a descriptor. */
@@ -208,8 +208,8 @@ int BPF_PROG(file_read__sys_exit, struct pt_regs *regs, long ret)
 SEC("?tp_btf/io_uring_complete")
 int BPF_PROG(file_read__beside_sys_exit, void *ring, struct io_kiocb *req)
 {
-	__u8 opcode = BPF_CORE_READ(req, opcode);
-	int fd = BPF_CORE_READ(req, cqe.res);
+	__u8 opcode = PLAIN_READ(req, opcode);
+	int fd = PLAIN_READ(req, cqe.res);
 	struct file *file;
 	__u64 given;
 
@@ -218,7 +218,7 @@ int BPF_PROG(file_read__beside_sys_exit, void *ring, struct io_kiocb *req)
 	file = syscall_file(fd);
 	if (!file)
 		return 0;
-	given = BPF_CORE_READ((struct io_open *)req, how.flags);
-	fd_opened(fd, file, BPF_CORE_READ(file, f_flags) | (given & (O_CREAT | O_TRUNC)));
+	given = PLAIN_READ((struct io_open *)req, how.flags);
+	fd_opened(fd, file, PLAIN_READ(file, f_flags) | (given & (O_CREAT | O_TRUNC)));
 	return 0;
 }

@@ -92,7 +92,7 @@ struct {
 
 static __always_inline void file_is_recent(struct inode *inode, __u32 tree)
 {
-	struct recent_file recent = {tree, BPF_CORE_READ(inode, i_generation)};
+	struct recent_file recent = {tree, PLAIN_READ(inode, i_generation)};
 	struct inode_key key;
 
 	inode_key_fill(&key, inode);
@@ -110,7 +110,7 @@ struct read_why {
  */
 static __always_inline bool file_is_secret(struct file *file, const struct inode_key *key)
 {
-	struct inode *directory = BPF_CORE_READ(file, f_path.dentry, d_parent, d_inode);
+	struct inode *directory = PLAIN_READ(file, f_path.dentry, d_parent, d_inode);
 	__u32 *marks = bpf_map_lookup_elem(&watched_tree, key);
 	struct inode_key parent;
 
@@ -127,7 +127,7 @@ static __always_inline bool file_read_why(struct file *file, const struct inode_
 {
 	struct recent_file *recent = bpf_map_lookup_elem(&recent_files, key);
 
-	if (recent && recent->generation == BPF_CORE_READ(file, f_inode, i_generation)) {
+	if (recent && recent->generation == PLAIN_READ(file, f_inode, i_generation)) {
 		why->recent = 1;
 		why->tree = recent->tree;
 	}
@@ -139,9 +139,8 @@ static __always_inline bool file_read_why(struct file *file, const struct inode_
 	return why->table || why->tree || why->lineage;
 }
 
-/* With its fixed part zeroed; NULL, and counted, when none is free. */
-static __always_inline struct file_scratch *file_scratch_claim(enum lane lane,
-							       enum record_kind kind)
+/* A free one; none: a number past the last. To the verifier by itself, as path_walk() is. */
+__weak __noinline __u32 file_scratch_slot(void)
 {
 	__u32 first = bpf_get_smp_processor_id();
 
@@ -149,15 +148,27 @@ static __always_inline struct file_scratch *file_scratch_claim(enum lane lane,
 		__u32 key = (first + i) % FILE_SCRATCH_SLOTS;
 		struct file_scratch *s = bpf_map_lookup_elem(&file_scratches, &key);
 
-		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1)) {
-			s->lane = lane;
-			s->kind = kind;
-			__builtin_memset(s->record, 0, FILE_FIXED);
-			return s;
-		}
+		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1))
+			return key;
 	}
-	emit_lost(lane, kind);
-	return NULL;
+	return FILE_SCRATCH_SLOTS;
+}
+
+/* With its fixed part zeroed; NULL, and counted, when none is free. */
+static __always_inline struct file_scratch *file_scratch_claim(enum lane lane,
+							       enum record_kind kind)
+{
+	__u32 key = file_scratch_slot();
+	struct file_scratch *s = bpf_map_lookup_elem(&file_scratches, &key);
+
+	if (!s) {
+		emit_lost(lane, kind);
+		return NULL;
+	}
+	s->lane = lane;
+	s->kind = kind;
+	__builtin_memset(s->record, 0, FILE_FIXED);
+	return s;
 }
 
 static __always_inline void file_scratch_release(struct file_scratch *s)
@@ -217,7 +228,7 @@ static __always_inline struct open_file *file_known(struct file *file)
 
 	if (!o)
 		return NULL;
-	inode = BPF_CORE_READ(file, f_inode);
+	inode = PLAIN_READ(file, f_inode);
 	inode_key_fill(&key, inode);
 	return o->inode.ino == key.ino && o->inode.dev == key.dev ? o : NULL;
 }

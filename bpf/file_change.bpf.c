@@ -17,9 +17,8 @@ static __always_inline __u64 inode_mtime(struct inode *inode)
 	struct inode___6_1 *old = (void *)inode;
 
 	if (bpf_core_field_exists(old->i_mtime))
-		return BPF_CORE_READ(old, i_mtime.tv_sec) * NSEC +
-		       BPF_CORE_READ(old, i_mtime.tv_nsec);
-	return BPF_CORE_READ(inode, i_mtime_sec) * NSEC + BPF_CORE_READ(inode, i_mtime_nsec);
+		return PLAIN_READ(old, i_mtime.tv_sec) * NSEC + PLAIN_READ(old, i_mtime.tv_nsec);
+	return PLAIN_READ(inode, i_mtime_sec) * NSEC + PLAIN_READ(inode, i_mtime_nsec);
 }
 
 /* A record with what is the same in all; `value` and `value2` are the aspect's. */
@@ -55,7 +54,7 @@ static __always_inline bool change_object(struct file_scratch *s, const struct t
 	rec->tree = interest_trees(&s->walk, path);
 	if (!change_wanted(rec))
 		return false;
-	inode = BPF_CORE_READ(path, dentry, d_inode);
+	inode = PLAIN_READ(path, dentry, d_inode);
 	inode_fill(&rec->inode, inode);
 	if (rec->aspect == FileAspect_times)
 		rec->mtime = inode_mtime(inode);
@@ -154,7 +153,7 @@ int BPF_PROG(file_xattr__fexit_mount, struct vfsmount *mnt)
 SEC("?fentry/mnt_want_write_file")
 int BPF_PROG(file_xattr__fexit_mount_file, struct file *file)
 {
-	mount_taken(BPF_CORE_READ(file, f_path.mnt));
+	mount_taken(PLAIN_READ(file, f_path.mnt));
 	return 0;
 }
 
@@ -164,7 +163,7 @@ static __always_inline void xattr_changed(struct dentry *dentry, const char *nam
 	struct vfsmount **mnt = bpf_map_lookup_elem(&written_mounts, &thread);
 	struct path path = {.dentry = dentry};
 
-	if (!mnt || BPF_CORE_READ(*mnt, mnt_sb) != BPF_CORE_READ(dentry, d_sb))
+	if (!mnt || PLAIN_READ(*mnt, mnt_sb) != PLAIN_READ(dentry, d_sb))
 		return; /* of a file system below another: its own caller is told */
 	path.mnt = *mnt;
 	changed(&path, FileAspect_xattr, 0, 0, name);

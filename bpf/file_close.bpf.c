@@ -44,7 +44,7 @@ static __always_inline void file_close_emit(struct file *file, const struct open
 		return;
 	rec = (void *)s->record;
 	task_fill(&rec->task, bpf_get_current_task_btf());
-	inode_fill(&rec->inode, BPF_CORE_READ(file, f_inode));
+	inode_fill(&rec->inode, PLAIN_READ(file, f_inode));
 	rec->written = o->written;
 	rec->created = o->created;
 	rec->tree = o->tree;
@@ -90,7 +90,8 @@ static __always_inline void fd_file_gone(const struct fd_file *f)
 		file_closed(file, o, true);
 }
 
-static __noinline int fd_gone(__u32 tgid, __u32 fd)
+/* To the verifier by itself, as path_walk() is. */
+__noinline int fd_gone(__u32 tgid, __u32 fd)
 {
 	struct fd_key key = {tgid, fd};
 	struct fd_file *f = bpf_map_lookup_elem(&fd_files, &key), copy;
@@ -190,10 +191,10 @@ int BPF_PROG(file_close__beside_sys_exit, void *ring, struct io_kiocb *req)
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32, fd;
 	__u64 *fds = bpf_map_lookup_elem(&file_holders, &tgid);
 
-	if (!fds || !*fds || BPF_CORE_READ(req, opcode) != IORING_OP_CLOSE ||
-	    BPF_CORE_READ(req, cqe.res) < 0)
+	if (!fds || !*fds || PLAIN_READ(req, opcode) != IORING_OP_CLOSE ||
+	    PLAIN_READ(req, cqe.res) < 0)
 		return 0;
-	fd = BPF_CORE_READ((struct io_close *)req, fd);
+	fd = PLAIN_READ((struct io_close *)req, fd);
 	fds_closed(fds, tgid, fd, fd);
 	return 0;
 }
@@ -217,7 +218,7 @@ static long fork_step(__u64 fd, struct fd_walk *w)
 SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(file_close__sys_exit_fork, struct task_struct *parent, struct task_struct *child)
 {
-	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid);
+	__u32 from = PLAIN_READ(parent, tgid), to = PLAIN_READ(child, tgid);
 	__u64 *fds = from == to ? NULL : bpf_map_lookup_elem(&file_holders, &from);
 	struct fd_walk w = {.fds = fds, .tgid = from, .to = to};
 
@@ -245,7 +246,7 @@ static long exec_step(__u64 fd, struct fd_walk *w)
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(file_close__sys_exit_exec, struct task_struct *task)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid);
+	__u32 tgid = PLAIN_READ(task, tgid);
 	__u64 *fds = bpf_map_lookup_elem(&file_holders, &tgid);
 	struct fd_walk w = {.fds = fds, .tgid = tgid};
 
@@ -279,11 +280,11 @@ static long exit_step(__u64 fd, struct fd_walk *w)
 SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(file_close__sys_exit_exit, struct task_struct *task)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid);
+	__u32 tgid = PLAIN_READ(task, tgid);
 	struct fd_walk w = {.tgid = tgid};
 	__u64 *fds;
 
-	if (BPF_CORE_READ(task, signal, live.counter))
+	if (PLAIN_READ(task, signal, live.counter))
 		return 0;
 	fds = bpf_map_lookup_elem(&file_holders, &tgid);
 	if (!fds)

@@ -29,7 +29,7 @@ struct {
 
 static __always_inline void name_op_begin(struct path *dir, struct dentry *dentry)
 {
-	struct name_op op = {BPF_CORE_READ(dir, mnt), dentry};
+	struct name_op op = {PLAIN_READ(dir, mnt), dentry};
 	__u64 thread = bpf_get_current_pid_tgid();
 
 	bpf_map_update_elem(&name_ops, &thread, &op, BPF_ANY);
@@ -72,7 +72,7 @@ static __always_inline void unlink_told(struct dentry *dentry, bool directory)
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
 	task_fill(&rec->task, bpf_get_current_task_btf());
-	inode_fill(&rec->inode, BPF_CORE_READ(dentry, d_inode));
+	inode_fill(&rec->inode, PLAIN_READ(dentry, d_inode));
 	rec->directory = directory;
 	rec->lineage = interest_lineage();
 	rec->tree = dentry_fill(s, &t, &rec->path, mnt, dentry);
@@ -154,7 +154,7 @@ int BPF_PROG(file_rename__fentry, struct inode *old_dir, struct dentry *old, str
 {
 	struct vfsmount *mnt = name_op_end(old);
 	struct file_scratch *s = mnt ? file_scratch_claim(LANE_BULK, KIND_file_rename) : NULL;
-	struct inode *inode = BPF_CORE_READ(old, d_inode);
+	struct inode *inode = PLAIN_READ(old, d_inode);
 	struct rec_file_rename *rec;
 	struct tail t;
 
@@ -227,7 +227,7 @@ int BPF_PROG(file_link__fentry, struct dentry *old, struct inode *dir, struct de
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
 	task_fill(&rec->task, bpf_get_current_task_btf());
-	inode_fill(&rec->inode, BPF_CORE_READ(old, d_inode));
+	inode_fill(&rec->inode, PLAIN_READ(old, d_inode));
 	rec->lineage = interest_lineage();
 	rec->tree = dentry_fill(s, &t, &rec->path, mnt, new);
 	rec->tree |= dentry_fill(s, &t, &rec->target, mnt, old);

@@ -36,7 +36,7 @@ static __always_inline __u64 send_count(struct file *file, struct sock *sk,
 {
 	struct send_key key = {(__u64)file, (__u64)sk};
 	struct send_sum *sum = bpf_map_lookup_elem(&file_sends, &key), fresh = {.inode = *inode};
-	__u64 size = BPF_CORE_READ(file, f_inode, i_size), sent = bytes;
+	__u64 size = PLAIN_READ(file, f_inode, i_size), sent = bytes;
 	bool first = !sum || sum->inode.ino != inode->ino || sum->inode.dev != inode->dev;
 
 	if (!first)
@@ -66,7 +66,7 @@ static __always_inline void send_emit(struct file *file, struct sock *sk, __u64 
 	r = (void *)s->record;
 	t = file_tail(s, sizeof(*r));
 	task_fill(&r->rec.task, bpf_get_current_task_btf());
-	inode_fill(&r->rec.inode, BPF_CORE_READ(file, f_inode));
+	inode_fill(&r->rec.inode, PLAIN_READ(file, f_inode));
 	conn_ends(sk, &r->rec.local, &r->rec.remote, &r->pair, sizeof(r->rec));
 	r->rec.sent = sent;
 	r->rec.tree = why->tree;
@@ -88,8 +88,8 @@ static __noinline int file_sent(struct file *file, struct file *out, long bytes)
 
 	if (!sk)
 		return 0;
-	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	inode_key_fill(&key, BPF_CORE_READ(file, f_inode));
+	family = PLAIN_READ(sk, __sk_common.skc_family);
+	inode_key_fill(&key, PLAIN_READ(file, f_inode));
 	if ((family != AF_INET && family != AF_INET6) || !file_read_why(file, &key, &why))
 		return 0;
 	sent = send_count(file, sk, &key, bytes);

@@ -52,7 +52,7 @@ static __always_inline void file_write_emit(struct file *file, const void *from,
 		return;
 	rec = (void *)s->record;
 	task_fill(&rec->task, bpf_get_current_task_btf());
-	inode_fill(&rec->inode, BPF_CORE_READ(file, f_inode));
+	inode_fill(&rec->inode, PLAIN_READ(file, f_inode));
 	rec->written = bytes;
 	rec->tree = o->tree;
 	rec->lineage = o->lineage;
@@ -72,7 +72,7 @@ static __always_inline void file_written(struct file *file, const void *from, lo
 	o = file_known(file);
 	if (!o || __sync_fetch_and_add(&o->written, bytes))
 		return;
-	file_is_recent(BPF_CORE_READ(file, f_inode), o->tree);
+	file_is_recent(PLAIN_READ(file, f_inode), o->tree);
 	file_write_emit(file, from, bytes, o);
 }
 
@@ -82,19 +82,19 @@ static __always_inline void file_written(struct file *file, const void *from, lo
 /* Is it below the directory "sys" of a proc file system? */
 static __always_inline bool file_is_sysctl(struct file *file)
 {
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry), *parent;
+	struct dentry *dentry = PLAIN_READ(file, f_path.dentry), *parent;
 	char name[4] = {};
 
-	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != PROC_SUPER_MAGIC)
+	if (PLAIN_READ(file, f_inode, i_sb, s_magic) != PROC_SUPER_MAGIC)
 		return false;
 	for (int i = 0; i < SYSCTL_DEPTH; i++) {
-		parent = BPF_CORE_READ(dentry, d_parent);
-		if (parent == BPF_CORE_READ(parent, d_parent))
+		parent = PLAIN_READ(dentry, d_parent);
+		if (parent == PLAIN_READ(parent, d_parent))
 			break;
 		dentry = parent;
 	}
-	bpf_probe_read_kernel(name, 3, BPF_CORE_READ(dentry, d_name.name));
-	return BPF_CORE_READ(dentry, d_name.len) == 3 && name[0] == 's' && name[1] == 'y' &&
+	bpf_probe_read_kernel(name, 3, PLAIN_READ(dentry, d_name.name));
+	return PLAIN_READ(dentry, d_name.len) == 3 && name[0] == 's' && name[1] == 'y' &&
 	       name[2] == 's';
 }
 

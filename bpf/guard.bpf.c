@@ -35,7 +35,7 @@ static __always_inline int signal_code(struct kernel_siginfo *info)
 {
 	if ((unsigned long)info <= 1)
 		return info ? SI_KERNEL : SI_USER;
-	return BPF_CORE_READ(info, si_code);
+	return PLAIN_READ(info, si_code);
 }
 
 SEC("?tp_btf/signal_generate")
@@ -47,7 +47,7 @@ int BPF_PROG(signal__tp_btf, int sig, struct kernel_siginfo *info, struct task_s
 	if (!guarded || guard_own() == guarded || !signal_matters(guarded, sig))
 		return 0;
 	task_fill(&rec.task, bpf_get_current_task_btf());
-	rec.target_tgid = BPF_CORE_READ(task, tgid);
+	rec.target_tgid = PLAIN_READ(task, tgid);
 	rec.target = guarded;
 	rec.number = sig;
 	rec.code = signal_code(info);
@@ -85,9 +85,9 @@ static __always_inline void accessed_pidfd(struct file *file)
 {
 	struct task_struct *target;
 
-	if (!file || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != PID_FS_MAGIC)
+	if (!file || PLAIN_READ(file, f_inode, i_sb, s_magic) != PID_FS_MAGIC)
 		return;
-	target = guard_task((struct pid *)BPF_CORE_READ(file, f_inode, i_private));
+	target = guard_task((struct pid *)PLAIN_READ(file, f_inode, i_private));
 	if (target)
 		accessed(target);
 }
@@ -173,23 +173,22 @@ static __always_inline __u32 word_at(const __u32 *words, __u32 n)
 /* "bpf-map", "bpf-prog", "bpf_link": what files of BPF objects are called. */
 static __always_inline struct guarded_object_key object_of(struct file *file)
 {
-	void *data = BPF_CORE_READ(file, private_data);
+	void *data = PLAIN_READ(file, private_data);
 	struct bpf_prog *prog = data;
 	struct bpf_link *link = data;
 	struct bpf_map *map = data;
 	char name[8] = {};
 
-	bpf_probe_read_kernel_str(name, sizeof(name),
-				  BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	bpf_probe_read_kernel_str(name, sizeof(name), PLAIN_READ(file, f_path.dentry, d_name.name));
 	if (name[0] != 'b' || name[1] != 'p' || name[2] != 'f')
 		return (struct guarded_object_key){};
 	switch (name[4]) {
 	case 'm':
-		return (struct guarded_object_key){BpfObject_map, BPF_CORE_READ(map, id)};
+		return (struct guarded_object_key){BpfObject_map, PLAIN_READ(map, id)};
 	case 'p':
-		return (struct guarded_object_key){BpfObject_program, BPF_CORE_READ(prog, aux, id)};
+		return (struct guarded_object_key){BpfObject_program, PLAIN_READ(prog, aux, id)};
 	case 'l':
-		return (struct guarded_object_key){BpfObject_link, BPF_CORE_READ(link, id)};
+		return (struct guarded_object_key){BpfObject_link, PLAIN_READ(link, id)};
 	default:
 		return (struct guarded_object_key){};
 	}
@@ -278,9 +277,9 @@ int BPF_PROG(bpf_access__sys_exit, struct pt_regs *regs, long ret)
 SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(guard_exit__tp_btf, struct task_struct *task)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid);
+	__u32 tgid = PLAIN_READ(task, tgid);
 
-	if (!BPF_CORE_READ(task, signal, live.counter))
+	if (!PLAIN_READ(task, signal, live.counter))
 		bpf_map_delete_elem(&guarded_task, &tgid);
 	return 0;
 }

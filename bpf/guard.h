@@ -32,11 +32,11 @@ struct {
 /* 0: it is not. */
 static __always_inline __u32 guard_of(struct task_struct *task)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid), parent;
+	__u32 tgid = PLAIN_READ(task, tgid), parent;
 	__u32 *guarded = bpf_map_lookup_elem(&guarded_task, &tgid);
 
 	if (!guarded) {
-		parent = BPF_CORE_READ(task, group_leader, real_parent, tgid);
+		parent = PLAIN_READ(task, group_leader, real_parent, tgid);
 		guarded = bpf_map_lookup_elem(&guarded_task, &parent);
 	}
 	return guarded ? *guarded : 0;
@@ -57,7 +57,7 @@ static __always_inline void accessed(struct task_struct *target)
 	if (!guarded || guard_own() == guarded)
 		return;
 	task_fill(&rec.task, bpf_get_current_task_btf());
-	rec.target_tgid = BPF_CORE_READ(target, tgid);
+	rec.target_tgid = PLAIN_READ(target, tgid);
 	rec.target = guarded;
 	emit(LANE_CRIT, &rec, sizeof(rec), KIND_process_access, true);
 }
@@ -65,7 +65,7 @@ static __always_inline void accessed(struct task_struct *target)
 /* Who has that number, or NULL: it has ended. */
 static __always_inline struct task_struct *guard_task(struct pid *pid)
 {
-	struct hlist_node *node = BPF_CORE_READ(pid, tasks[0].first);
+	struct hlist_node *node = PLAIN_READ(pid, tasks[0].first);
 
 	return node ? (void *)node - bpf_core_field_offset(struct task_struct, pid_links) : NULL;
 }
@@ -73,20 +73,20 @@ static __always_inline struct task_struct *guard_task(struct pid *pid)
 /* Opens of /proc/PID/mem, for the last rung: elsewhere a security hook tells. */
 static __always_inline void accessed_by_proc(struct file *file)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	struct inode *inode = PLAIN_READ(file, f_inode);
+	struct dentry *dentry = PLAIN_READ(file, f_path.dentry);
 	struct task_struct *target;
 	struct proc_inode *proc;
 	char name[4] = {};
 
-	if (BPF_CORE_READ(inode, i_sb, s_magic) != PROC_SUPER_MAGIC ||
-	    BPF_CORE_READ(dentry, d_name.len) != 3)
+	if (PLAIN_READ(inode, i_sb, s_magic) != PROC_SUPER_MAGIC ||
+	    PLAIN_READ(dentry, d_name.len) != 3)
 		return;
-	bpf_probe_read_kernel(name, 3, BPF_CORE_READ(dentry, d_name.name));
+	bpf_probe_read_kernel(name, 3, PLAIN_READ(dentry, d_name.name));
 	if (name[0] != 'm' || name[1] != 'e' || name[2] != 'm')
 		return;
 	proc = (void *)inode - bpf_core_field_offset(struct proc_inode, vfs_inode);
-	target = guard_task(BPF_CORE_READ(proc, pid));
+	target = guard_task(PLAIN_READ(proc, pid));
 	if (target)
 		accessed(target);
 }

@@ -14,7 +14,7 @@
 
 /* Tells namespaces that are not as they were. */
 static __noinline int namespaces_compare(struct task_struct *task, struct identity *id,
-					 struct nsproxy *p, const struct cred *cred)
+					 struct nsproxy *p, struct cred *cred)
 {
 	struct rec_ns_change r = {};
 
@@ -40,14 +40,14 @@ static __always_inline void identity_check(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct identity *id = identity_of(task);
-	const struct cred *cred = BPF_CORE_READ(task, real_cred);
+	struct cred *cred = PLAIN_READ(task, real_cred);
 
 	if (!id) {
 		identity_begin(task);
 		return;
 	}
 	cred_compare(task, id, cred, false);
-	namespaces_compare(task, id, BPF_CORE_READ(task, nsproxy), cred);
+	namespaces_compare(task, id, PLAIN_READ(task, nsproxy), cred);
 }
 
 SEC("?fentry/commit_creds")
@@ -60,7 +60,7 @@ int BPF_PROG(cred_change__fentry, struct cred *new)
 		return 0;
 	cred_compare(task, id, new, false);
 	/* The user namespace is part of the credentials. */
-	namespaces_compare(task, id, BPF_CORE_READ(task, nsproxy), new);
+	namespaces_compare(task, id, PLAIN_READ(task, nsproxy), new);
 	return 0;
 }
 
@@ -84,7 +84,7 @@ int BPF_PROG(no_new_privs__fentry, int option, unsigned long arg2, unsigned long
 		return 0;
 	id = identity_of(task);
 	if (id)
-		cred_compare(task, id, BPF_CORE_READ(task, real_cred), true);
+		cred_compare(task, id, PLAIN_READ(task, real_cred), true);
 	return 0;
 }
 
@@ -105,7 +105,7 @@ int BPF_PROG(ns_change__fentry, struct task_struct *p, struct nsproxy *new)
 		return 0;
 	id = identity_of(task);
 	if (id)
-		namespaces_compare(task, id, new, BPF_CORE_READ(task, real_cred));
+		namespaces_compare(task, id, new, PLAIN_READ(task, real_cred));
 	return 0;
 }
 

@@ -62,22 +62,21 @@ static __always_inline void groups_fill(struct rec_cred *c, struct group_info *i
 	c->groups_hash = w.hash;
 }
 
-static __noinline int cred_fill(struct rec_cred *c, const struct cred *cred,
-				struct task_struct *task)
+static __noinline int cred_fill(struct rec_cred *c, struct cred *cred, struct task_struct *task)
 {
 	c->cap_effective = caps_read(&cred->cap_effective);
 	c->cap_permitted = caps_read(&cred->cap_permitted);
 	c->cap_inheritable = caps_read(&cred->cap_inheritable);
 	c->cap_ambient = caps_read(&cred->cap_ambient);
 	c->cap_bounding = caps_read(&cred->cap_bset);
-	c->uid = BPF_CORE_READ(cred, uid.val);
-	c->euid = BPF_CORE_READ(cred, euid.val);
-	c->suid = BPF_CORE_READ(cred, suid.val);
-	c->gid = BPF_CORE_READ(cred, gid.val);
-	c->egid = BPF_CORE_READ(cred, egid.val);
-	c->sgid = BPF_CORE_READ(cred, sgid.val);
-	c->securebits = BPF_CORE_READ(cred, securebits);
-	c->no_new_privs = BPF_CORE_READ(task, atomic_flags) & PFA_NO_NEW_PRIVS;
+	c->uid = PLAIN_READ(cred, uid.val);
+	c->euid = PLAIN_READ(cred, euid.val);
+	c->suid = PLAIN_READ(cred, suid.val);
+	c->gid = PLAIN_READ(cred, gid.val);
+	c->egid = PLAIN_READ(cred, egid.val);
+	c->sgid = PLAIN_READ(cred, sgid.val);
+	c->securebits = PLAIN_READ(cred, securebits);
+	c->no_new_privs = PLAIN_READ(task, atomic_flags) & PFA_NO_NEW_PRIVS;
 	groups_fill(c, BPF_CORE_READ(cred, group_info));
 	return 0;
 }
@@ -87,25 +86,25 @@ static __always_inline __u32 pid_ns_of(struct task_struct *task)
 {
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	struct upid *last = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-			    BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid);
+			    PLAIN_READ(pid, level) * bpf_core_type_size(struct upid);
 
-	return BPF_CORE_READ(last, ns, ns.inum);
+	return PLAIN_READ(last, ns, ns.inum);
 }
 
 static __noinline int namespaces_fill(struct rec_namespaces *n, struct nsproxy *p,
-				      const struct cred *cred, struct task_struct *task)
+				      struct cred *cred, struct task_struct *task)
 {
-	n->mnt = BPF_CORE_READ(p, mnt_ns, ns.inum);
+	n->mnt = PLAIN_READ(p, mnt_ns, ns.inum);
 	n->pid = pid_ns_of(task);
-	n->net = BPF_CORE_READ(p, net_ns, ns.inum);
-	n->user = BPF_CORE_READ(cred, user_ns, ns.inum);
-	n->uts = BPF_CORE_READ(p, uts_ns, ns.inum);
-	n->ipc = BPF_CORE_READ(p, ipc_ns, ns.inum);
-	n->cgroup = BPF_CORE_READ(p, cgroup_ns, ns.inum);
-	n->pid_for_children = BPF_CORE_READ(p, pid_ns_for_children, ns.inum);
+	n->net = PLAIN_READ(p, net_ns, ns.inum);
+	n->user = PLAIN_READ(cred, user_ns, ns.inum);
+	n->uts = PLAIN_READ(p, uts_ns, ns.inum);
+	n->ipc = PLAIN_READ(p, ipc_ns, ns.inum);
+	n->cgroup = PLAIN_READ(p, cgroup_ns, ns.inum);
+	n->pid_for_children = PLAIN_READ(p, pid_ns_for_children, ns.inum);
 	if (bpf_core_field_exists(p->time_ns)) {
-		n->time = BPF_CORE_READ(p, time_ns, ns.inum);
-		n->time_for_children = BPF_CORE_READ(p, time_ns_for_children, ns.inum);
+		n->time = PLAIN_READ(p, time_ns, ns.inum);
+		n->time_for_children = PLAIN_READ(p, time_ns_for_children, ns.inum);
 	}
 	return 0;
 }
@@ -113,11 +112,11 @@ static __noinline int namespaces_fill(struct rec_namespaces *n, struct nsproxy *
 /* As it is now; what an exec, a fork or a look at all tasks begins with. */
 static __always_inline void identity_fill(struct identity *id, struct task_struct *task)
 {
-	const struct cred *cred = BPF_CORE_READ(task, real_cred);
+	struct cred *cred = PLAIN_READ(task, real_cred);
 
 	__builtin_memset(id, 0, sizeof(*id));
 	cred_fill(&id->cred, cred, task);
-	namespaces_fill(&id->namespaces, BPF_CORE_READ(task, nsproxy), cred, task);
+	namespaces_fill(&id->namespaces, PLAIN_READ(task, nsproxy), cred, task);
 }
 
 /* Remembers a task that is born or was there before the sensor. */
@@ -145,8 +144,8 @@ static __always_inline bool same(const void *a, const void *b, __u32 size)
 }
 
 /* Tells credentials that are not as they were; no_new_privs: are about to be set so. */
-static __noinline int cred_compare(struct task_struct *task, struct identity *id,
-				   const struct cred *cred, bool no_new_privs)
+static __noinline int cred_compare(struct task_struct *task, struct identity *id, struct cred *cred,
+				   bool no_new_privs)
 {
 	struct rec_cred_change r = {};
 

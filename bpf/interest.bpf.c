@@ -9,7 +9,7 @@
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(lineage_exec__tp_btf, struct task_struct *task)
 {
-	struct inode *exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
+	struct inode *exe = PLAIN_READ(task, mm, exe_file, f_inode);
 	struct inode_key key;
 	__u32 *wanted, *marks;
 
@@ -53,7 +53,7 @@ struct ancestors_walk {
 static long ancestor_step(__u64 i, struct ancestors_walk *w)
 {
 	struct task_struct *task = w->at;
-	struct inode *exe = BPF_CORE_READ(task, mm, exe_file, f_inode);
+	struct inode *exe = PLAIN_READ(task, mm, exe_file, f_inode);
 	struct inode_key key;
 	__u32 *wanted;
 
@@ -61,9 +61,9 @@ static long ancestor_step(__u64 i, struct ancestors_walk *w)
 	wanted = exe ? bpf_map_lookup_elem(&watched_exe, &key) : NULL;
 	if (wanted)
 		w->found |= *wanted | (i ? 0 : LINEAGE_ITSELF);
-	if (BPF_CORE_READ(task, tgid) <= 1)
+	if (PLAIN_READ(task, tgid) <= 1)
 		return 1;
-	w->at = BPF_CORE_READ(task, real_parent);
+	w->at = PLAIN_READ(task, real_parent);
 	return 0;
 }
 

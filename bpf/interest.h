@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "kernel.h"
+#include "plain.h"
 
 #define INTEREST_DEPTH 128 /* directories from an object to the root */
 
@@ -70,8 +70,8 @@ struct {
 
 static __always_inline void inode_key_fill(struct inode_key *key, struct inode *inode)
 {
-	key->ino = BPF_CORE_READ(inode, i_ino);
-	key->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	key->ino = PLAIN_READ(inode, i_ino);
+	key->dev = PLAIN_READ(inode, i_sb, s_dev);
 	key->pad = 0;
 }
 
@@ -85,6 +85,8 @@ static __always_inline __u32 interest_lineage(void)
 
 /* In map memory: what the verifier does not track, it cannot multiply. */
 struct interest_walk {
+	struct dentry *begin; /* of the object */
+	struct vfsmount *vfsmnt;
 	struct dentry *dentry;
 	struct mount *mount;
 	struct dentry *root; /* of that mount */
@@ -101,18 +103,18 @@ struct interest_ctx {
 static __always_inline void interest_enter(struct interest_walk *w, struct mount *mount)
 {
 	w->mount = mount;
-	w->root = BPF_CORE_READ(mount, mnt.mnt_root);
-	w->dev = BPF_CORE_READ(mount, mnt.mnt_sb, s_dev);
+	w->root = PLAIN_READ(mount, mnt.mnt_root);
+	w->dev = PLAIN_READ(mount, mnt.mnt_sb, s_dev);
 }
 
 /* To the mount point of a mount whose root was reached; 1: it is the root of all. */
 static __noinline int interest_leave(struct interest_walk *w)
 {
-	struct mount *mount = w->mount, *above = BPF_CORE_READ(mount, mnt_parent);
+	struct mount *mount = w->mount, *above = PLAIN_READ(mount, mnt_parent);
 
 	if (mount == above)
 		return 1;
-	w->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+	w->dentry = PLAIN_READ(mount, mnt_mountpoint);
 	interest_enter(w, above);
 	return 0;
 }
@@ -120,8 +122,8 @@ static __noinline int interest_leave(struct interest_walk *w)
 static long interest_step(__u64 i, struct interest_ctx *c)
 {
 	struct interest_walk *w = c->walk;
-	struct dentry *dentry = w->dentry, *parent = BPF_CORE_READ(dentry, d_parent);
-	struct inode_key key = {.ino = BPF_CORE_READ(dentry, d_inode, i_ino), .dev = w->dev};
+	struct dentry *dentry = w->dentry, *parent = PLAIN_READ(dentry, d_parent);
+	struct inode_key key = {.ino = PLAIN_READ(dentry, d_inode, i_ino), .dev = w->dev};
 	__u32 *marks = bpf_map_lookup_elem(&watched_tree, &key);
 
 	if (marks)
@@ -135,31 +137,40 @@ static long interest_step(__u64 i, struct interest_ctx *c)
 	return dentry == parent;
 }
 
-static __always_inline void interest_begin(struct interest_walk *w, struct path *path)
+static __always_inline void interest_begin(struct interest_walk *w)
 {
-	struct vfsmount *vfsmnt = BPF_CORE_READ(path, mnt);
-
-	w->dentry = BPF_CORE_READ(path, dentry);
-	interest_enter(w, (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt));
+	w->dentry = w->begin;
+	interest_enter(w, (void *)w->vfsmnt - bpf_core_field_offset(struct mount, mnt));
 }
 
 /*
- * Marks of the trees that hold this object. Both ways up: a bind mount puts a directory into a
- * tree by its mount point, and takes one out of a tree by another name.
+ * Both ways up: a bind mount puts a directory into a tree by its mount point, and takes one out of
+ * a tree by another name. A function by itself to the verifier, as path_walk() is.
  */
-static __always_inline __u32 interest_trees(struct interest_walk *w, struct path *path)
+__weak __noinline int interest_climb(struct interest_walk *w)
 {
 	struct interest_ctx c = {.walk = w};
 
-	w->marks = 0;
-	w->bound = 0;
+	if (!w)
+		return 0;
 	w->by_mount = 1;
-	interest_begin(w, path);
+	interest_begin(w);
 	bpf_loop(INTEREST_DEPTH, interest_step, &c, 0);
 	if (!w->bound)
-		return w->marks;
+		return 0;
 	w->by_mount = 0;
-	interest_begin(w, path);
+	interest_begin(w);
 	bpf_loop(INTEREST_DEPTH, interest_step, &c, 0);
+	return 0;
+}
+
+/* Marks of the trees that hold this object. */
+static __always_inline __u32 interest_trees(struct interest_walk *w, struct path *path)
+{
+	w->marks = 0;
+	w->bound = 0;
+	w->begin = PLAIN_READ(path, dentry);
+	w->vfsmnt = PLAIN_READ(path, mnt);
+	interest_climb(w);
 	return w->marks;
 }

@@ -295,8 +295,8 @@ struct task_struct {
 	char comm[16];
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
-	const struct cred *cred;      /* in use; differs while a service overrides it */
-	const struct cred *real_cred; /* the task's own */
+	struct cred *cred;	/* in use; differs while a service overrides it */
+	struct cred *real_cred; /* the task's own */
 	struct files_struct *files;
 	struct fs_struct *fs;
 	struct nsproxy *nsproxy;
@@ -358,7 +358,7 @@ struct sock {
 	__u16 sk_type;
 	__u32 sk_max_ack_backlog;
 	struct pid *sk_peer_pid;
-	const struct cred *sk_peer_cred;
+	struct cred *sk_peer_cred;
 };
 
 struct inet_sock {

@@ -61,7 +61,7 @@ int BPF_PROG(mount__fexit_move, struct path *from, struct path *to)
 SEC("?fentry/security_sb_umount")
 int BPF_PROG(mount__fexit_remove, struct vfsmount *mnt, int flags)
 {
-	struct path path = {.mnt = mnt, .dentry = BPF_CORE_READ(mnt, mnt_root)};
+	struct path path = {.mnt = mnt, .dentry = PLAIN_READ(mnt, mnt_root)};
 	struct file_scratch *s = file_scratch_claim(LANE_BULK, KIND_mount);
 	struct rec_mount *rec;
 	struct tail t;

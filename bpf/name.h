@@ -50,7 +50,7 @@ static __always_inline void name_append(struct file_scratch *s, const struct tai
 static __always_inline struct path *name_base(int dirfd, char first)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct fs_struct *fs = PLAIN_READ(task, fs);
 	struct file *dir;
 
 	if (first == '/')

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "kernel.h"
+#include "plain.h"
 #include "record.h"
 
 #define PATH_MAX       4096
@@ -25,7 +25,7 @@ struct path_buf {
 	__u8 bytes[2 * PATH_MAX];
 };
 
-struct path_walk {
+struct path_ctx {
 	struct path_buf *buf;
 };
 
@@ -35,30 +35,30 @@ static __always_inline struct mount *path_mount(struct vfsmount *v)
 }
 
 /* One component towards the root; 1 when the root is reached. */
-static long path_step(__u64 i, struct path_walk *w)
+static long path_step(__u64 i, struct path_ctx *w)
 {
 	struct path_buf *b = w->buf;
-	struct dentry *dentry = b->dentry, *parent = BPF_CORE_READ(dentry, d_parent);
+	struct dentry *dentry = b->dentry, *parent = PLAIN_READ(dentry, d_parent);
 	struct vfsmount *vfsmnt = b->vfsmnt;
 	struct mount *mount, *mount_parent;
 	const unsigned char *name;
 	__u32 len, pos;
 
-	if (dentry == BPF_CORE_READ(vfsmnt, mnt_root)) {
+	if (dentry == PLAIN_READ(vfsmnt, mnt_root)) {
 		mount = path_mount(vfsmnt);
-		mount_parent = BPF_CORE_READ(mount, mnt_parent);
+		mount_parent = PLAIN_READ(mount, mnt_parent);
 		if (mount == mount_parent) {
 			b->cut = 0;
 			return 1;
 		}
-		b->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		b->dentry = PLAIN_READ(mount, mnt_mountpoint);
 		b->vfsmnt = (void *)mount_parent + bpf_core_field_offset(struct mount, mnt);
 		return 0;
 	}
 	if (dentry == parent) /* below a directory opened by handle: the rest is not known */
 		return 1;
-	len = BPF_CORE_READ(dentry, d_name.len);
-	name = BPF_CORE_READ(dentry, d_name.name);
+	len = PLAIN_READ(dentry, d_name.len);
+	name = PLAIN_READ(dentry, d_name.name);
 	if (len > 255)
 		len = 255;
 	pos = b->pos;
@@ -84,10 +84,10 @@ static __always_inline bool path_detached(struct path_buf *b)
 {
 	struct dentry *dentry = b->dentry;
 	struct vfsmount *vfsmnt = b->vfsmnt;
-	__u32 len = BPF_CORE_READ(dentry, d_name.len), pos;
+	__u32 len = PLAIN_READ(dentry, d_name.len), pos;
 
-	if (dentry != BPF_CORE_READ(dentry, d_parent) ||
-	    dentry == BPF_CORE_READ(vfsmnt, mnt_root) || len > 255)
+	if (dentry != PLAIN_READ(dentry, d_parent) || dentry == PLAIN_READ(vfsmnt, mnt_root) ||
+	    len > 255)
 		return false;
 	pos = PATH_MAX - sizeof(PATH_DELETED) - len; /* its NUL is the slash's room */
 	b->pos = pos;
@@ -97,10 +97,25 @@ static __always_inline bool path_detached(struct path_buf *b)
 	barrier_var(len);
 	len &= 255;
 	b->bytes[pos] = '/';
-	bpf_probe_read_kernel(&b->bytes[pos + 1], len, BPF_CORE_READ(dentry, d_name.name));
+	bpf_probe_read_kernel(&b->bytes[pos + 1], len, PLAIN_READ(dentry, d_name.name));
 	__builtin_memcpy(&b->bytes[PATH_MAX + 1 - sizeof(PATH_DELETED)], PATH_DELETED,
 			 sizeof(PATH_DELETED) - 1);
 	return true;
+}
+
+/* A function by itself to the verifier, which looks at it once a program, not once a path. */
+__weak __noinline int path_walk(struct path_buf *buf)
+{
+	struct path_ctx w = {.buf = buf};
+
+	if (!buf || path_detached(buf))
+		return 0;
+	bpf_loop(PATH_NAMES_MAX, path_step, &w, 0);
+	if (buf->pos >= PATH_MAX) { /* the root itself */
+		buf->pos = PATH_MAX - 1;
+		buf->bytes[PATH_MAX - 1] = '/';
+	}
+	return 0;
 }
 
 /*
@@ -109,26 +124,18 @@ static __always_inline bool path_detached(struct path_buf *b)
  */
 static __always_inline __u32 path_fill(struct path_buf *buf, struct path *p)
 {
-	struct path_walk w = {.buf = buf};
-
 	buf->pos = PATH_MAX;
 	buf->cut = 1; /* until the root is reached */
-	buf->dentry = BPF_CORE_READ(p, dentry);
-	buf->vfsmnt = BPF_CORE_READ(p, mnt);
-	if (path_detached(buf))
-		return PATH_MAX - buf->pos;
-	bpf_loop(PATH_NAMES_MAX, path_step, &w, 0);
-	if (buf->pos >= PATH_MAX) { /* the root itself */
-		buf->pos = PATH_MAX - 1;
-		buf->bytes[PATH_MAX - 1] = '/';
-	}
+	buf->dentry = PLAIN_READ(p, dentry);
+	buf->vfsmnt = PLAIN_READ(p, mnt);
+	path_walk(buf);
 	return PATH_MAX - buf->pos;
 }
 
 static __always_inline void inode_fill(struct rec_inode *r, struct inode *inode)
 {
-	r->ino = BPF_CORE_READ(inode, i_ino);
-	r->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	r->mode = BPF_CORE_READ(inode, i_mode);
-	r->size = BPF_CORE_READ(inode, i_size);
+	r->ino = PLAIN_READ(inode, i_ino);
+	r->dev = PLAIN_READ(inode, i_sb, s_dev);
+	r->mode = PLAIN_READ(inode, i_mode);
+	r->size = PLAIN_READ(inode, i_size);
 }

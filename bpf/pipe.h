@@ -48,8 +48,8 @@ struct {
 static __always_inline bool pipe_inherited(struct task_struct *task, __u32 reader)
 {
 	for (int i = 0; i < PIPE_ANCESTORS; i++) {
-		task = BPF_CORE_READ(task, real_parent);
-		if ((__u32)BPF_CORE_READ(task, tgid) == reader)
+		task = PLAIN_READ(task, real_parent);
+		if ((__u32)PLAIN_READ(task, tgid) == reader)
 			return true;
 	}
 	return false;
@@ -58,11 +58,11 @@ static __always_inline bool pipe_inherited(struct task_struct *task, __u32 reade
 static __always_inline void pipe_reader(struct task_struct *task)
 {
 	struct file *file = task_file(task, 0);
-	struct inode *inode = file ? BPF_CORE_READ(file, f_inode) : NULL;
-	__u32 tgid = BPF_CORE_READ(task, tgid), *known;
+	struct inode *inode = file ? PLAIN_READ(file, f_inode) : NULL;
+	__u32 tgid = PLAIN_READ(task, tgid), *known;
 	struct inode_key key;
 
-	if (!inode || (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFIFO)
+	if (!inode || (PLAIN_READ(inode, i_mode) & S_IFMT) != S_IFIFO)
 		return;
 	inode_key_fill(&key, inode);
 	known = bpf_map_lookup_elem(&pipe_readers, &key);
@@ -121,7 +121,7 @@ static __always_inline void pipe_written(struct file *file, long bytes)
 
 	if (!lineage)
 		return;
-	inode = BPF_CORE_READ(file, f_inode);
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFIFO)
+	inode = PLAIN_READ(file, f_inode);
+	if ((PLAIN_READ(inode, i_mode) & S_IFMT) == S_IFIFO)
 		pipe_tell(inode, bytes, lineage);
 }

@@ -5,6 +5,8 @@
  */
 #include <linux/errno.h>
 
+#define PLAIN_KSYM __ksym
+
 #include "emit.h"
 #include "env.h"
 #include "fd.h"
@@ -62,7 +64,8 @@ struct {
 	__type(value, __u8);
 } exits_told SEC(".maps");
 
-static __always_inline struct process_scratch *scratch_claim(void)
+/* Which one; none: a number past the last. To the verifier by itself, as path_walk() is. */
+__noinline __u32 scratch_slot(void)
 {
 	__u32 first = bpf_get_smp_processor_id();
 
@@ -71,9 +74,16 @@ static __always_inline struct process_scratch *scratch_claim(void)
 		struct process_scratch *s = bpf_map_lookup_elem(&process_scratches, &key);
 
 		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1))
-			return s;
+			return key;
 	}
-	return NULL;
+	return PROCESS_SCRATCH_SLOTS;
+}
+
+static __always_inline struct process_scratch *scratch_claim(void)
+{
+	__u32 key = scratch_slot();
+
+	return bpf_map_lookup_elem(&process_scratches, &key);
 }
 
 static __always_inline void scratch_release(struct process_scratch *s)
@@ -117,7 +127,7 @@ static long args_step(__u64 i, struct exec_walk *w)
 static __always_inline void args_fill(struct process_scratch *s, struct record_slice *slice,
 				      struct mm_struct *mm, bool current_task)
 {
-	unsigned long from = BPF_CORE_READ(mm, arg_start), end = BPF_CORE_READ(mm, arg_end);
+	unsigned long from = PLAIN_READ(mm, arg_start), end = PLAIN_READ(mm, arg_end);
 	struct exec_walk w = {s};
 
 	slice->off = s->off;
@@ -145,8 +155,8 @@ static __always_inline void env_fill(struct process_scratch *s, struct mm_struct
 	struct exec_walk w = {s};
 
 	e->env.off = s->off;
-	s->env.at = BPF_CORE_READ(mm, env_start);
-	s->env.end = BPF_CORE_READ(mm, env_end);
+	s->env.at = PLAIN_READ(mm, env_start);
+	s->env.end = PLAIN_READ(mm, env_end);
 	s->env.inside = s->env.partial = 0;
 	bpf_loop(ENV_VARS_MAX, env_walk_step, &w, 0);
 	e->env_truncated = s->env.partial || s->env.at < s->env.end;
@@ -155,7 +165,7 @@ static __always_inline void env_fill(struct process_scratch *s, struct mm_struct
 /* Not the root of its hierarchy, whose name is empty. */
 static __always_inline bool cgroup_named(struct cgroup *cgroup)
 {
-	const char *name = BPF_CORE_READ(cgroup, kn, name);
+	const char *name = PLAIN_READ(cgroup, kn, name);
 	char first = 0;
 
 	bpf_probe_read_kernel(&first, 1, name);
@@ -174,8 +184,8 @@ static long cgroup_step(__u64 i, struct exec_walk *w)
 
 	if (at == s->cgroup_end)
 		return 1;
-	s->cgroup_link = BPF_CORE_READ(at, next);
-	cgroup = BPF_CORE_READ(link, cgrp);
+	s->cgroup_link = PLAIN_READ(at, next);
+	cgroup = PLAIN_READ(link, cgrp);
 	if (!cgroup_named(cgroup))
 		return 0;
 	BPF_CORE_READ_STR_INTO(&name, cgroup, root, name);
@@ -194,14 +204,14 @@ static long cgroup_step(__u64 i, struct exec_walk *w)
  */
 static __always_inline struct cgroup *cgroup_of(struct process_scratch *s, struct task_struct *task)
 {
-	struct css_set *set = BPF_CORE_READ(task, cgroups);
-	struct cgroup *v2 = BPF_CORE_READ(set, dfl_cgrp);
+	struct css_set *set = PLAIN_READ(task, cgroups);
+	struct cgroup *v2 = PLAIN_READ(set, dfl_cgrp);
 	struct exec_walk w = {s};
 
 	if (cgroup_named(v2))
 		return v2;
 	s->cgroup = NULL;
-	s->cgroup_link = BPF_CORE_READ(set, cgrp_links.next);
+	s->cgroup_link = PLAIN_READ(set, cgrp_links.next);
 	s->cgroup_end = (void *)set + bpf_core_field_offset(struct css_set, cgrp_links);
 	bpf_loop(CGROUPS_MAX, cgroup_step, &w, 0);
 	return s->cgroup ? s->cgroup : v2;
@@ -213,13 +223,12 @@ static __always_inline __u64 ctime_of(struct inode *inode)
 	struct inode___6_1 *of_6_1 = (void *)inode;
 
 	if (bpf_core_field_exists(inode->i_ctime_sec))
-		return BPF_CORE_READ(inode, i_ctime_sec) * SECOND +
-		       (BPF_CORE_READ(inode, i_ctime_nsec) & ~I_CTIME_QUERIED);
+		return PLAIN_READ(inode, i_ctime_sec) * SECOND +
+		       (PLAIN_READ(inode, i_ctime_nsec) & ~I_CTIME_QUERIED);
 	if (bpf_core_field_exists(of_6_6->__i_ctime))
-		return BPF_CORE_READ(of_6_6, __i_ctime.tv_sec) * SECOND +
-		       BPF_CORE_READ(of_6_6, __i_ctime.tv_nsec);
-	return BPF_CORE_READ(of_6_1, i_ctime.tv_sec) * SECOND +
-	       BPF_CORE_READ(of_6_1, i_ctime.tv_nsec);
+		return PLAIN_READ(of_6_6, __i_ctime.tv_sec) * SECOND +
+		       PLAIN_READ(of_6_6, __i_ctime.tv_nsec);
+	return PLAIN_READ(of_6_1, i_ctime.tv_sec) * SECOND + PLAIN_READ(of_6_1, i_ctime.tv_nsec);
 }
 
 /* In no directory of any mount, and named by memfd_create(2). */
@@ -227,24 +236,24 @@ static __always_inline bool dentry_is_memfd(struct dentry *dentry)
 {
 	char name[8] = {};
 
-	if (dentry != BPF_CORE_READ(dentry, d_parent))
+	if (dentry != PLAIN_READ(dentry, d_parent))
 		return false;
-	bpf_probe_read_kernel_str(name, 7, BPF_CORE_READ(dentry, d_name.name));
+	bpf_probe_read_kernel_str(name, 7, PLAIN_READ(dentry, d_name.name));
 	return text_begins(name, "memfd:", 6);
 }
 
 static __always_inline void exe_fill(struct process_scratch *s, struct file *exe)
 {
 	struct rec_exec *e = (void *)s->record;
-	struct inode *inode = BPF_CORE_READ(exe, f_inode);
-	struct dentry *dentry = BPF_CORE_READ(exe, f_path.dentry);
+	struct inode *inode = PLAIN_READ(exe, f_inode);
+	struct dentry *dentry = PLAIN_READ(exe, f_path.dentry);
 	struct tail t = exec_tail(s);
 
 	inode_fill(&e->exe_inode, inode);
-	e->exe_nlink = BPF_CORE_READ(inode, i_nlink);
+	e->exe_nlink = PLAIN_READ(inode, i_nlink);
 	e->exe_ctime = ctime_of(inode);
 	e->exe_memfd = dentry_is_memfd(dentry);
-	e->exe_unlinked = !BPF_CORE_READ(dentry, d_hash.pprev);
+	e->exe_unlinked = !PLAIN_READ(dentry, d_hash.pprev);
 	tail_path(&t, &s->path, &e->exe, &exe->f_path);
 }
 
@@ -253,10 +262,10 @@ static __always_inline bool exec_fill(struct process_scratch *s, struct task_str
 				      bool current_task)
 {
 	struct rec_exec *e = (void *)s->record;
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	struct file *exe = mm ? BPF_CORE_READ(mm, exe_file) : NULL;
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
-	const struct cred *cred = BPF_CORE_READ(task, real_cred);
+	struct mm_struct *mm = PLAIN_READ(task, mm);
+	struct file *exe = mm ? PLAIN_READ(mm, exe_file) : NULL;
+	struct fs_struct *fs = PLAIN_READ(task, fs);
+	struct cred *cred = PLAIN_READ(task, real_cred);
 	struct cgroup *cgroup = cgroup_of(s, task);
 	struct tail t = exec_tail(s);
 
@@ -266,13 +275,13 @@ static __always_inline bool exec_fill(struct process_scratch *s, struct task_str
 	__builtin_memset(e, 0, sizeof(*e));
 	task_fill(&e->task, task);
 	cred_fill(&e->cred, cred, task);
-	namespaces_fill(&e->namespaces, BPF_CORE_READ(task, nsproxy), cred, task);
-	fd_fill(&e->input, task, 0);
-	fd_fill(&e->output, task, 1);
-	fd_fill(&e->errors, task, 2);
-	e->sid = BPF_CORE_READ(task, signal, pids[3], numbers[0].nr);
+	namespaces_fill(&e->namespaces, PLAIN_READ(task, nsproxy), cred, task);
+	fd_fill(&e->input, (__u64)task_file(task, 0));
+	fd_fill(&e->output, (__u64)task_file(task, 1));
+	fd_fill(&e->errors, (__u64)task_file(task, 2));
+	e->sid = PLAIN_READ(task, signal, pids[3], numbers[0].nr);
 	e->caller = e->task.tid;
-	e->cgroup_id = BPF_CORE_READ(cgroup, kn, id);
+	e->cgroup_id = PLAIN_READ(cgroup, kn, id);
 	e->exe.off = s->off;
 	if (exe)
 		exe_fill(s, exe);
@@ -281,7 +290,7 @@ static __always_inline bool exec_fill(struct process_scratch *s, struct task_str
 	if (fs)
 		tail_path(&t, &s->path, &e->cwd, &fs->pwd);
 	tail_string(&t, &e->comm, (const char *)task->comm, NAME_SIZE);
-	tail_string(&t, &e->cgroup, BPF_CORE_READ(cgroup, kn, name), NAME_SIZE);
+	tail_string(&t, &e->cgroup, PLAIN_READ(cgroup, kn, name), NAME_SIZE);
 	e->args_truncated = e->args.len < e->args.orig;
 	e->path_truncated = e->exe.len < e->exe.orig || e->cwd.len < e->cwd.orig;
 	return true;
@@ -333,8 +342,8 @@ static __always_inline void script_fill(struct process_scratch *s, struct linux_
 {
 	struct rec_exec *e = (void *)s->record;
 	struct task_struct *task = bpf_get_current_task_btf();
-	const char *name = BPF_CORE_READ(bprm, filename), *interp = BPF_CORE_READ(bprm, interp);
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	const char *name = PLAIN_READ(bprm, filename), *interp = PLAIN_READ(bprm, interp);
+	struct fs_struct *fs = PLAIN_READ(task, fs);
 	struct tail t = exec_tail(s);
 	char begin[24] = {};
 	struct file *file;
@@ -371,7 +380,7 @@ int BPF_PROG(exec__tp_btf, struct task_struct *task, int old_pid, struct linux_b
 	}
 	e = (void *)s->record;
 	if (exec_fill(s, task, true)) {
-		env_fill(s, BPF_CORE_READ(task, mm));
+		env_fill(s, PLAIN_READ(task, mm));
 		script_fill(s, bprm);
 		e->caller = old_pid;
 		e->secure = BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec);
@@ -382,7 +391,7 @@ int BPF_PROG(exec__tp_btf, struct task_struct *task, int old_pid, struct linux_b
 	}
 	scratch_release(s);
 	if (id)
-		cred_compare(task, id, BPF_CORE_READ(task, real_cred), false);
+		cred_compare(task, id, PLAIN_READ(task, real_cred), false);
 	return 0;
 }
 
@@ -395,15 +404,15 @@ int BPF_PROG(fork__tp_btf, struct task_struct *child, __u64 clone_flags)
 
 	identity_begin(child);
 	/* A thread is no process, nor is the idle task of a CPU that comes up. */
-	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid) || !BPF_CORE_READ(child, tgid))
+	if (PLAIN_READ(child, pid) != PLAIN_READ(child, tgid) || !PLAIN_READ(child, tgid))
 		return 0;
 	task_fill(&f.task, child);
-	namespaces_fill(&f.namespaces, BPF_CORE_READ(child, nsproxy),
-			BPF_CORE_READ(child, real_cred), child);
+	namespaces_fill(&f.namespaces, PLAIN_READ(child, nsproxy), PLAIN_READ(child, real_cred),
+			child);
 	f.clone_flags = clone_flags;
 	f.lineage = interest_lineage();
-	f.parent_tgid = BPF_CORE_READ(parent, tgid);
-	f.parent_start_time = BPF_CORE_READ(parent, group_leader, start_boottime);
+	f.parent_tgid = PLAIN_READ(parent, tgid);
+	f.parent_start_time = PLAIN_READ(parent, group_leader, start_boottime);
 	emit(LANE_CRIT, &f, sizeof(f), KIND_fork, false);
 	return 0;
 }
@@ -414,11 +423,11 @@ int BPF_PROG(fork__tp_btf, struct task_struct *child, __u64 clone_flags)
  */
 static __always_inline __u32 exit_code_of(struct task_struct *task)
 {
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct signal_struct *signal = PLAIN_READ(task, signal);
 
-	if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
-		return BPF_CORE_READ(signal, group_exit_code);
-	return BPF_CORE_READ(task, group_leader, exit_code);
+	if (PLAIN_READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		return PLAIN_READ(signal, group_exit_code);
+	return PLAIN_READ(task, group_leader, exit_code);
 }
 
 SEC("?tp_btf/sched_process_exit")
@@ -433,7 +442,7 @@ int BPF_PROG(exit__tp_btf, struct task_struct *task)
 	 * do_exit() decrements signal->live before this tracepoint: 0 for the last thread, and for
 	 * one that was about to be here when the last one came.
 	 */
-	if (BPF_CORE_READ(task, signal, live.counter))
+	if (PLAIN_READ(task, signal, live.counter))
 		return 0;
 	task_fill(&e.task, task);
 	key.start_time = e.task.start_time;
@@ -460,8 +469,7 @@ int exec__iter(struct bpf_iter__task *ctx)
 		return 0;
 	identity_begin(task);
 	/* One record a process; of every thread when the first has ended before the others. */
-	if (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid) &&
-	    BPF_CORE_READ(task, group_leader, mm))
+	if (PLAIN_READ(task, pid) != PLAIN_READ(task, tgid) && PLAIN_READ(task, group_leader, mm))
 		return 0;
 	s = scratch_claim();
 	if (!s) {

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "kernel.h"
+#include "plain.h"
 #include "record.h"
 
 #define S_IFMT	 0170000
@@ -32,7 +32,7 @@ static __always_inline void sock_addr(struct sock_common *c, bool remote, __u64 
 	__u64 v6[2] = {};
 
 	/* A kernel without IPv6 has no such fields. */
-	if (BPF_CORE_READ(c, skc_family) == AF_INET6 && bpf_core_field_exists(c->skc_v6_daddr)) {
+	if (PLAIN_READ(c, skc_family) == AF_INET6 && bpf_core_field_exists(c->skc_v6_daddr)) {
 		if (remote)
 			bpf_core_read(v6, sizeof(v6), &c->skc_v6_daddr);
 		else
@@ -43,8 +43,7 @@ static __always_inline void sock_addr(struct sock_common *c, bool remote, __u64 
 	}
 	/* ::ffff:a.b.c.d, in memory order */
 	*hi = 0;
-	*lo = ((__u64)(remote ? BPF_CORE_READ(c, skc_daddr) : BPF_CORE_READ(c, skc_rcv_saddr))
-	       << 32) |
+	*lo = ((__u64)(remote ? PLAIN_READ(c, skc_daddr) : PLAIN_READ(c, skc_rcv_saddr)) << 32) |
 	      bpf_htonl(0xffff);
 }
 
@@ -56,8 +55,8 @@ static __always_inline __u32 sock_peer(struct sock *sk)
 	__u32 *owner;
 
 	sock_addr(c, true, &key.addr_hi, &key.addr_lo);
-	key.remote_port = bpf_ntohs(BPF_CORE_READ(c, skc_dport));
-	key.local_port = BPF_CORE_READ(c, skc_num);
+	key.remote_port = bpf_ntohs(PLAIN_READ(c, skc_dport));
+	key.local_port = PLAIN_READ(c, skc_num);
 	owner = bpf_map_lookup_elem(&tcp_owner, &key);
 	return owner ? *owner : 0;
 }
@@ -68,17 +67,17 @@ static __always_inline void sock_fill(struct rec_socket *s, struct sock *sk)
 	struct pid *peer;
 
 	s->cookie = (__u64)sk;
-	s->family = BPF_CORE_READ(c, skc_family);
+	s->family = PLAIN_READ(c, skc_family);
 	if (s->family == AF_UNIX) {
 		/* Taken by the kernel at connect(2): the client cannot forge it. */
-		peer = BPF_CORE_READ(sk, sk_peer_pid);
-		s->peer_tgid = BPF_CORE_READ(peer, numbers[0].nr);
-		s->peer_uid = BPF_CORE_READ(sk, sk_peer_cred, euid.val);
+		peer = PLAIN_READ(sk, sk_peer_pid);
+		s->peer_tgid = PLAIN_READ(peer, numbers[0].nr);
+		s->peer_uid = PLAIN_READ(sk, sk_peer_cred, euid.val);
 		return;
 	}
 	sock_addr(c, true, &s->addr_hi, &s->addr_lo);
-	s->remote_port = bpf_ntohs(BPF_CORE_READ(c, skc_dport));
-	s->local_port = BPF_CORE_READ(c, skc_num);
+	s->remote_port = bpf_ntohs(PLAIN_READ(c, skc_dport));
+	s->local_port = PLAIN_READ(c, skc_num);
 	s->peer_tgid = sock_peer(sk);
 }
 
@@ -86,22 +85,22 @@ static __always_inline struct sock *sock_of_file(struct file *file)
 {
 	struct socket *socket;
 
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+	if ((PLAIN_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return NULL;
-	socket = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(socket, sk);
+	socket = PLAIN_READ(file, private_data);
+	return PLAIN_READ(socket, sk);
 }
 
 /* The socket behind a descriptor of the current task. Leaves *s zeroed when it is none. */
 static __always_inline void sock_fill_fd(struct rec_socket *s, int fd)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	struct file **fds = BPF_CORE_READ(fdt, fd);
+	struct fdtable *fdt = PLAIN_READ(task, files, fdt);
+	struct file **fds = PLAIN_READ(fdt, fd);
 	struct file *file = NULL;
 	struct sock *sk;
 
-	if (fd < 0 || (__u32)fd >= BPF_CORE_READ(fdt, max_fds))
+	if (fd < 0 || (__u32)fd >= PLAIN_READ(fdt, max_fds))
 		return;
 	bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
 	sk = file ? sock_of_file(file) : NULL;

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "kernel.h"
+#include "plain.h"
 
 #define SYSCALL_MAX 512 /* 32-bit calls on a 64-bit kernel are at SYSCALL_MAX + number */
 
@@ -151,8 +151,7 @@ static __always_inline struct syscall_shape *syscall_shape(struct pt_regs *regs)
 /* The file behind a descriptor of the current task, or NULL. */
 static __always_inline struct file *syscall_file(long fd)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct fdtable *fdt = task->files->fdt;
+	struct fdtable *fdt = plain_current()->files->fdt;
 	struct file *file = NULL;
 
 	if (fd < 0 || (__u64)fd >= fdt->max_fds)

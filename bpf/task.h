@@ -6,13 +6,13 @@
  */
 #pragma once
 
-#include "kernel.h"
+#include "plain.h"
 #include "record.h"
 
-static __always_inline void task_fill(struct rec_task *t, struct task_struct *task)
+static __always_inline void task_fill(struct rec_task *t, struct task_struct *trusted)
 {
-	struct task_struct *leader = task->group_leader;
-	const struct cred *cred = task->cred;
+	struct task_struct *task = plain_task(trusted), *leader = task->group_leader;
+	struct cred *cred = task->cred;
 	__u64 caps = 0;
 
 	t->start_time = leader->start_boottime;
@@ -29,11 +29,11 @@ static __always_inline void task_fill(struct rec_task *t, struct task_struct *ta
 /* What a descriptor of a task is, or NULL. */
 static __always_inline struct file *task_file(struct task_struct *task, __u32 fd)
 {
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	struct file **fds = BPF_CORE_READ(fdt, fd);
+	struct fdtable *fdt = PLAIN_READ(task, files, fdt);
+	struct file **fds = PLAIN_READ(fdt, fd);
 	struct file *file = NULL;
 
-	if (fd < BPF_CORE_READ(fdt, max_fds))
+	if (fd < PLAIN_READ(fdt, max_fds))
 		bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
 	return file;
 }
