@@ -3,40 +3,80 @@
 #include "lib/event.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
 #include "lib/utf8.h"
 
+/* The stream is one thread's: its functions without a lock take a fifth of the time. */
+static void json_text(FILE *out, const char *s)
+{
+	fputs_unlocked(s, out);
+}
+
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* A byte that stands for itself nowhere, or begins a character of several. How many it took. */
+static size_t json_special(FILE *out, const char *s, size_t len)
+{
+	unsigned char c = (unsigned char)*s;
+	uint32_t code;
+	size_t n = 1;
+
+	if (c == '"' || c == '\\') {
+		putc_unlocked('\\', out);
+		putc_unlocked(c, out);
+	} else if (c == '\n') {
+		json_text(out, "\\n");
+	} else if (c == '\t') {
+		json_text(out, "\\t");
+	} else if (c < 0x80) {
+		fprintf(out, "\\u%04x", c);
+	} else if ((n = utf8_decode(s, len, &code)) != 0) {
+		fwrite_unlocked(s, 1, n, out);
+	} else {
+		json_text(out, "\\ufffd");
+		n = 1;
+	}
+	return n;
+}
+
 void event_json_string(FILE *out, const char *s, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)s;
-	uint32_t code;
-
-	fputc('"', out);
+	putc_unlocked('"', out);
 	for (size_t i = 0; i < len;) {
-		size_t n = 1;
+		size_t run = 0;
 
-		if (p[i] == '"' || p[i] == '\\')
-			fprintf(out, "\\%c", p[i]);
-		else if (p[i] == '\n')
-			fputs("\\n", out);
-		else if (p[i] == '\t')
-			fputs("\\t", out);
-		else if (p[i] < 0x20 || p[i] == 0x7f)
-			fprintf(out, "\\u%04x", p[i]);
-		else if (p[i] < 0x80)
-			fputc(p[i], out);
-		else if ((n = utf8_decode(s + i, len - i, &code)) != 0)
-			fwrite(p + i, 1, n, out);
-		else {
-			fputs("\\ufffd", out);
-			n = 1;
-		}
-		i += n;
+		while (i + run < len && is_plain((unsigned char)s[i + run]))
+			run++;
+		fwrite_unlocked(s + i, 1, run, out);
+		i += run;
+		if (i < len)
+			i += json_special(out, s + i, len - i);
 	}
-	fputc('"', out);
+	putc_unlocked('"', out);
+}
+
+static void json_unsigned(FILE *out, uint64_t value)
+{
+	char text[20], *at = text + sizeof(text);
+
+	do {
+		*--at = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	fwrite_unlocked(at, 1, (size_t)(text + sizeof(text) - at), out);
+}
+
+static void json_signed(FILE *out, int64_t value)
+{
+	if (value < 0)
+		putc_unlocked('-', out);
+	json_unsigned(out, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 static void json_enum(FILE *out, const ProtobufCFieldDescriptor *f, int value)
@@ -46,7 +86,7 @@ static void json_enum(FILE *out, const ProtobufCFieldDescriptor *f, int value)
 	if (v && value)
 		event_json_string(out, v->name, strlen(v->name));
 	else
-		fputs("null", out);
+		json_text(out, "null");
 }
 
 static void json_value(FILE *out, const ProtobufCFieldDescriptor *f, const void *p)
@@ -67,25 +107,25 @@ static void json_value(FILE *out, const ProtobufCFieldDescriptor *f, const void 
 		json_enum(out, f, *(const int *)p);
 		break;
 	case PROTOBUF_C_TYPE_BOOL:
-		fputs(*(const protobuf_c_boolean *)p ? "true" : "false", out);
+		json_text(out, *(const protobuf_c_boolean *)p ? "true" : "false");
 		break;
 	case PROTOBUF_C_TYPE_DOUBLE:
 		fprintf(out, "%.9g", *(const double *)p);
 		break;
 	case PROTOBUF_C_TYPE_SINT32:
 	case PROTOBUF_C_TYPE_INT32:
-		fprintf(out, "%" PRId32, *(const int32_t *)p);
+		json_signed(out, *(const int32_t *)p);
 		break;
 	case PROTOBUF_C_TYPE_SINT64:
 	case PROTOBUF_C_TYPE_INT64:
-		fprintf(out, "%" PRId64, *(const int64_t *)p);
+		json_signed(out, *(const int64_t *)p);
 		break;
 	case PROTOBUF_C_TYPE_UINT32:
 	case PROTOBUF_C_TYPE_FIXED32:
-		fprintf(out, "%" PRIu32, *(const uint32_t *)p);
+		json_unsigned(out, *(const uint32_t *)p);
 		break;
 	default:
-		fprintf(out, "%" PRIu64, *(const uint64_t *)p);
+		json_unsigned(out, *(const uint64_t *)p);
 	}
 }
 
@@ -158,21 +198,22 @@ static void json_field(FILE *out, const ProtobufCFieldDescriptor *f, const Proto
 	const char *list;
 	size_t n;
 
-	event_json_string(out, f->name, strlen(f->name));
-	fputc(':', out);
+	putc_unlocked('"', out);
+	json_text(out, f->name);
+	json_text(out, "\":");
 	if (f->label != PROTOBUF_C_LABEL_REPEATED) {
 		json_value(out, f, base + f->offset);
 		return;
 	}
 	n = *(const size_t *)(const void *)(base + f->quantifier_offset);
 	list = *(const char *const *)(const void *)(base + f->offset);
-	fputc('[', out);
+	putc_unlocked('[', out);
 	for (size_t i = 0; i < n; i++) {
 		if (i)
-			fputc(',', out);
+			putc_unlocked(',', out);
 		json_value(out, f, list + i * element_size(f));
 	}
-	fputc(']', out);
+	putc_unlocked(']', out);
 }
 
 static void json_fields(FILE *out, const ProtobufCMessage *msg, int first)
@@ -183,7 +224,7 @@ static void json_fields(FILE *out, const ProtobufCMessage *msg, int first)
 		if (field_absent(&desc->fields[i], msg))
 			continue;
 		if (!first)
-			fputc(',', out);
+			putc_unlocked(',', out);
 		first = 0;
 		json_field(out, &desc->fields[i], msg);
 	}
@@ -191,9 +232,9 @@ static void json_fields(FILE *out, const ProtobufCMessage *msg, int first)
 
 int event_message_json(FILE *out, const ProtobufCMessage *msg)
 {
-	fputc('{', out);
+	putc_unlocked('{', out);
 	json_fields(out, msg, 1);
-	fputc('}', out);
+	putc_unlocked('}', out);
 	return ferror(out) ? -EIO : 0;
 }
 
@@ -252,15 +293,19 @@ int event_json(FILE *out, const Rollcall__Event *ev)
 	const ProtobufCFieldDescriptor *f = ev->kind_case ? kind_field(ev) : NULL;
 	char buf[40];
 
-	fprintf(out, "{\"time\":\"%s\",\"host\":", event_time(ev->time, buf, sizeof(buf)));
+	json_text(out, "{\"time\":\"");
+	json_text(out, event_time(ev->time, buf, sizeof(buf)));
+	json_text(out, "\",\"host\":");
 	event_json_string(out, ev->host, strlen(ev->host));
-	fprintf(out, ",\"event\":\"%s\"", event_kind(ev));
+	json_text(out, ",\"event\":\"");
+	json_text(out, event_kind(ev));
+	putc_unlocked('"', out);
 	if (ev->id && *ev->id && !kind_has_id(f)) {
-		fputs(",\"id\":", out);
+		json_text(out, ",\"id\":");
 		event_json_string(out, ev->id, strlen(ev->id));
 	}
 	if (ev->process) {
-		fputs(",\"process\":", out);
+		json_text(out, ",\"process\":");
 		event_message_json(out, &ev->process->base);
 	}
 	if (f)
@@ -268,6 +313,6 @@ int event_json(FILE *out, const Rollcall__Event *ev)
 			out,
 			*(ProtobufCMessage *const *)(const void *)((const char *)ev + f->offset),
 			0);
-	fputc('}', out);
+	putc_unlocked('}', out);
 	return ferror(out) ? -EIO : 0;
 }
