@@ -16,12 +16,12 @@ struct db_binary {
 	/* PostgreSQL: addresses minus that of secure_write; 0 unknown */
 	__s64 debug_query_string;
 	__s64 my_beentry;
-	__s64 heap_page_prune_opt;
-	__s64 index_beginscan;
-	__s64 buffer_descriptors; /* of the pointer BufferDescriptors */
-	__s64 my_bgworker;	  /* of the pointer MyBgworkerEntry */
-	__u32 activity;		  /* offset of the pointer PgBackendStatus::st_activity_raw */
-	__u32 lock_rel_id;	  /* offset of RelationData::rd_lockInfo.lockRelId.relId */
+	__s64 my_bgworker;   /* of the pointer MyBgworkerEntry */
+	__s64 start_code;    /* where the kernel says that the code begins: mm_struct::start_code */
+	__s64 stat_pending;  /* of the list pgStatPending; 0: not known, or not to be read */
+	__s64 track_counts;  /* of the bool pgstat_track_counts */
+	__u32 entry_pending; /* offset of PgStat_EntryRef::pending */
+	__u32 activity;	     /* offset of the pointer PgBackendStatus::st_activity_raw */
 	/* MariaDB */
 	__u32 thd_vio;		 /* offset of THD::net, whose first field is the Vio */
 	__u32 thd_security_ctx;	 /* offset of the pointer THD::security_ctx */

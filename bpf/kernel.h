@@ -238,6 +238,7 @@ struct fs_struct {
 
 struct mm_struct {
 	struct file *exe_file;
+	unsigned long start_code;
 	unsigned long arg_start;
 	unsigned long arg_end;
 	unsigned long env_start;

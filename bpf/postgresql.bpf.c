@@ -7,7 +7,7 @@
  * One backend process is one session for its whole life, so the session's key is the process.
  */
 #include "db.h"
-#include "pg_page.h"
+#include "pg_reads.h"
 #include "pg_walk.h"
 
 struct pg_key {
@@ -94,16 +94,18 @@ static __always_inline __u32 pg_statement(const struct pg_session *s, __u8 *dst)
 	return n > 1 ? n - 1 : 0;
 }
 
-static __noinline void pg_emit_pages(struct pg_session *s, struct db_scratch *scratch,
+static __noinline void pg_emit_reads(struct pg_session *s, struct db_scratch *scratch,
 				     enum rec_end end)
 {
-	struct rec_db_pages head = {
+	struct pg_tell t = {
+		.scratch = scratch,
 		.conn = s->conn,
 		.group = s->server_group + 1,
 		.index = s->server_index,
+		.ended = end != End_streaming,
 	};
 
-	pg_pages_emit(scratch, &head, end != End_streaming);
+	pg_reads_tell(&t, s->binary);
 }
 
 static __always_inline void pg_emit_end(struct pg_session *s, struct db_scratch *scratch,
@@ -112,7 +114,7 @@ static __always_inline void pg_emit_end(struct pg_session *s, struct db_scratch 
 	struct rec_db_end *e = (void *)scratch->record;
 	__u32 fixed = sizeof(*e), size = fixed + sizeof(s->result.tag), n = 0;
 
-	pg_emit_pages(s, scratch, end);
+	pg_emit_reads(s, scratch, end);
 	__builtin_memset(e, 0, sizeof(*e));
 	task_fill(&e->task, bpf_get_current_task_btf());
 	e->conn = s->conn;
@@ -187,7 +189,9 @@ static __always_inline struct pg_session *pg_session_new(const struct pg_key *ke
 	pg_session_begin(&fresh, reading);
 	bpf_map_update_elem(&pg_sessions, key, &fresh, BPF_NOEXIST);
 	s = bpf_map_lookup_elem(&pg_sessions, key);
-	if (!s)
+	if (s)
+		pg_reads_begin(binary);
+	else
 		db_miss(DB_MISS_SESSION);
 	return s;
 }
@@ -331,5 +335,6 @@ int BPF_PROG(pg_close__tp_btf, struct task_struct *task)
 	emit(LANE_CRIT, c, sizeof(*c), KIND_db_close, false);
 	db_scratch_release(scratch);
 	bpf_map_delete_elem(&pg_sessions, &key);
+	pg_reads_end();
 	return 0;
 }

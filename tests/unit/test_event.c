@@ -267,7 +267,7 @@ static void test_db_result(void **state)
 		"\"end\":\"complete\",\"tap\":\"uprobe\",\"client\":{\"pid\":5},\"duration\":0,"
 		"\"fraction\":0.5,\"max_row\":0,\"side_bytes\":0,\"server_side\":false,"
 		"\"server_pid\":0,\"pages\":0,\"page_coverage\":0,\"page_rows\":0,\"rows_written\":"
-		"0}}");
+		"0,\"rows_read\":0,\"read_fraction\":0,\"uncounted\":false}}");
 }
 
 static void test_nothing_set(void **state)

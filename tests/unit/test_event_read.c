@@ -32,7 +32,8 @@ static const char *const lines[] = {
 	"\"tables\":[\"mariadb:mdm.staff\"],\"rows\":9007199254740992,\"bytes\":2,\"confidence\":"
 	"\"exact\",\"client\":{\"pid\":0,\"address\":\"[::1]:4\"},\"duration\":0,\"fraction\":"
 	"0.25,\"max_row\":0,\"side_bytes\":0,\"server_side\":false,\"server_pid\":0,\"pages\":0,"
-	"\"page_coverage\":0,\"page_rows\":0,\"rows_written\":0}}",
+	"\"page_coverage\":0,\"page_rows\":0,\"rows_written\":0,\"rows_read\":0,"
+	"\"read_fraction\":0,\"uncounted\":false}}",
 	"{\"time\":\"2026-01-30T09:12:44.000000000Z\",\"host\":\"h\",\"event\":\"signal\","
 	"\"id\":\"b-1\",\"target_tgid\":7,\"number\":9,\"code\":-6}",
 	"{\"time\":\"2026-01-30T09:12:44.000000000Z\",\"host\":\"h\",\"event\":\"finding\","

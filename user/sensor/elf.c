@@ -100,3 +100,30 @@ int elf_symbol_code(const char *path, const char *name, unsigned char *buf, size
 		return r;
 	return pread(fd, buf, size, (off_t)off) == (ssize_t)size ? 0 : -EBADMSG;
 }
+
+int elf_code_start(const char *path, uint64_t *ret_addr)
+{
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_(elfp) Elf *e = NULL;
+	uint64_t least = UINT64_MAX;
+	size_t n;
+
+	if (fd < 0)
+		return -errno;
+	if (elf_version(EV_CURRENT) == EV_NONE)
+		return -ENOTSUP;
+	e = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	if (!e || elf_getphdrnum(e, &n) < 0)
+		return -EBADMSG;
+	for (size_t i = 0; i < n; i++) {
+		GElf_Phdr ph;
+
+		if (gelf_getphdr(e, (int)i, &ph) && ph.p_type == PT_LOAD && ph.p_flags & PF_X &&
+		    ph.p_vaddr < least)
+			least = ph.p_vaddr;
+	}
+	if (least == UINT64_MAX)
+		return -ENOENT;
+	*ret_addr = least;
+	return 0;
+}

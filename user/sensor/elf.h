@@ -10,3 +10,6 @@ int elf_symbol_value(const char *path, const char *name, uint64_t *ret_value);
 
 /* The first `size` bytes of a function's code. 0, or as above. */
 int elf_symbol_code(const char *path, const char *name, unsigned char *buf, size_t size);
+
+/* Address of the lowest code that is loaded: what the kernel calls start_code. */
+int elf_code_start(const char *path, uint64_t *ret_addr);

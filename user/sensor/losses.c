@@ -88,6 +88,8 @@ static void sensor_losses(const struct teller *t, const struct losses_sources *s
 	sessions_counts(s->sessions, &sessions);
 	proctab_counts(s->processes, &processes);
 	gap(t, "database", "session table full", sessions.refused);
+	gap(t, "database", "a server does not count what it reads: track_counts is off",
+	    sessions.uncounted);
 	gap(t, "proctab", "process table full", processes.evicted);
 	gap(t, "decoder", "malformed record", s->undecoded);
 	gap(t, "rules", "a regular expression gave up", rules_gave_up(s->rules));

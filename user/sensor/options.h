@@ -15,7 +15,7 @@ struct watch;
 
 struct options {
 	bool print, debug;
-	bool page_access;
+	bool rows_read;
 	struct watch *watch;
 	struct treewatch *trees;
 	struct profile *profile; /* NULL: none was chosen */

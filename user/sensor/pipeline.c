@@ -323,7 +323,7 @@ static void handle(struct pipeline *p, Rollcall__Event *ev)
 	case ROLLCALL__EVENT__KIND_DB_COMMAND:
 	case ROLLCALL__EVENT__KIND_DB_COLUMNS:
 	case ROLLCALL__EVENT__KIND_DB_END:
-	case ROLLCALL__EVENT__KIND_DB_PAGES:
+	case ROLLCALL__EVENT__KIND_DB_READS:
 	case ROLLCALL__EVENT__KIND_DB_CLOSE:
 		sessions_record(p->sessions, p->arena, ev);
 		break;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "sensor/elf.h"
+#include "sensor/pgstat_offsets.h"
 
 #define CODE	  128
 #define ENTRY_MAX 4096
@@ -45,26 +46,6 @@ static uint32_t activity_offset(const char *path)
 	return appname + sizeof(uint64_t);
 }
 
-/*
- * relation_close() (relation.c) first copies rd_lockInfo.lockRelId, the relation's and the
- * database's object id, eight bytes of its first argument: mov d8(%rdi),%rax.
- */
-static uint32_t lock_rel_id_offset(const char *path)
-{
-	static const unsigned char mov_rdi_rax[] = {0x48, 0x8b, 0x47};
-	unsigned char code[48];
-
-#ifndef __x86_64__
-	return 0;
-#endif
-	if (elf_symbol_code(path, "relation_close", code, sizeof(code)) < 0)
-		return 0;
-	for (size_t i = 0; i + 4 <= sizeof(code); i++)
-		if (memcmp(code + i, mov_rdi_rax, sizeof(mov_rdi_rax)) == 0)
-			return code[i + 3] < 128 ? code[i + 3] : 0;
-	return 0;
-}
-
 int postgresql_offsets_read(const char *path, struct postgresql_offsets *ret)
 {
 	struct postgresql_offsets found = {};
@@ -74,22 +55,20 @@ int postgresql_offsets_read(const char *path, struct postgresql_offsets *ret)
 	} symbols[] = {
 		{"debug_query_string", &found.debug_query_string},
 		{"MyBEEntry", &found.my_beentry},
-		{"heap_page_prune_opt", &found.heap_page_prune_opt},
-		{"index_beginscan", &found.index_beginscan},
-		{"BufferDescriptors", &found.buffer_descriptors},
 		{"MyBgworkerEntry", &found.my_bgworker},
 	};
 	uint64_t base, at;
 
-	if (elf_symbol_value(path, "secure_write", &base) < 0)
+	if (elf_symbol_value(path, "secure_write", &base) < 0 || elf_code_start(path, &at) < 0)
 		return -ENOENT;
+	found.start_code = (int64_t)(at - base);
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++)
 		if (elf_symbol_value(path, symbols[i].symbol, &at) == 0)
 			*symbols[i].to = (int64_t)(at - base);
 	found.activity = activity_offset(path);
 	if (!found.activity)
 		found.my_beentry = 0;
-	found.lock_rel_id = lock_rel_id_offset(path);
+	pgstat_offsets_read(path, base, &found);
 	*ret = found;
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where this build of PostgreSQL keeps the text of the statement a backend runs or ran last, and
-// what a scan is of. Used when a server's binary is first seen.
+// its counts of what it reads. Used when a server's binary is first seen.
 #pragma once
 
 #include <stdint.h>
@@ -9,12 +9,12 @@
 struct postgresql_offsets {
 	int64_t debug_query_string; /* of the pointer: what runs now */
 	int64_t my_beentry;	    /* of the pointer: the backend's entry in pg_stat_activity */
-	int64_t heap_page_prune_opt;
-	int64_t index_beginscan;
-	int64_t buffer_descriptors; /* of the pointer: one of 64 bytes for each shared buffer */
 	int64_t my_bgworker;	    /* of the pointer: what a background worker was started as */
+	int64_t start_code;	    /* what the kernel calls so: where the lowest code is loaded */
+	int64_t stat_pending;	    /* of the list; see pgstat_offsets.h */
+	int64_t track_counts;	    /* of the bool */
+	uint32_t entry_pending;	    /* in struct PgStat_EntryRef */
 	uint32_t activity;	    /* in that entry, of the pointer st_activity_raw */
-	uint32_t lock_rel_id;	    /* in struct RelationData: rd_lockInfo.lockRelId.relId */
 };
 
 /* 0, or -ENOENT: no such server. What cannot be found stays 0. */

@@ -274,8 +274,16 @@ static int binary_describe(struct probe *p, enum probe_system system, const char
 	struct db_binary b = {};
 	int r;
 
-	if (system == PROBE_POSTGRESQL)
+	if (system == PROBE_POSTGRESQL) {
 		postgresql_offsets_read(path, &b.postgresql);
+		p->binaries[cookie].counts = b.postgresql.stat_pending != 0;
+		if (!p->opts.rows_read)
+			b.postgresql.stat_pending = 0;
+		else if (!b.postgresql.stat_pending)
+			log_warn(-ENOTSUP,
+				 "probe: %s: this build's counts of rows read cannot be found",
+				 path);
+	}
 	if (system == PROBE_MARIADB) {
 		r = mariadb_offsets_read(path, &b.mariadb);
 		if (r < 0)
@@ -306,10 +314,10 @@ static int uprobe_attach(struct probe *p, struct bpf_program *prog, const char *
 	return r;
 }
 
-/* Each costs a backend a breakpoint for a page, or an index scan, of any table. */
-static bool follows_pages(const char *program)
+/* It needs counts that are to be read, and that are where it looks for them. */
+static bool reads_counts(const char *program)
 {
-	return strncmp(program, "pg_page__", 9) == 0 || strncmp(program, "pg_index__", 10) == 0;
+	return strncmp(program, "pg_reads__", 10) == 0;
 }
 
 int probe_attach_server(struct probe *p, enum probe_system system, int pid)
@@ -338,10 +346,12 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 
 		if (strncmp(name, prefixes[system], strlen(prefixes[system])) != 0 ||
 		    !(strstr(name, "__uprobe") || strstr(name, "__uretprobe")) ||
-		    (follows_pages(name) && !p->opts.pages) || choice_refused(&p->choice, name))
+		    (reads_counts(name) && !p->opts.rows_read) || choice_refused(&p->choice, name))
 			continue;
-		r = uprobe_attach(p, prog, path, cookie);
-		if (r < 0)
+		r = reads_counts(name) && !p->binaries[cookie].counts
+			    ? -ENOTSUP
+			    : uprobe_attach(p, prog, path, cookie);
+		if (r < 0 && r != -ENOTSUP)
 			worst = r;
 		struct ladder_event *ev = ladder_event(&p->choice.ladder, name);
 

@@ -24,8 +24,8 @@ struct probe_opts {
 	void *ctx;
 	uint32_t ring_crit; /* bytes, a power of two; 0: as compiled */
 	uint32_t ring_bulk;
-	bool own;   /* this process is the sensor: what it does to its own objects is not told */
-	bool pages; /* follow which pages of watched tables a PostgreSQL backend touches */
+	bool own; /* this process is the sensor: what it does to its own objects is not told */
+	bool rows_read; /* read PostgreSQL's counts of what it reads of watched tables */
 };
 
 /* Opens, chooses hooks by trying, loads, attaches. A hook that is missing degrades its event. */

@@ -29,6 +29,7 @@ struct probe {
 	struct {
 		dev_t dev;
 		ino_t ino;
+		bool counts; /* PostgreSQL: where it counts the rows that it reads is known */
 	} binaries[BINARIES_MAX];
 	unsigned n_binaries;
 	uint64_t read[LANES][RECORD_KINDS], truncated[LANES][RECORD_KINDS];

@@ -1,31 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chooses how many blocks a bit is for.
+// Chooses in whose account a relation is counted: what is part of the same watched tables shares
+// one, so that a table of a thousand partitions needs no more than another.
 #include "sensor/relations.h"
+
+#include <string.h>
 
 #include "sensor/watch.h"
 
-/* The largest of the tables that this relation is part of; a table may have grown since then. */
-static uint32_t shift_of(const struct watch *w, uint64_t tables)
+static uint32_t account_of(const struct watch *w, const struct watch_oid *of)
 {
-	uint64_t pages = 0;
-	uint32_t shift = 0;
+	uint32_t account = 0;
 
-	for (unsigned i = 0; i < WATCH_TABLES_MAX; i++)
-		if (tables & 1ull << i && watch_table_pages(w, i) > pages)
-			pages = watch_table_pages(w, i);
-	while (shift < 31 && pages >> shift > RELATION_BITS / 2)
-		shift++;
-	return shift;
+	for (unsigned i = 0; i < watch_oids(w); i++) {
+		const struct watch_oid *o = watch_oid(w, i);
+		bool here = strcmp(o->database, of->database) == 0;
+
+		/* Another relation's in another database, too: it is counted alone. */
+		if (o->oid == of->oid && !here)
+			return of->oid;
+		if (!account && here && o->mask == of->mask)
+			account = o->oid;
+	}
+	return account;
 }
 
 int relations_sync(const struct watch *w, unsigned *told,
 		   int (*set)(void *ctx, uint32_t oid, const struct pg_relation *r), void *ctx)
 {
 	for (; *told < watch_oids(w); (*told)++) {
-		uint64_t tables;
-		uint32_t oid = watch_oid(w, *told, &tables);
-		struct pg_relation relation = {.shift = shift_of(w, tables)};
-		int r = set(ctx, oid, &relation);
+		const struct watch_oid *o = watch_oid(w, *told);
+		struct pg_relation relation = {.table = account_of(w, o)};
+		int r = set(ctx, o->oid, &relation);
 
 		if (r < 0)
 			return r;

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Object ids of watched PostgreSQL tables, told to the programs that follow page accesses. Called
-// by the pipeline as the watch set learns them.
+// Object ids of watched PostgreSQL tables, told to the programs that read the server's counts.
+// Called by the pipeline as the watch set learns them.
 #pragma once
 
 #include <stdint.h>
 
 struct watch;
 
-/* As bpf/pg_page.h declares it: one bit is for 1 << shift blocks. */
+/* As bpf/pg_stat.h declares it. */
 struct pg_relation {
-	uint32_t shift;
-	uint32_t pad;
+	uint32_t table; /* in whose account it is counted */
+	uint32_t index; /* set by the kernel for what it finds itself */
 };
-
-/* Bits the kernel keeps for a table: PG_PAGE_BITS. */
-#define RELATION_BITS 8192
 
 /*
  * Calls `set` for each object id from index *told on and moves *told past those taken. 0, or the

@@ -285,10 +285,10 @@ static int loop_begin(struct sensor *s)
 	return 0;
 }
 
-/* MariaDB has no function to follow that is called for a page. */
-static bool pages_followed(const struct options *o)
+/* MariaDB does not count what a session reads where it could be read. */
+static bool reads_wanted(const struct options *o)
 {
-	for (unsigned i = 0; o->page_access && i < watch_count(o->watch); i++)
+	for (unsigned i = 0; o->rows_read && i < watch_count(o->watch); i++)
 		if (watch_table(o->watch, i)->system == ROLLCALL__SYSTEM__postgresql)
 			return true;
 	return false;
@@ -319,7 +319,7 @@ static int sensor_init(struct sensor *s)
 		r = probe_new(&(struct probe_opts){.own = true,
 						   .record = pipeline_record,
 						   .ctx = s->pipeline,
-						   .pages = pages_followed(s->opts)},
+						   .rows_read = reads_wanted(s->opts)},
 			      &s->probe);
 	if (r == 0)
 		r = loop_begin(s);

@@ -16,12 +16,6 @@
 /* Views and partitions that show a watched table. */
 #define RELATIONS_MAX 1024
 
-struct watch_oid {
-	char database[64];
-	uint32_t oid;
-	uint64_t mask;
-};
-
 struct watch_relation {
 	struct watchname name;
 	uint64_t mask;
@@ -178,10 +172,9 @@ unsigned watch_oids(const struct watch *w)
 	return w->n_oids;
 }
 
-uint32_t watch_oid(const struct watch *w, unsigned i, uint64_t *ret_mask)
+const struct watch_oid *watch_oid(const struct watch *w, unsigned i)
 {
-	*ret_mask = i < w->n_oids ? w->oids[i].mask : 0;
-	return i < w->n_oids ? w->oids[i].oid : 0;
+	return i < w->n_oids ? &w->oids[i] : NULL;
 }
 
 static int relation_add(struct watch *w, const struct resolved_table *t,

@@ -14,6 +14,13 @@ struct watch;
 
 #define WATCH_TABLES_MAX 64
 
+/* Object ids are of a database. */
+struct watch_oid {
+	char database[64];
+	uint32_t oid;
+	uint64_t mask;
+};
+
 struct watch *watch_new(void);
 struct watch *watch_free(struct watch *w);
 void watch_freep(struct watch **w);
@@ -45,7 +52,7 @@ void watch_learn_oid(struct watch *w, const char *database, uint32_t oid, uint64
 
 /* Object ids known so far, of which none is ever forgotten: 0 to watch_oids() - 1. */
 unsigned watch_oids(const struct watch *w);
-uint32_t watch_oid(const struct watch *w, unsigned i, uint64_t *ret_mask);
+const struct watch_oid *watch_oid(const struct watch *w, unsigned i);
 
 /* A statement changed some table's shape: files and ids may be new ones. */
 void watch_ddl_seen(struct watch *w, Rollcall__System system, const char *database);

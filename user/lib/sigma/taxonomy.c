@@ -115,6 +115,8 @@ const struct taxonomy_field taxonomy_fields[] = {
 	{"database", "LargestRow", "", "db.max_row"},
 	{"database", "PageCoverage", "", "db.page_coverage"},
 	{"database", "Pages", "", "db.pages"},
+	{"database", "RowsRead", "", "db.rows_read"},
+	{"database", "ReadFraction", "", "db.read_fraction"},
 	{"database", "SideBytes", "", "db.side_bytes"},
 	{"database", "RowsWritten", "", "db.rows_written"},
 	{"database", "ServerSide", "", "db.server_side"},

@@ -322,6 +322,13 @@ static void open_begin(struct findings *f, struct open *o, uint64_t time)
 	o->first = time;
 }
 
+/* Rows that were read, but no more than the table has when all its pages were. */
+static uint64_t people_max(const Rollcall__Db *db)
+{
+	return db->page_coverage >= 1 && db->page_rows < db->rows_read ? db->page_rows
+								       : db->rows_read;
+}
+
 /*
  * A rule about one result. Raised while the result streams and completed at its end; further
  * results of the session grow the same finding, told each time it has doubled and when the
@@ -342,8 +349,8 @@ static int result_finding(struct findings *f, struct arena *a, const Rollcall__E
 	o->rows = o->base + db->rows;
 	o->bytes = o->base_bytes + db->bytes;
 	o->lower_bound = streaming || db->confidence != ROLLCALL__CONFIDENCE__exact;
-	if (db->confidence == ROLLCALL__CONFIDENCE__coverage_only && db->page_rows > o->rows_max)
-		o->rows_max = db->page_rows;
+	if (db->confidence == ROLLCALL__CONFIDENCE__coverage_only && people_max(db) > o->rows_max)
+		o->rows_max = people_max(db);
 	o->last = ev->time;
 	completes = !streaming && o->streamed;
 	tell = !again || completes || o->rows >= 2 * o->told;
@@ -384,7 +391,7 @@ static bool rule_applies(const struct findings *f, const struct principal_state 
 	case RULE_LARGE_ROW:
 		return t->row_bytes && db->max_row >= t->row_bytes;
 	case RULE_PAGE_COVERAGE:
-		return t->page_coverage > 0 && db->page_coverage >= t->page_coverage &&
+		return t->page_coverage > 0 && db->read_fraction >= t->page_coverage &&
 		       db->confidence == ROLLCALL__CONFIDENCE__coverage_only;
 	case RULE_FIRST_SEEN:
 		return t->first_seen_rows && !p->rows && db->rows > t->first_seen_rows &&

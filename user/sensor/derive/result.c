@@ -18,14 +18,14 @@ enum evidence {
 	BY_COLUMNS,
 	BY_CURSOR,
 	BY_PREPARED,
-	BY_PAGES,
+	BY_READS,
 	EVIDENCE_MAX
 };
 
 static const char *const evidence_names[EVIDENCE_MAX] = {
 	[BY_STATEMENT] = "statement",	      [BY_TEXT_INSIDE] = "string_in_statement",
 	[BY_COLUMNS] = "column_description",  [BY_CURSOR] = "cursor",
-	[BY_PREPARED] = "prepared_statement", [BY_PAGES] = "page_access",
+	[BY_PREPARED] = "prepared_statement", [BY_READS] = "rows_read",
 };
 
 /* Each signal's watched tables. Text may raise a suspicion, never clear one: they are united. */
@@ -306,11 +306,11 @@ void result_end(struct sessions *s, struct arena *a, uint64_t time, struct sessi
 			   columns_tables(s->opts.watch, c->system, c->who.database,
 					  c->columns.data, c->columns.len, q ? q->strong : 0));
 	db_numbers(db, c, k, q, time);
-	tables_add(&t, BY_PAGES, pages_tables(c, db, k->group, t.all));
+	tables_add(&t, BY_READS, reads_tables(c, s->opts.watch, db, k->group, t.all));
 	if (tables_fill(a, db, s->opts.watch, &t) < 0)
 		return;
-	pages_fill(db, s->opts.watch, c, t.by[BY_PAGES]);
-	pages_done(c, !streaming);
+	reads_fill(db, s->opts.watch, c, t.by[BY_READS]);
+	reads_done(c, !streaming, t.by[BY_READS]);
 	db->fraction = tables_fraction(s->opts.watch, t.all, db->rows);
 	/* DbResult and DbProgress have one shape. */
 	rollcall__db_result__init(m);

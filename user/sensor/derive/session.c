@@ -525,6 +525,20 @@ static void on_end(struct sessions *s, struct arena *a, uint64_t time, const Rol
 	result_end(s, a, time, c, k, cmd, cmd && cmd->script ? NULL : c->running);
 }
 
+static void on_reads(struct sessions *s, const Rollcall__DbReads *k)
+{
+	struct session *c = session_find(s, k->conn);
+
+	if (!c)
+		return;
+	if (k->relation) {
+		reads_record(c, s->opts.watch, k);
+		return;
+	}
+	c->uncounted = k->uncounted;
+	s->counts.uncounted += k->uncounted;
+}
+
 static void on_close(struct sessions *s, struct arena *a, uint64_t time, const Rollcall__DbClose *k)
 {
 	struct session **slot = session_slot(s, k->conn), *c = *slot;
@@ -554,10 +568,8 @@ int sessions_record(struct sessions *s, struct arena *a, const Rollcall__Event *
 	case ROLLCALL__EVENT__KIND_DB_COLUMNS:
 		on_columns(s, ev->db_columns);
 		break;
-	case ROLLCALL__EVENT__KIND_DB_PAGES:
-		c = session_find(s, ev->db_pages->conn);
-		if (c)
-			pages_record(c, s->opts.watch, ev->db_pages);
+	case ROLLCALL__EVENT__KIND_DB_READS:
+		on_reads(s, ev->db_reads);
 		break;
 	case ROLLCALL__EVENT__KIND_DB_END:
 		on_end(s, a, ev->time, ev->db_end);

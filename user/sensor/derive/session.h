@@ -42,6 +42,7 @@ struct sessions_opts {
 
 struct sessions_counts {
 	uint64_t open, refused, commands_lost;
+	uint64_t uncounted; /* times that a session's server stopped to count what it reads */
 };
 
 struct sessions *sessions_new(const struct sessions_opts *opts);

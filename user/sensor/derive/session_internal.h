@@ -8,7 +8,7 @@
 #define SESSION_BUCKETS 4096
 #define COMMANDS_MAX	8192 /* of one session, not yet answered: JDBC batches are long */
 #define NAMED_MAX	1024
-#define PAGE_TABLES	4    /* as bpf/pg_page.h tells: PG_PAGE_TABLES */
+#define READ_TABLES	8    /* as bpf/pg_stat.h tells: PG_READ_TABLES */
 #define PIECES_MAX	4096 /* as bpf/db.h sends: DB_TEXT_MAX */
 
 struct named {
@@ -30,21 +30,28 @@ struct pieces {
 	size_t len;
 };
 
+struct counts {
+	uint64_t scanned, fetched; /* rows */
+	uint64_t entries;	   /* of indexes */
+	uint64_t blocks;
+	uint64_t written; /* rows */
+};
+
 /*
- * What statements touched of watched tables, by the server's own accesses. The server answers
- * small statements of one group at once, when it has run them all: the first answer then tells
- * the pages of all, and one without pages of its own has those of the group so far.
+ * What the server read of watched tables, by its own counts. It answers small statements of one
+ * group at once, when it has run them all: the first answer then tells the reads of all. Those of
+ * one that shows nothing of a table are left to the next.
  */
 struct touched {
 	uint32_t group;
 	unsigned n;
 	struct {
 		uint32_t oid;
-		uint64_t tables; /* mask */
-		uint64_t pages;	 /* since the last result or progress ... */
-		bool own;	 /* ... that is, at least its index was read */
-		uint64_t before; /* by the group's earlier results */
-	} relations[PAGE_TABLES];
+		uint64_t tables;    /* mask */
+		struct counts now;  /* since the last result */
+		struct counts left; /* by results before it, of which none showed the table since */
+		struct counts before; /* by the group's earlier results */
+	} relations[READ_TABLES];
 };
 
 struct session {
@@ -65,6 +72,7 @@ struct session {
 	struct script *running;		   /* of a result whose command was not seen */
 	uint32_t running_group, running_index;
 	struct touched touched;
+	bool uncounted; /* the server does not count what it reads */
 	uint64_t rows;
 	uint64_t side_seen; /* side-channel bytes already reported */
 };
@@ -86,12 +94,12 @@ void result_session(struct sessions *s, struct arena *a, uint64_t time, struct s
 void result_end(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
 		const Rollcall__DbEnd *k, const struct command *cmd, struct script *script);
 
-/* Takes pages that a statement of the session touched, told before its result. */
-void pages_record(struct session *c, const struct watch *w, const Rollcall__DbPages *k);
-/* Tables that a result of the group shows by its pages; `named`: by all else. */
-uint64_t pages_tables(const struct session *c, const Rollcall__Db *db, uint32_t group,
-		      uint64_t named);
-/* Fills pages, their part of the tables, and what that says of the rows. */
-void pages_fill(Rollcall__Db *db, const struct watch *w, const struct session *c, uint64_t tables);
-/* The result was told. */
-void pages_done(struct session *c, bool ended);
+/* Takes what the server read for a statement of the session, told before its result. */
+void reads_record(struct session *c, const struct watch *w, const Rollcall__DbReads *k);
+/* Tables of which rows were read for a result of the group; `named`: by all else. */
+uint64_t reads_tables(const struct session *c, const struct watch *w, const Rollcall__Db *db,
+		      uint32_t group, uint64_t named);
+/* Fills what was read, its part of the tables, and what that says of the rows. */
+void reads_fill(Rollcall__Db *db, const struct watch *w, const struct session *c, uint64_t tables);
+/* The result was told, and showed `tables`. */
+void reads_done(struct session *c, bool ended, uint64_t tables);
