@@ -123,6 +123,16 @@ static void statements_scan(enum sql_dialect dialect, const char *text, size_t l
 		for (unsigned i = 0; i < st.n_relations; i++)
 			must(strnlen(st.relations[i].name, SQL_RELATION_MAX) < SQL_RELATION_MAX &&
 			     strnlen(st.relations[i].schema, SQL_RELATION_MAX) < SQL_RELATION_MAX);
+		for (unsigned i = 0; i < st.n_calls; i++) {
+			const struct sql_token *name = &st.calls[i].name,
+					       *schema = &st.calls[i].schema;
+
+			must(name->len && name->at >= st.text && name->at + name->len <= end);
+			must(!schema->len ||
+			     (schema->at >= st.text && schema->at + schema->len <= name->at));
+		}
+		must(strnlen(st.created.name, SQL_RELATION_MAX) < SQL_RELATION_MAX &&
+		     strnlen(st.created.schema, SQL_RELATION_MAX) < SQL_RELATION_MAX);
 		at = text;
 	}
 	must(!len && text == end);

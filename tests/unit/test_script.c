@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "lib/clean.h"
+#include "lib/resolved.h"
+#include "lib/sql/statement.h"
 #include "sensor/derive/script.h"
 #include "sensor/watch.h"
 
@@ -106,12 +108,64 @@ static void test_many_statements(void **state)
 	script_unref(s);
 }
 
+static void relation_add(struct resolved *r, char *kind, char *schema, char *name)
+{
+	struct resolved_relation rel = {.kind = kind, .schema = schema, .name = name};
+
+	assert_int_equal(resolved_add_relation(&r->tables[0], &rel), 0);
+}
+
+static uint64_t routine_of(const struct watch *w, const char *database, const char *text)
+{
+	struct script *s = script_new(text, strlen(text), MY, w, database);
+	uint64_t mask = script_query(s, 0)->routine;
+
+	assert_int_equal(script_query(s, 0)->strong | script_query(s, 0)->weak, 0);
+	script_unref(s);
+	return mask;
+}
+
+/* What setup found that reads a table; neither names nor reads of the same name elsewhere. */
+static void test_routines(void **state)
+{
+	_cleanup_(resolved_freep) struct resolved *r = resolved_new();
+	_cleanup_(watch_freep) struct watch *w = watched();
+	char text[2048] = "select a0()";
+	size_t n = strlen(text);
+	struct script *s;
+
+	(void)state;
+	assert_int_equal(resolved_add_server(r, &(struct resolved_server){.system = MY}), 0);
+	assert_int_equal(resolved_add_table(r, "mariadb:mdm.staff", 0), 0);
+	relation_add(r, (char[]){"routine"}, (char[]){"mdm"}, (char[]){"reader"});
+	relation_add(r, (char[]){"trigger"}, (char[]){"mdm"}, (char[]){"noted"});
+	assert_int_equal(watch_resolve(w, r), 0);
+	assert_int_equal(routine_of(w, "mdm", "select reader(id) from device"), MY_STAFF);
+	assert_int_equal(routine_of(w, "x", "select `mdm`.`Reader`(id) from device"), MY_STAFF);
+	assert_int_equal(routine_of(w, "mdm", "call reader"), MY_STAFF);
+	assert_int_equal(routine_of(w, "mdm", "select reader.of_it(1)"), MY_STAFF);
+	assert_int_equal(routine_of(w, "x", "select reader(id) from device"), 0);
+	assert_int_equal(routine_of(w, "mdm", "select x.reader(id) from device"), 0);
+	assert_int_equal(routine_of(w, "mdm", "select reader from reader"), 0);
+	assert_int_equal(routine_of(w, "mdm", "insert into noted values (1)"), MY_STAFF);
+	assert_int_equal(routine_of(w, "mdm", "insert into device select * from noted"), 0);
+	/* Behind more calls than a statement's list holds. */
+	for (unsigned i = 1; i < SQL_CALLS_MAX; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ", a%u()", i);
+	assert_int_equal(routine_of(w, "mdm", text), 0);
+	snprintf(text + n, sizeof(text) - n, ", reader(1)");
+	s = script_new(text, strlen(text), MY, w, "mdm");
+	assert_int_equal(script_query(s, 0)->weak, MY_STAFF);
+	script_unref(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_many_relations),
 		cmocka_unit_test(test_many_statements),
+		cmocka_unit_test(test_routines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,7 +182,8 @@ static void test_relations(void **state)
 		{PG, "prepare p as select * from staff where id = $1", "staff"},
 		{PG, "declare c cursor for select * from staff", "staff"},
 		{PG, "select * from s.f(1) x, lateral (select * from staff) y", "staff"},
-		{MY, "select * from a straight_join b join (c, d) on true", "a c d"},
+		{MY, "select * from a straight_join b join (c, d) on true", "a b c d"},
+		{MY, "select straight_join x.n from a, b", "a b"},
 		{MY, "update a, staff set a.x = staff.name, y = 2", "a staff"},
 		{MY, "insert into a values (1) on duplicate key update x = 1, y = 2", "a"},
 		{MY, "handler staff read first", "staff"},
@@ -256,6 +257,7 @@ static void test_strings_are_searched(void **state)
 		{PG, "select * from staff where a = 'taken from b'", "staff ~b"},
 		{MY, "prepare s from 'select * from staff'", "~staff"},
 		{MY, "execute immediate \"select * from staff\"", "~staff"},
+		{MY, "select concat('staff', name) from a", "a"},
 	};
 
 	(void)state;
@@ -274,14 +276,14 @@ static void test_many_relations(void **state)
 	len = n;
 	assert_true(sql_statement_next(PG, &p, &len, &st));
 	assert_int_equal(st.n_relations, 1);
-	assert_false(st.more_relations);
+	assert_false(st.more_names);
 	for (unsigned i = 1; i < SQL_RELATIONS_MAX + 1; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, ", r%u", i);
 	p = text;
 	len = n;
 	assert_true(sql_statement_next(PG, &p, &len, &st));
 	assert_int_equal(st.n_relations, SQL_RELATIONS_MAX);
-	assert_true(st.more_relations);
+	assert_true(st.more_names);
 	assert_string_equal(st.relations[SQL_RELATIONS_MAX - 1].name, "r47");
 }
 

@@ -178,3 +178,18 @@ int client_run(const struct client *c, struct client_result *ret)
 		return -EACCES;
 	return client_rows(ret->text, ret);
 }
+
+size_t client_quote(const char *name, char *to)
+{
+	char *start = to;
+
+	*to++ = '`';
+	for (; *name; name++) {
+		if (*name == '`')
+			*to++ = '`';
+		*to++ = *name;
+	}
+	*to++ = '`';
+	*to = '\0';
+	return (size_t)(to - start);
+}

@@ -33,3 +33,7 @@ int client_run(const struct client *c, struct client_result *ret);
 /* Splits and unescapes text in place; -EBADMSG past the limits. Exposed for its test. */
 int client_rows(char *text, struct client_result *ret);
 void client_result_fini(struct client_result *r);
+
+/* `name` with each backtick doubled, as the mariadb client's server reads it; returns its length.
+ */
+size_t client_quote(const char *name, char *to);

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Asks information_schema through the mariadb client as root over the server's socket
-// (unix_socket authentication). MariaDB 10.11 does not say which views use a table, so views are
-// found by text: the server stores a view's definition with every table written out as
-// `database`.`table`, and a view that contains those words is taken as dependent. That can only
-// take too many (a column alias of that very form), never too few.
+// (unix_socket authentication). What depends on a table is setup_depends.c.
 #include "cli/setup_mariadb.h"
 
 #include <dirent.h>
@@ -17,6 +14,7 @@
 #include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/setup_depends.h"
 #include "lib/clean.h"
 #include "lib/dbfile.h"
 
@@ -35,29 +33,17 @@ static const char sql_resolve[] =
 	"SELECT 'column', ORDINAL_POSITION, COLUMN_NAME FROM information_schema.COLUMNS"
 	" WHERE TABLE_SCHEMA = CONVERT(%1$s USING utf8) AND TABLE_NAME = CONVERT(%2$s USING "
 	"utf8);\n"
-	"SELECT 'view', TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS;\n";
+	"SELECT 'view', TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS;\n"
+	"SELECT 'routine', ROUTINE_SCHEMA, ROUTINE_NAME, IFNULL(ROUTINE_DEFINITION, '')"
+	" FROM information_schema.ROUTINES;\n"
+	"SELECT 'trigger', EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, ACTION_STATEMENT"
+	" FROM information_schema.TRIGGERS;\n";
 
 static void hex_literal(const char *text, char *to)
 {
 	to += sprintf(to, "0x");
 	for (; *text; text++)
 		to += sprintf(to, "%02x", (unsigned char)*text);
-}
-
-/* `a` with each backtick doubled. */
-static size_t identifier(const char *text, char *to)
-{
-	char *start = to;
-
-	*to++ = '`';
-	for (; *text; text++) {
-		if (*text == '`')
-			*to++ = '`';
-		*to++ = *text;
-	}
-	*to++ = '`';
-	*to = '\0';
-	return (size_t)(to - start);
 }
 
 static int query(const struct setup_server *s, const char *user, const char *sql,
@@ -123,49 +109,6 @@ static int files_add(struct resolved_table *t, const char *datadir)
 	return file_add(t, path, "tablespace");
 }
 
-static bool mentions(const char *definition, const struct resolved_relation *rel)
-{
-	char name[4 * WATCHNAME_PART_MAX + 8];
-	size_t n;
-
-	if (strlen(rel->schema) >= WATCHNAME_PART_MAX || strlen(rel->name) >= WATCHNAME_PART_MAX)
-		return false;
-	n = identifier(rel->schema, name);
-	name[n++] = '.';
-	identifier(rel->name, name + n);
-	return strcasestr(definition, name) != NULL;
-}
-
-static bool relation_known(const struct resolved_table *t, const struct client_row *view)
-{
-	for (size_t i = 0; i < t->n_relations; i++)
-		if (!strcmp(t->relations[i].schema, view->field[1]) &&
-		    !strcmp(t->relations[i].name, view->field[2]))
-			return true;
-	return false;
-}
-
-/* Views over views: each relation that was added is looked for in its turn. */
-static int views_add(struct resolved_table *t, const struct client_result *got)
-{
-	for (size_t i = 0; i < t->n_relations; i++)
-		for (size_t k = 0; k < got->n; k++) {
-			const struct client_row *row = &got->rows[k];
-			struct resolved_relation view = {.kind = (char[]){"view"},
-							 .schema = row->field[1],
-							 .name = row->field[2]};
-			int e;
-
-			if (strcmp(row->field[0], "view") || relation_known(t, row) ||
-			    !mentions(row->field[3], &t->relations[i]))
-				continue;
-			e = resolved_add_relation(t, &view);
-			if (e)
-				return e;
-		}
-	return 0;
-}
-
 static int table_add(struct setup_server *s, const char *watch, const struct client_result *got,
 		     struct resolved *r)
 {
@@ -189,7 +132,7 @@ static int table_add(struct setup_server *s, const char *watch, const struct cli
 			e = resolved_add_column(t,
 						(uint32_t)strtoul(got->rows[i].field[1], NULL, 10),
 						got->rows[i].field[2]);
-	e = e ? e : views_add(t, got);
+	e = e ? e : setup_depends_add(t, got);
 	return e || !base ? e : files_add(t, head[2]);
 }
 
@@ -222,9 +165,9 @@ static void rows_count(const struct setup_server *s, const char *user, struct re
 	struct client_result got = {};
 	size_t n = (size_t)sprintf(sql, "SELECT COUNT(*) FROM ");
 
-	n += identifier(t->name.database, sql + n);
+	n += client_quote(t->name.database, sql + n);
 	sql[n++] = '.';
-	n += identifier(t->name.table, sql + n);
+	n += client_quote(t->name.table, sql + n);
 	snprintf(sql + n, sizeof(sql) - n, ";\n");
 	if (!query(s, user, sql, &got) && got.n == 1)
 		t->rows = strtoull(got.rows[0].field[0], NULL, 10);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `rollcall setup database` learned of the watched tables: object ids, dependent views,
-// partitions, columns, files by inode, number of rows. One JSON file, written by the command line
-// as an administrator and read by the sensor, which has no database credentials.
+// routines, partitions, columns, files by inode, number of rows. One JSON file, written by the
+// command line as an administrator and read by the sensor, which has no database credentials.
 #pragma once
 
 #include <stdbool.h>
@@ -25,10 +25,13 @@ struct resolved_server {
 	uint32_t exe_dev; /* (major << 20) | minor, as the kernel and rollcall.Inode keep it */
 };
 
-/* One object that shows rows of the watched table: itself, a partition, a view. */
+/*
+ * One object that shows rows of the watched table: itself, a partition, a view; a routine that
+ * reads it; a table of which a trigger does.
+ */
 struct resolved_relation {
 	uint32_t oid; /* 0: the system has none (MariaDB) */
-	char *kind;   /* table, partition, child, parent, view, matview, foreign */
+	char *kind; /* table, partition, child, parent, view, matview, foreign, routine, trigger */
 	char *schema; /* MariaDB: the database */
 	char *name;
 };

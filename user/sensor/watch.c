@@ -13,10 +13,11 @@
 
 /* Ids learnt from results, beyond those that setup resolved. */
 #define OIDS_MAX 4096
-/* Views and partitions that show a watched table. */
+/* Views and partitions that show a watched table, routines and triggers that read it. */
 #define RELATIONS_MAX 1024
 
 struct watch_relation {
+	enum watch_dependence how;
 	struct watchname name;
 	uint64_t mask;
 };
@@ -124,18 +125,40 @@ static bool name_matches(const struct watchname *t, Rollcall__System system, con
 	       strcasecmp(t->table, relation) == 0;
 }
 
+static uint64_t match_relations(const struct watch *w, enum watch_dependence how,
+				Rollcall__System system, const char *database, const char *schema,
+				const char *relation)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < w->n_relations; i++)
+		if (w->relations[i].how == how &&
+		    name_matches(&w->relations[i].name, system, database, schema, relation))
+			mask |= w->relations[i].mask;
+	return mask;
+}
+
 uint64_t watch_match_name(const struct watch *w, Rollcall__System system, const char *database,
 			  const char *schema, const char *relation)
 {
-	uint64_t mask = 0;
+	uint64_t mask = match_relations(w, WATCH_SHOWS, system, database, schema, relation);
 
 	for (unsigned i = 0; i < w->n; i++)
 		if (name_matches(&w->tables[i], system, database, schema, relation))
 			mask |= 1ull << i;
-	for (unsigned i = 0; i < w->n_relations; i++)
-		if (name_matches(&w->relations[i].name, system, database, schema, relation))
-			mask |= w->relations[i].mask;
 	return mask;
+}
+
+uint64_t watch_match_routine(const struct watch *w, Rollcall__System system, const char *database,
+			     const char *schema, const char *routine)
+{
+	return match_relations(w, WATCH_ROUTINE, system, database, schema, routine);
+}
+
+uint64_t watch_match_trigger(const struct watch *w, Rollcall__System system, const char *database,
+			     const char *schema, const char *relation)
+{
+	return match_relations(w, WATCH_TRIGGER, system, database, schema, relation);
 }
 
 static struct watch_oid *oid_find(const struct watch *w, const char *database, uint32_t oid)
@@ -177,23 +200,63 @@ const struct watch_oid *watch_oid(const struct watch *w, unsigned i)
 	return i < w->n_oids ? &w->oids[i] : NULL;
 }
 
+/* The relation of this name, made if need be. NULL: there is no more room. */
+static struct watch_relation *relation_get(struct watch *w, enum watch_dependence how,
+					   const struct watchname *name)
+{
+	struct watch_relation *r = w->relations;
+
+	for (; r < w->relations + w->n_relations; r++)
+		if (r->how == how && same_name(&r->name, name))
+			return r;
+	if (w->n_relations == RELATIONS_MAX)
+		return NULL;
+	w->n_relations++;
+	*r = (struct watch_relation){.how = how, .name = *name};
+	return r;
+}
+
+static void relation_name(struct watchname *ret, Rollcall__System system, const char *database,
+			  const char *schema, const char *name)
+{
+	bool pg = system == ROLLCALL__SYSTEM__postgresql;
+
+	*ret = (struct watchname){.system = system};
+	snprintf(ret->database, sizeof(ret->database), "%s", pg || !*schema ? database : schema);
+	snprintf(ret->schema, sizeof(ret->schema), "%s", pg ? schema : "");
+	snprintf(ret->table, sizeof(ret->table), "%s", name);
+}
+
+void watch_learn_relation(struct watch *w, enum watch_dependence how, Rollcall__System system,
+			  const char *database, const char *schema, const char *name, uint64_t mask)
+{
+	struct watch_relation *r;
+	struct watchname full;
+
+	relation_name(&full, system, database, schema, name);
+	r = relation_get(w, how, &full);
+	if (r)
+		r->mask |= mask;
+}
+
+static enum watch_dependence dependence(const char *kind)
+{
+	return strcmp(kind, "routine") == 0   ? WATCH_ROUTINE
+	       : strcmp(kind, "trigger") == 0 ? WATCH_TRIGGER
+					      : WATCH_SHOWS;
+}
+
 static int relation_add(struct watch *w, const struct resolved_table *t,
 			const struct resolved_relation *from, uint64_t mask)
 {
 	struct watch_relation *r;
+	struct watchname name;
 
-	if (w->n_relations == RELATIONS_MAX)
+	relation_name(&name, t->name.system, t->name.database, from->schema, from->name);
+	r = relation_get(w, dependence(from->kind), &name);
+	if (!r)
 		return -ENOSPC;
-	r = &w->relations[w->n_relations++];
-	r->name.system = t->name.system;
-	r->mask = mask;
-	snprintf(r->name.table, sizeof(r->name.table), "%s", from->name);
-	if (t->name.system == ROLLCALL__SYSTEM__postgresql) {
-		snprintf(r->name.database, sizeof(r->name.database), "%s", t->name.database);
-		snprintf(r->name.schema, sizeof(r->name.schema), "%s", from->schema);
-	} else {
-		snprintf(r->name.database, sizeof(r->name.database), "%s", from->schema);
-	}
+	r->mask |= mask;
 	return 0;
 }
 
@@ -216,7 +279,6 @@ static int resolve_table(struct watch *w, unsigned i, const struct resolved_tabl
 
 int watch_resolve(struct watch *w, const struct resolved *res)
 {
-	w->n_relations = 0;
 	for (size_t k = 0; k < res->n_tables; k++) {
 		for (unsigned i = 0; i < w->n; i++) {
 			int r = same_name(&w->tables[i], &res->tables[k].name)

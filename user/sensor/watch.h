@@ -45,10 +45,28 @@ int watch_resolve(struct watch *w, const struct resolved *r);
 /* Masks of tables that a relation or an object id shows. schema: "" when unqualified. */
 uint64_t watch_match_name(const struct watch *w, Rollcall__System system, const char *database,
 			  const char *schema, const char *relation);
+/* Those that a MariaDB routine reads when it is called, or a table's triggers when it is written.
+ */
+uint64_t watch_match_routine(const struct watch *w, Rollcall__System system, const char *database,
+			     const char *schema, const char *routine);
+uint64_t watch_match_trigger(const struct watch *w, Rollcall__System system, const char *database,
+			     const char *schema, const char *relation);
 uint64_t watch_match_oid(const struct watch *w, const char *database, uint32_t oid);
 
 /* An id that a server gave a table named in a statement: known from now on. */
 void watch_learn_oid(struct watch *w, const char *database, uint32_t oid, uint64_t mask);
+
+/* How an object lets rows of a watched table be read. */
+enum watch_dependence {
+	WATCH_SHOWS,   /* a view or partition, by a statement that names it */
+	WATCH_ROUTINE, /* by one that calls it */
+	WATCH_TRIGGER, /* by one that writes the table of this name */
+};
+
+/* One that was created while the sensor looked on: known until it ends. */
+void watch_learn_relation(struct watch *w, enum watch_dependence how, Rollcall__System system,
+			  const char *database, const char *schema, const char *name,
+			  uint64_t mask);
 
 /* Object ids known so far, of which none is ever forgotten: 0 to watch_oids() - 1. */
 unsigned watch_oids(const struct watch *w);

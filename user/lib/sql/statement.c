@@ -21,6 +21,8 @@ struct scan {
 	unsigned paren;		      /* how many are open */
 	uint64_t lists;		      /* in which of them a comma brings another relation */
 	bool inserts;
+	bool writes; /* relations here are written, not read; MySQL */
+	bool heads;  /* between CREATE and what it creates */
 	unsigned words;
 };
 
@@ -33,10 +35,12 @@ static bool one_of(const struct sql_token *t, const char *const *list)
 }
 
 /* After these a relation's name stands. */
-static const char *const introducers[] = {"from",  "join",    "update", "into",	    "table",
-					  "using", "handler", "copy",	"truncate", NULL};
+static const char *const introducers[] = {"from",     "join",	       "update",  "into",
+					  "table",    "using",	       "handler", "copy",
+					  "truncate", "straight_join", NULL};
 /* After these a comma brings another. */
-static const char *const list_openers[] = {"from", "join", "using", "update", "table", NULL};
+static const char *const list_openers[] = {"from",  "join", "straight_join", "using", "update",
+					   "table", NULL};
 /* These end a FROM list. */
 static const char *const clauses[] = {"where",	   "group", "order",  "having", "limit",
 				      "union",	   "set",   "values", "offset", "fetch",
@@ -52,6 +56,9 @@ static const char *const modifiers[] = {"if",	    "not",	    "exists",	     "onl
 /* FROM inside these calls is no FROM clause: extract(year from x). */
 static const char *const from_functions[] = {"extract", "substring", "trim",
 					     "overlay", "position",  NULL};
+/* Between these the tables stand whose triggers run. */
+static const char *const write_verbs[] = {"insert", "replace", "update", "delete", "load", NULL};
+static const char *const write_ends[] = {"select", "set", "value", "values", "where", NULL};
 static const char *const ddl_verbs[] = {"create", "alter",   "drop",	"truncate", "rename",
 					"vacuum", "cluster", "reindex", "optimize", NULL};
 
@@ -64,17 +71,55 @@ static void relation_add(struct scan *c, const char *schema, const char *name)
 		    strcmp(s->relations[i].name, name) == 0)
 			return;
 	if (s->n_relations == SQL_RELATIONS_MAX) {
-		s->more_relations = true;
+		s->more_names = true;
 		return;
 	}
 	snprintf(s->relations[s->n_relations].schema, SQL_RELATION_MAX, "%s", schema);
 	snprintf(s->relations[s->n_relations].name, SQL_RELATION_MAX, "%s", name);
+	s->relations[s->n_relations].written = c->writes;
 	s->relations[s->n_relations++].weak = c->depth > 0;
 }
 
 static bool is_name(const struct sql_token *t)
 {
 	return t->kind == SQL_WORD || t->kind == SQL_QUOTED;
+}
+
+static bool same_text(const struct sql_token *a, const struct sql_token *b)
+{
+	return a->kind == b->kind && a->len == b->len &&
+	       (!a->len || memcmp(a->at, b->at, a->len) == 0);
+}
+
+static bool call_known(const struct sql_statement *s, const struct sql_call *call)
+{
+	for (unsigned i = 0; i < s->n_calls; i++)
+		if (same_text(&s->calls[i].name, &call->name) &&
+		    same_text(&s->calls[i].schema, &call->schema))
+			return true;
+	return false;
+}
+
+/* The present token begins a name: f(...), s.f(...), CALL p. */
+static void call(struct scan *c, const struct sql_lexer *l)
+{
+	struct sql_statement *s = c->s;
+	struct sql_lexer copy = *l;
+	struct sql_call found = {.name = c->t};
+	struct sql_token next = sql_next(&copy);
+
+	while (sql_is_punct(&next, '.')) {
+		found.schema = found.name;
+		found.name = sql_next(&copy);
+		next = sql_next(&copy);
+	}
+	if (!is_name(&found.name) || !(sql_is_punct(&next, '(') || sql_is(&c->before, "call")) ||
+	    call_known(s, &found))
+		return;
+	if (s->n_calls == SQL_CALLS_MAX)
+		s->more_names = true;
+	else
+		s->calls[s->n_calls++] = found;
 }
 
 /* Where a relation is expected, MySQL's "..." names one: ANSI_QUOTES is set then. */
@@ -123,8 +168,8 @@ static void scan_string(struct scan *c)
 		.modifiers = modifiers,
 	};
 
-	/* A call that takes a relation by name: pg_relation_filepath('staff'). */
-	inner.expect = sql_is_punct(&c->before, '(');
+	/* A call that takes a relation by name: pg_relation_filepath('staff'). MySQL has none. */
+	inner.expect = c->dialect == SQL_POSTGRESQL && sql_is_punct(&c->before, '(');
 	if (c->depth < DEPTH_MAX && (inner.expect || c->t.body_len > 6))
 		scan_text(&inner, c->t.body, c->t.body_len);
 }
@@ -145,6 +190,7 @@ static void first_words(struct scan *c, struct sql_lexer *l)
 		for (size_t i = 0; i < c->t.len && i + 1 < sizeof(s->verb); i++)
 			s->verb[i] = (char)tolower((unsigned char)c->t.at[i]);
 		s->ddl = one_of(&c->t, ddl_verbs);
+		c->heads = sql_is(&c->t, "create") || sql_is(&c->t, "alter");
 		if (sql_is(&c->t, "use") && is_name(&next))
 			sql_identifier(&next, c->dialect, s->database, SQL_NAME_MAX);
 		if (prepares && is_name(&next))
@@ -158,6 +204,48 @@ static void first_words(struct scan *c, struct sql_lexer *l)
 	}
 	if (sql_is(&c->t, "logical") && strcmp(s->verb, "start_replication") == 0)
 		snprintf(s->replication, sizeof(s->replication), "logical");
+}
+
+/* The name behind VIEW, FUNCTION and so on. */
+static void created_name(struct scan *c, const struct sql_lexer *l)
+{
+	static const char *const before_name[] = {"if", "not", "exists", "body", NULL};
+	size_t max = c->dialect == SQL_POSTGRESQL ? SQL_NAME_MAX : SQL_RELATION_MAX;
+	struct sql_relation *r = &c->s->created;
+	struct sql_lexer copy = *l;
+	struct sql_token t = sql_next(&copy);
+
+	while (one_of(&t, before_name))
+		t = sql_next(&copy);
+	while (is_relation(c, &t)) {
+		memcpy(r->schema, r->name, sizeof(r->schema));
+		sql_identifier(&t, c->dialect, r->name, max);
+		t = sql_next(&copy);
+		if (!sql_is_punct(&t, '.'))
+			return;
+		t = sql_next(&copy);
+	}
+}
+
+/* CREATE [OR REPLACE] [DEFINER = u@h] ... VIEW v AS; TRIGGER t BEFORE INSERT ON its_table */
+static void creates(struct scan *c, const struct sql_lexer *l)
+{
+	static const char *const routines[] = {"function", "procedure", "package", NULL};
+	static const char *const others[] = {"table", "index", "as", NULL};
+	bool my = c->dialect == SQL_MYSQL;
+	struct sql_statement *s = c->s;
+
+	if (sql_is(&c->t, "view"))
+		s->creates = SQL_CREATES_VIEW;
+	else if (my && one_of(&c->t, routines))
+		s->creates = SQL_CREATES_ROUTINE;
+	else if (my && sql_is(&c->t, "trigger"))
+		s->creates = SQL_CREATES_TRIGGER;
+	c->heads = !one_of(&c->t, others) && !sql_is_punct(&c->t, '(');
+	if (!s->creates || (s->creates == SQL_CREATES_TRIGGER && !sql_is(&c->t, "on")))
+		return;
+	created_name(c, l);
+	c->heads = false;
 }
 
 /* FETCH [direction] [FROM | IN] name: the last name is the cursor. */
@@ -246,6 +334,9 @@ static bool introduces(const struct scan *c, const struct sql_lexer *l, bool in_
 		       !sql_is(&c->before, "for");
 	if (sql_is(&c->t, "join") && sql_is(&c->before, "for"))
 		return false;
+	/* SELECT STRAIGHT_JOIN columns FROM */
+	if (sql_is(&c->t, "straight_join") && sql_is(&c->before, "select"))
+		return false;
 	/* LOCK TABLE, ALTER TABLE, TABLE staff; not the column or function of that name. */
 	return !sql_is_punct(&c->before, '.');
 }
@@ -255,7 +346,8 @@ static void introduce(struct scan *c)
 	bool copy = sql_is(&c->t, "copy");
 
 	c->expect = true;
-	c->callable = sql_is(&c->t, "from") || sql_is(&c->t, "join") || sql_is(&c->t, "using");
+	c->callable = sql_is(&c->t, "from") || sql_is(&c->t, "join") ||
+		      sql_is(&c->t, "straight_join") || sql_is(&c->t, "using");
 	c->modifiers = c->callable ? from_modifiers : copy ? copy_modifiers : modifiers;
 	if (one_of(&c->t, list_openers))
 		c->lists |= list_bit(c);
@@ -287,6 +379,20 @@ static bool ends_list(const struct scan *c, const struct sql_lexer *l)
 		return assigns(l);
 	next = ahead(l);
 	return !sql_is_punct(&next, ',');
+}
+
+/* MySQL: what is written, and what is called. */
+static void effects(struct scan *c, const struct sql_lexer *l)
+{
+	struct sql_token next = ahead(l);
+
+	if (one_of(&c->t, write_ends))
+		c->writes = false;
+	/* Not the functions insert() and replace(), nor ON DUPLICATE KEY UPDATE, FOR UPDATE. */
+	else if (one_of(&c->t, write_verbs) && !sql_is_punct(&next, '('))
+		c->writes = !sql_is(&c->before, "key") && !sql_is(&c->before, "for");
+	if (is_name(&c->t) && !sql_is_punct(&c->before, '.'))
+		call(c, l);
 }
 
 static void scan_relations(struct scan *c, struct sql_lexer *l, bool in_function)
@@ -328,9 +434,13 @@ static void scan_text(struct scan *c, const char *text, size_t len)
 		}
 		if (c->depth == 0) {
 			first_words(c, &l);
+			if (c->heads)
+				creates(c, &l);
 			fetch_name(c);
 			destinations(c, &l);
 		}
+		if (c->dialect == SQL_MYSQL)
+			effects(c, &l);
 		if (one_of(&c->t, from_functions) && ahead(&l).kind == SQL_PUNCT)
 			function_paren = c->paren + 1;
 		scan_relations(c, &l, function_paren && c->paren == function_paren);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one SQL statement does, as far as its words tell: the relations it names, where its rows
-// go, the cursors and prepared statements it makes or uses. No grammar: a scan of the tokens that
-// may name a relation too many, rarely one too few (dynamic SQL inside functions is not seen).
+// What one SQL statement does, as far as its words tell: the relations it names, the routines it
+// calls, where its rows go, the cursors and prepared statements it makes or uses. No grammar: a
+// scan of the tokens that may name a relation too many, rarely one too few (dynamic SQL inside
+// functions is not seen).
 #pragma once
 
 #include <stdbool.h>
@@ -12,11 +13,27 @@
 #define SQL_NAME_MAX	  64  /* NAMEDATALEN */
 #define SQL_RELATION_MAX  193 /* MySQL: 64 characters of at most 3 bytes */
 #define SQL_RELATIONS_MAX 48
+#define SQL_CALLS_MAX	  64
 
 struct sql_relation {
 	char schema[SQL_RELATION_MAX]; /* "" when unqualified; MySQL: the database */
 	char name[SQL_RELATION_MAX];
-	bool weak; /* found inside a string: dynamic SQL, dblink, a DO body */
+	bool weak;    /* found inside a string: dynamic SQL, dblink, a DO body */
+	bool written; /* MySQL: its triggers run */
+};
+
+/* A name with an argument list, or behind CALL: of a built-in function, too. */
+struct sql_call {
+	struct sql_token schema; /* SQL_END when unqualified */
+	struct sql_token name;
+};
+
+/* What a CREATE makes that shows or reads other tables. Routines and triggers: MySQL only. */
+enum sql_creates {
+	SQL_CREATES_NOTHING,
+	SQL_CREATES_VIEW,
+	SQL_CREATES_ROUTINE,
+	SQL_CREATES_TRIGGER
 };
 
 struct sql_statement {
@@ -25,7 +42,11 @@ struct sql_statement {
 	char verb[24]; /* first keyword, lower case */
 	unsigned n_relations;
 	struct sql_relation relations[SQL_RELATIONS_MAX];
-	bool more_relations; /* there were more than fit: any may be among them */
+	unsigned n_calls; /* MySQL only: PostgreSQL itself tells what a function touches */
+	struct sql_call calls[SQL_CALLS_MAX];
+	bool more_names; /* there were more of either than fit: any may be among them */
+	enum sql_creates creates;
+	struct sql_relation created; /* by what name; of a trigger: its table */
 	bool where, offset;
 	bool copy_from; /* COPY ... FROM: rows come in */
 	bool to_server; /* COPY TO file or program, INTO OUTFILE or DUMPFILE, CREATE TABLE AS,

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "lib/arena.h"
+#include "lib/sql/statement.h"
 #include "sensor/derive/columns.h"
 #include "sensor/derive/session_internal.h"
 #include "sensor/watch.h"
@@ -15,6 +16,7 @@
 enum evidence {
 	BY_STATEMENT,
 	BY_TEXT_INSIDE,
+	BY_ROUTINE,
 	BY_COLUMNS,
 	BY_CURSOR,
 	BY_PREPARED,
@@ -23,9 +25,10 @@ enum evidence {
 };
 
 static const char *const evidence_names[EVIDENCE_MAX] = {
-	[BY_STATEMENT] = "statement",	      [BY_TEXT_INSIDE] = "string_in_statement",
-	[BY_COLUMNS] = "column_description",  [BY_CURSOR] = "cursor",
-	[BY_PREPARED] = "prepared_statement", [BY_READS] = "rows_read",
+	[BY_STATEMENT] = "statement", [BY_TEXT_INSIDE] = "string_in_statement",
+	[BY_ROUTINE] = "routine",     [BY_COLUMNS] = "column_description",
+	[BY_CURSOR] = "cursor",	      [BY_PREPARED] = "prepared_statement",
+	[BY_READS] = "rows_read",
 };
 
 /* Each signal's watched tables. Text may raise a suspicion, never clear one: they are united. */
@@ -48,12 +51,13 @@ static void tables_of_query(struct tables *t, const struct session *c, const str
 		return;
 	tables_add(t, BY_STATEMENT, q->strong);
 	tables_add(t, BY_TEXT_INSIDE, q->weak);
+	tables_add(t, BY_ROUTINE, q->routine);
 	used = q->uses_portal[0] ? session_named(c->portals, q->uses_portal) : NULL;
 	if (used)
-		tables_add(t, BY_CURSOR, used->strong | used->weak);
+		tables_add(t, BY_CURSOR, script_query_tables(used));
 	used = q->uses_prepared[0] ? session_named(c->prepared, q->uses_prepared) : NULL;
 	if (used)
-		tables_add(t, BY_PREPARED, used->strong | used->weak);
+		tables_add(t, BY_PREPARED, script_query_tables(used));
 }
 
 static bool columns_fit(const struct session *c, const Rollcall__DbEnd *k)
@@ -288,6 +292,22 @@ static int db_text(struct arena *a, Rollcall__Db *db, const struct query *q,
 	return db->tag && db->statement && db->fingerprint && db->replication ? 0 : -1;
 }
 
+/* What was created shows or reads watched tables from now on, under its own name. */
+static void created_learn(struct watch *w, const struct session *c, const struct script *script,
+			  const struct query *q)
+{
+	static const enum watch_dependence how[] = {
+		[SQL_CREATES_VIEW] = WATCH_SHOWS,
+		[SQL_CREATES_ROUTINE] = WATCH_ROUTINE,
+		[SQL_CREATES_TRIGGER] = WATCH_TRIGGER,
+	};
+	uint64_t mask = script_created(script, q);
+
+	if (mask)
+		watch_learn_relation(w, how[q->creates], c->system, c->who.database,
+				     q->created->schema, q->created->name, mask);
+}
+
 void result_end(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
 		const Rollcall__DbEnd *k, const struct command *cmd, struct script *script)
 {
@@ -330,6 +350,8 @@ void result_end(struct sessions *s, struct arena *a, uint64_t time, struct sessi
 		c->rows += db->rows;
 		c->side_seen = k->side_bytes;
 		c->columns.len = 0;
+		if (q && q->created && k->end == ROLLCALL__END__complete)
+			created_learn(s->opts.watch, c, script ? script : cmd->script, q);
 		if (q && q->ddl)
 			watch_ddl_seen(s->opts.watch, c->system, c->who.database);
 	}

@@ -12,7 +12,7 @@
 
 #define FOLDED_MAX 2048
 
-/* More relations than a statement's list holds: any watched table may be among them. */
+/* More names than a statement's lists hold: any watched table may be among them. */
 static void query_all_tables(struct query *q, Rollcall__System system, const struct watch *watch,
 			     const char *database)
 {
@@ -37,9 +37,29 @@ static void query_tables(struct query *q, const struct sql_statement *st, Rollca
 			q->weak |= mask;
 		else
 			q->strong |= mask;
+		if (r->written)
+			q->routine |=
+				watch_match_trigger(watch, system, database, r->schema, r->name);
 	}
-	if (st->more_relations)
+	if (st->more_names)
 		query_all_tables(q, system, watch, database);
+}
+
+static void query_routines(struct query *q, const struct sql_statement *st, Rollcall__System system,
+			   const struct watch *watch, const char *database)
+{
+	for (unsigned i = 0; i < st->n_calls; i++) {
+		const struct sql_call *call = &st->calls[i];
+		char schema[SQL_RELATION_MAX] = "", name[SQL_RELATION_MAX];
+
+		if (call->schema.len)
+			sql_identifier(&call->schema, SQL_MYSQL, schema, sizeof(schema));
+		sql_identifier(&call->name, SQL_MYSQL, name, sizeof(name));
+		q->routine |= watch_match_routine(watch, system, database, schema, name);
+		/* Of a package's routines the qualifier is the package (sql_mode ORACLE). */
+		if (*schema)
+			q->routine |= watch_match_routine(watch, system, database, "", schema);
+	}
 }
 
 /* What a statement that has no query of its own does, the last one may do. */
@@ -50,6 +70,16 @@ static void query_add(struct query *q, const struct sql_statement *st, Rollcall_
 	q->server_copy |= st->to_server;
 	q->point &= st->where && !st->offset;
 	query_tables(q, st, system, watch, database);
+	query_routines(q, st, system, watch, database);
+}
+
+static struct sql_relation *relation_copy(const struct sql_relation *r)
+{
+	struct sql_relation *copy = malloc(sizeof(*copy));
+
+	if (copy)
+		*copy = *r;
+	return copy;
 }
 
 static void query_fill(struct query *q, const struct sql_statement *st, Rollcall__System system,
@@ -72,8 +102,11 @@ static void query_fill(struct query *q, const struct sql_statement *st, Rollcall
 	q->server_copy = st->to_server;
 	q->point = st->where && !st->offset;
 	q->ddl = st->ddl;
+	q->creates = st->creates;
+	q->created = st->creates ? relation_copy(&st->created) : NULL;
 	q->call = dialect == SQL_MYSQL && strcmp(st->verb, "call") == 0;
 	query_tables(q, st, system, watch, database);
+	query_routines(q, st, system, watch, database);
 }
 
 struct script *script_new(const char *text, size_t len, Rollcall__System system,
@@ -114,9 +147,27 @@ void script_unref(struct script *s)
 {
 	if (!s || --s->refs)
 		return;
-	for (unsigned i = 0; i < s->n; i++)
+	for (unsigned i = 0; i < s->n; i++) {
 		free(s->queries[i].folded);
+		free(s->queries[i].created);
+	}
 	free(s);
+}
+
+uint64_t script_query_tables(const struct query *q)
+{
+	return q->strong | q->weak | q->routine;
+}
+
+uint64_t script_created(const struct script *s, const struct query *q)
+{
+	uint64_t mask = q->created ? script_query_tables(q) : 0;
+
+	/* Semicolons in a body end no statement. */
+	if (q->creates == SQL_CREATES_ROUTINE || q->creates == SQL_CREATES_TRIGGER)
+		for (const struct query *body = q + 1; body < s->queries + s->n; body++)
+			mask |= script_query_tables(body);
+	return mask;
 }
 
 const struct query *script_query(const struct script *s, unsigned nth)

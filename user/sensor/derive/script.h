@@ -9,11 +9,13 @@
 
 #include "event.pb-c.h"
 
+struct sql_relation;
 struct watch;
 
 struct query {
-	uint64_t strong; /* watched tables it names, a bit each (index in the watch set) */
-	uint64_t weak;	 /* named only inside a string or a procedure body */
+	uint64_t strong;  /* watched tables it names, a bit each (index in the watch set) */
+	uint64_t weak;	  /* named only inside a string or a procedure body */
+	uint64_t routine; /* read by a routine it calls or a trigger that it runs */
 	char fingerprint[17];
 	char *folded;	      /* literals replaced by ?; owned */
 	char declares[64];    /* cursor that this DECLARE makes */
@@ -26,7 +28,9 @@ struct query {
 	bool server_copy;     /* rows go to a file, program or table of the server */
 	bool point;	      /* WHERE and no OFFSET: a look-up, not a walk */
 	bool ddl;
-	bool call; /* MariaDB: makes any number of results */
+	bool call;		      /* MariaDB: makes any number of results */
+	unsigned creates;	      /* enum sql_creates */
+	struct sql_relation *created; /* NULL: nothing; owned */
 };
 
 struct script {
@@ -43,5 +47,9 @@ struct script *script_new(const char *text, size_t len, Rollcall__System system,
 struct script *script_ref(struct script *s); /* accepts NULL */
 void script_unref(struct script *s);	     /* accepts NULL */
 
+/* Tables that a query names in any way. */
+uint64_t script_query_tables(const struct query *q);
+/* Tables that what the query creates shows or reads: of a routine, its whole body in the text. */
+uint64_t script_created(const struct script *s, const struct query *q);
 /* The nth query; the last one when there are fewer (a CALL makes many results). NULL if none. */
 const struct query *script_query(const struct script *s, unsigned nth);
