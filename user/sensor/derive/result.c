@@ -217,7 +217,8 @@ static uint64_t pg_rows_written(const struct query *q, const char *tag)
 
 static uint64_t mysql_rows(const Rollcall__DbEnd *k, const struct query *q, bool *ret_server_side)
 {
-	*ret_server_side = !k->rows && q && q->server_copy;
+	/* A copy that failed moved nothing. */
+	*ret_server_side = !k->rows && k->affected && q && q->server_copy;
 	return *ret_server_side ? k->affected : k->rows;
 }
 
