@@ -203,8 +203,14 @@ test_physical() {
 	sleep 2
 	cat "$ibd" "$dir/maria/$mdm/my.MYD" >/dev/null
 	sleep 1
+	check "physical: as long as its files are there" "$(grep -c '"event":"coverage"' "$dir/events")" 0
+	sql "vacuum full staff"
+	for _ in $(seq 50); do grep -q '"event":"coverage"' "$dir/events" && break; sleep 0.1; done
 	kill "$watcher" && wait "$watcher"
 	watcher=
+	check "physical: told when the files are others, and no more" \
+		"$(jq -r 'select(.event == "coverage") | "\(.state) \(.probes[-1].reason)"' "$dir/events")" \
+		"degraded $hr.staff: none of its files is there any more"
 	check "physical: heap" "$(reads "$heap")" "$cat $hr.staff"
 	check "physical: tablespace" "$(reads "$ibd")" "$cat $mdm.staff"
 	check "physical: a file that setup did not resolve" "$(reads "$dir/maria/$mdm/my.MYD")" \

@@ -201,7 +201,8 @@ int probe_coverage(const struct probe *p, struct arena *a, Rollcall__Coverage **
 	if (!c)
 		return -ENOMEM;
 	rollcall__coverage__init(c);
-	c->probes = arena_alloc(a, p->choice.ladder.n * sizeof(*c->probes));
+	/* One more for probe_files_gone(). */
+	c->probes = arena_alloc(a, (p->choice.ladder.n + 1) * sizeof(*c->probes));
 	for (unsigned i = 0; c->probes && i < p->choice.ladder.n; i++) {
 		c->probes[c->n_probes] = coverage_probe(&p->choice.ladder.events[i], a);
 		if (!c->probes[c->n_probes++])
@@ -212,4 +213,26 @@ int probe_coverage(const struct probe *p, struct arena *a, Rollcall__Coverage **
 	c->state = arena_strdup(a, state);
 	*ret = c;
 	return c->state ? coverage_lanes(p, a, c) : -ENOMEM;
+}
+
+Rollcall__Event *probe_files_gone(const struct probe *p, struct arena *a, const char *table)
+{
+	Rollcall__Probe *blind = arena_alloc(a, sizeof(*blind));
+	Rollcall__Event *ev = arena_alloc(a, sizeof(*ev));
+	Rollcall__Coverage *c;
+
+	if (!blind || !ev || probe_coverage(p, a, &c) < 0)
+		return NULL;
+	rollcall__probe__init(blind);
+	rollcall__event__init(ev);
+	blind->event = arena_strdup(a, "file_read");
+	blind->hook = arena_strdup(a, "");
+	blind->state = c->state = arena_strdup(a, "degraded");
+	blind->reason = arena_printf(a, "%s: none of its files is there any more", table);
+	if (!blind->event || !blind->hook || !blind->state || !blind->reason)
+		return NULL;
+	c->probes[c->n_probes++] = blind;
+	ev->kind_case = ROLLCALL__EVENT__KIND_COVERAGE;
+	ev->coverage = c;
+	return ev;
 }
