@@ -159,10 +159,12 @@ static void test_watchname(void **state)
 		{"postgresql:hr.staff", "hr", "", "staff"},
 		{"mariadb:mdm.staff", "mdm", "", "staff"},
 		{"mysql:`a.b`.\"c\"\"d\"", "a.b", "", "c\"d"},
+		{"mysql:a b.` c `", "a b", "", " c "},
 	};
 	static const char *const bad[] = {
-		"",	      "staff",	       "oracle:a.b",	     "mariadb:a",  "mariadb:.a",
-		"mariadb:a.", "mariadb:a.b.c", "postgresql:a.b.c.d", "mysql:`a.b", "mysql:a.`b`c"};
+		"",	      "staff",	      "oracle:a.b",    "mariadb:a",
+		"mariadb:.a", "mariadb:a.",   "mariadb:a.b.c", "postgresql:a.b.c.d",
+		"mysql:`a.b", "mysql:a.`b`c", "mysql:a.b ",    "mysql: a.b"};
 	struct watchname n;
 	const char *why;
 

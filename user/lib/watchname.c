@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parses SYSTEM:DATABASE[.SCHEMA].TABLE. Called for --watch, for the configuration's watch list
 // and for the resolved file, so that all three accept the same names. Never allocates.
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -47,6 +48,10 @@ static const char *part_parse(const char *s, char *ret_part)
 		ret_part[n++] = *s;
 	}
 	ret_part[n] = '\0';
+	/* White space at an end is a slip: it names a table that nobody has. */
+	if (!quote && n &&
+	    (isspace((unsigned char)*ret_part) || isspace((unsigned char)ret_part[n - 1])))
+		return NULL;
 	if (!n || (*s && *s != '.') || (quote && s[-1] != quote))
 		return NULL;
 	return s;
