@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/out.h"
 #include "cli/setup_mariadb.h"
 #include "cli/setup_pg.h"
 #include "cli/setup_profile.h"
@@ -205,10 +206,22 @@ static size_t kind_count(const struct resolved_table *t, const char *kind)
 	return n;
 }
 
+/* Whoever may create a view names it: not what a terminal would obey. */
+static void item_print(struct out *o, const char *kind, const char *schema, const char *name)
+{
+	printf("    %-10s ", kind);
+	out_text(o, OUT_PLAIN, schema);
+	printf("%s", *schema ? "." : "");
+	out_text(o, OUT_PLAIN, name);
+	putchar('\n');
+}
+
 static void table_print(const struct resolved *r, const struct resolved_table *t)
 {
 	const struct resolved_server *server = &r->servers[t->server];
+	struct out o;
 
+	out_init(&o, stdout);
 	printf("%s\n", t->watch);
 	printf("  server      %s %s, %s\n", watchname_system_text(server->system), server->version,
 	       server->datadir);
@@ -216,13 +229,14 @@ static void table_print(const struct resolved *r, const struct resolved_table *t
 	printf("  columns     %zu\n", t->n_columns);
 	printf("  partitions  %zu\n", kind_count(t, "partition") + kind_count(t, "child"));
 	printf("  views       %zu\n", kind_count(t, "view") + kind_count(t, "matview"));
+	printf("  routines    %zu\n", kind_count(t, "routine") + kind_count(t, "trigger"));
 	for (size_t i = 0; i < t->n_relations; i++)
 		if (strcmp(t->relations[i].kind, "table"))
-			printf("    %-9s %s.%s\n", t->relations[i].kind, t->relations[i].schema,
-			       t->relations[i].name);
+			item_print(&o, t->relations[i].kind, t->relations[i].schema,
+				   t->relations[i].name);
 	printf("  files       %zu\n", t->n_files);
 	for (size_t i = 0; i < t->n_files; i++)
-		printf("    %-10s %s\n", t->files[i].kind, t->files[i].path);
+		item_print(&o, t->files[i].kind, "", t->files[i].path);
 }
 
 static int result_print(const struct setup *s)

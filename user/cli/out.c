@@ -38,19 +38,34 @@ static void colour_end(struct out *o, enum out_colour colour)
 		fputs("\033[0m", o->file);
 }
 
-/* C0 and DEL, and C1 in its UTF-8 form (C2 80..9F), can move the cursor or worse. */
+/*
+ * Bytes of a character that makes the text look like another: C0 and DEL, and C1 in its UTF-8 form
+ * (C2 80..9F), can move the cursor or worse; U+202A..202E and U+2066..2069 turn what follows round.
+ */
+static size_t deceives(const unsigned char *p)
+{
+	if (*p < 0x20 || *p == 0x7f)
+		return 1;
+	if (*p == 0xc2)
+		return p[1] >= 0x80 && p[1] <= 0x9f ? 2 : 0;
+	if (*p != 0xe2)
+		return 0;
+	return (p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
+			       (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)
+		       ? 3
+		       : 0;
+}
+
 void out_text(struct out *o, enum out_colour colour, const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
 
 	colour_begin(o, colour);
-	for (; *p; p++) {
-		if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
-			fputc('?', o->file);
-			p++;
-		} else {
-			fputc(*p < 0x20 || *p == 0x7f ? '?' : *p, o->file);
-		}
+	while (*p) {
+		size_t n = deceives(p);
+
+		fputc(n ? '?' : *p, o->file);
+		p += n ? n : 1;
 	}
 	colour_end(o, colour);
 }
