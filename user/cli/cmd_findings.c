@@ -175,8 +175,11 @@ static int args_parse(int argc, char **argv, struct findings_args *a)
 		else if (c == 'd')
 			a->store = optarg;
 		else if (c == 'l' && (a->level = level_index(optarg)) < 0)
-			return log_error(-EINVAL, "--level '%s': see --help for the levels",
-					 optarg);
+			return log_error(0,
+					 "--level '%s': write one of informational, low, medium, "
+					 "high, critical",
+					 optarg),
+			       -EINVAL;
 		else if (c == '?' || (c == 's' && store_client_since(optarg, &a->since) < 0))
 			return -EINVAL;
 	}

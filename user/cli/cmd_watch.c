@@ -153,6 +153,26 @@ static int watch_store(struct watch_args *w)
 	return r == -EPIPE ? 0 : r;
 }
 
+static int event_option(struct watch_args *w, const char *kind)
+{
+	if (!event_is_kind(kind))
+		return log_error(0, "--event '%s': no event is of this kind", kind), -EINVAL;
+	if (w->n_events == EVENTS_MAX)
+		return log_error(0, "--event: at most %d", EVENTS_MAX), -E2BIG;
+	w->events[w->n_events++] = kind;
+	return 0;
+}
+
+static int rows_option(struct watch_args *w, const char *text)
+{
+	char *end;
+
+	w->min_rows = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end)
+		return log_error(0, "--min-rows '%s': not a number", text), -EINVAL;
+	return 0;
+}
+
 static int args_parse(int argc, char **argv, struct watch_args *w)
 {
 	static const struct option options[] = {
@@ -166,19 +186,19 @@ static int args_parse(int argc, char **argv, struct watch_args *w)
 		{"help", no_argument, NULL, 'h'},
 		{},
 	};
-	int c;
+	int c, r = 0;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while (!r && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'h')
 			return fputs(usage, stdout) < 0 ? -EIO : 1;
-		if (c == 'e' && w->n_events < EVENTS_MAX)
-			w->events[w->n_events++] = optarg;
+		if (c == 'e')
+			r = event_option(w, optarg);
 		else if (c == 't')
 			w->table = optarg;
 		else if (c == 'u')
 			w->user = optarg;
 		else if (c == 'm')
-			w->min_rows = strtoull(optarg, NULL, 10);
+			r = rows_option(w, optarg);
 		else if (c == 'j')
 			w->json = true;
 		else if (c == 'c')
@@ -188,7 +208,9 @@ static int args_parse(int argc, char **argv, struct watch_args *w)
 		else
 			return -EINVAL;
 	}
-	return 0;
+	if (!r && optind < argc)
+		return log_error(0, "unexpected argument '%s' (see --help)", argv[optind]), -EINVAL;
+	return r;
 }
 
 static void interrupted(int signo)

@@ -251,6 +251,15 @@ const char *event_kind(const Rollcall__Event *ev)
 	return f ? f->name : "";
 }
 
+/* The kinds are the members of the one union. */
+bool event_is_kind(const char *name)
+{
+	const ProtobufCFieldDescriptor *f =
+		protobuf_c_message_descriptor_get_field_by_name(&rollcall__event__descriptor, name);
+
+	return f && f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF;
+}
+
 const ProtobufCMessage *event_message(const Rollcall__Event *ev)
 {
 	const ProtobufCFieldDescriptor *f = ev->kind_case ? kind_field(ev) : NULL;

@@ -2,12 +2,14 @@
 // Events as JSON, walked from the descriptors of event.proto: no event-specific line here.
 #pragma once
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "event.pb-c.h"
 
 /* "db_result", "exec", ...; "" for an event without a kind. */
 const char *event_kind(const Rollcall__Event *ev);
+bool event_is_kind(const char *name);
 
 /* The kind's message, borrowed; NULL for an event without a kind. */
 const ProtobufCMessage *event_message(const Rollcall__Event *ev);
