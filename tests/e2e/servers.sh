@@ -19,6 +19,7 @@ my() { mariadb --no-defaults -S "$dir/my/sock" -u app -ppw -N -B mdm "$@"; }
 my_tcp() { mariadb --no-defaults -h 127.0.0.1 -P "$my_port" -u app -ppw -N -B mdm "$@"; }
 
 cleanup() {
+	trap '' INT TERM # interrupted again, it still ends
 	sensor_stop
 	[ -f "$dir/pg/postmaster.pid" ] && kill -INT "$(head -1 "$dir/pg/postmaster.pid")"
 	[ -n "${maria:-}" ] && kill "$maria" && wait "$maria"
@@ -26,7 +27,7 @@ cleanup() {
 	rm -rf "$dir"
 }
 trap cleanup EXIT
-trap 'exit 1' INT TERM
+trap 'trap "" INT TERM; exit 1' INT TERM
 
 servers_start() {
 	chmod 755 "$dir"
