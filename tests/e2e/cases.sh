@@ -43,7 +43,7 @@ exec 7>&- 8<&-
 
 # ---- PostgreSQL ----
 declare -A got
-for c in portal_slices pipelined bytewise encryption_refused abandoned pages by_key; do
+for c in portal_slices pipelined bytewise reluctant encryption_refused abandoned pages by_key; do
 	got[$c]=$(raw $c)
 done
 handed_over=$(raw handed_over | sort -u | tr '\n' ' ')
@@ -142,6 +142,8 @@ check "8 pipelined, no Describe" "$(by pipelined "$rows")" 15000
 check "8 pipelined: three results" "$(by pipelined 'map(.db.rows)')" '[5000,5000,5000]'
 check "9 one byte at a time: client" "${got[bytewise]}" 5000
 check "9 one byte at a time, full socket" "$(by bytewise 'map([.db.rows, .db.confidence])')" '[[5000,"exact"]]'
+check "9 a byte a second: client" "${got[reluctant]}" 100000
+check "9 a byte a second" "$(by reluctant 'map([.db.rows, .db.confidence])')" '[[100000,"exact"]]'
 check "10 midway: client" "$midway_rows $midway_next" "1000000 5000"
 adopted='.db.system == "postgresql" and (.db.client | has("program") | not) and (.db.client.exe | test("python"))'
 check "10 a result joined midway" "$(results "$adopted and .db.confidence == \"bytes_only\"" | jq -s -c 'map([.db.end, .db.user, .db.name])')" \
@@ -152,8 +154,8 @@ check "11 prepared before, both ways" "$(results "$adopted and .db.rows == 5000"
 check "11 prepared before, few rows and no Describe" "$(results "$adopted and .db.rows == 150" | jq -s -c 'map([.db.tables, .db.confidence])')" '[[["hr.public.staff"],"exact"]]'
 check "11 MariaDB, prepared before: client" "$my_prepared_rows" 5000
 check "11 MariaDB, prepared before: rows" "$(results '.db.system == "mariadb" and .db.rows == 5000 and (.db.client.exe | endswith("mysql_client"))' | jq -s 'map(.db.confidence) | index("exact") != null')" true
-check "20 handed to other processes: client" "$handed_over" "0 5000 "
-check "20 handed to other processes" "$(by handed_over "$rows")" 10000
+check "20 handed to other processes: client" "$handed_over" "5000 "
+check "20 by fork, by SCM_RIGHTS, by dup2" "$(by handed_over "map(.db.rows)")" '[5000,5000,5000]'
 check "21 TLS and GSS refused: client" "${got[encryption_refused]}" 5000
 check "21 TLS and GSS refused" "$(by encryption_refused "$rows")" 5000
 check "a client that goes away" "$(by abandoned 'map([.db.rows >= 1000, .db.confidence, .db.end])')" '[[true,"lower_bound","aborted"]]'
@@ -175,7 +177,8 @@ check "23 pages: client" "${got[pages]}" 5000
 check "23 pages" "$(by pages "$rows")" 5000
 check "23 pages fill the window" "$(jq -s -c '[.[] | select(.event == "finding" and .rule.id == "rollcall-db-bulk-read-10m" and .db.client.program == "pages")] | map(.rows) | max >= 500' "$dir/events")" true
 check "23 one statement, not a hundred" "$(by pages 'map(.db.fingerprint) | unique | length')" 1
-check "23 by key: rows" "$(by by_key "$rows")" 2000
+check "23 by key: rows" "$(by by_key "$rows")" 5000
+check "23 by key: one statement" "$(by by_key '[length, (map(.db.fingerprint) | unique | length)]')" '[5000,1]'
 check "24 notify is a side channel" "$(jq -s -c '[.[] | select(.event == "finding" and .rule.id == "rollcall-db-side-channel" and .db.client.program == "notify")] | length' "$dir/events")" 1
 check "24 the text of an error is a side channel" "$(jq -s -c '[.[] | select(.event == "finding" and .rule.id == "rollcall-db-side-channel" and .db.client.program == "error_text")] | length' "$dir/events")" 1
 check "24 dblink to itself" "$(by inner "$rows")" 5000

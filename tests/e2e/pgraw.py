@@ -124,6 +124,16 @@ def bytewise(path, name):
     return rows + s.until(b"Z", 512)
 
 
+def reluctant(path, name):
+    """A byte a second at first, so that the server's socket stays full; 100,000 rows."""
+    s = Session(path, name, receive_buffer=2304).startup()
+    s.send((b"Q", b"select s.name from staff s, generate_series(1, 20)\0"))
+    for _ in range(5):
+        s.buffer += s.sock.recv(1)
+        time.sleep(1)
+    return s.until(b"Z")
+
+
 def encryption_refused(path, name):
     """A unix socket refuses TLS and GSS encryption with one byte; the session then goes on."""
     s = Session(path, name)
@@ -134,7 +144,8 @@ def encryption_refused(path, name):
 
 
 def handed_over(path, name):
-    """The connection is used by a child that inherited it, and by one that was handed it."""
+    """The connection is used by a child that inherited it, by one that was handed it, and by
+    another descriptor."""
     s = Session(path, name).startup()
     s.send((b"Q", STAFF + b"\0"))
     if os.fork() == 0:
@@ -152,7 +163,9 @@ def handed_over(path, name):
         os._exit(0)
     socket.send_fds(near, [b"x"], [s.sock.fileno()])
     os.wait()
-    return 0
+    s.sock = socket.socket(fileno=os.dup2(s.sock.fileno(), 77))
+    s.send((b"Q", STAFF + b"\0"))
+    return s.until(b"Z")
 
 
 def prepared(path, name):
@@ -233,7 +246,7 @@ def by_key(path, name):
     """One person at a time, all of them."""
     s = Session(path, name).startup()
     rows = 0
-    for i in range(1, 2001):
+    for i in range(1, 5001):
         s.send((b"Q", b"select name, mobile from staff where id = %d\0" % i))
         rows += s.until(b"Z")
     return rows
