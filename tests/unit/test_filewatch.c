@@ -123,6 +123,7 @@ static void test_postgresql(void **state)
 	assert_int_equal(1, map.n);
 	assert_true(map_has(&map, at(dir, "16385")));
 	assert_int_equal(0, filewatch_blind(f));
+	assert_int_equal(0, filewatch_lost(f));
 	stat(at(dir, "16385"), &st);
 	assert_int_equal(1, filewatch_match(f, map.key[0].dev, st.st_ino));
 	assert_int_equal(0, filewatch_match(f, map.key[0].dev + 1, st.st_ino));
@@ -137,6 +138,8 @@ static void test_postgresql(void **state)
 	assert_int_equal(0, filewatch_sync(f, map_set, &map));
 	assert_int_equal(0, map.n);
 	assert_int_equal(1, filewatch_blind(f));
+	assert_int_equal(1, filewatch_lost(f));
+	assert_int_equal(0, filewatch_lost(f));
 	assert_int_equal(0, rmdir(dir));
 }
 

@@ -43,6 +43,7 @@ struct filewatch {
 	size_t n;
 	struct server servers[SERVERS_MAX];
 	size_t n_servers;
+	uint64_t seen; /* tables that had a file when filewatch_lost() was asked last */
 };
 
 struct filewatch *filewatch_new(const struct watch *w)
@@ -386,4 +387,12 @@ uint64_t filewatch_blind(const struct filewatch *f)
 		if (!f->files[i].gone)
 			seen |= f->files[i].mask;
 	return (n == 64 ? ~0ull : (1ull << n) - 1) & ~seen;
+}
+
+uint64_t filewatch_lost(struct filewatch *f)
+{
+	uint64_t blind = filewatch_blind(f), lost = f->seen & blind;
+
+	f->seen = ~blind;
+	return lost;
 }

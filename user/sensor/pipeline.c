@@ -59,7 +59,6 @@ struct pipeline {
 	unsigned relations_told;
 	struct throttles throttles;
 	uint64_t files_time; /* of the last look at the watched files; 0: look at once */
-	uint64_t files_seen; /* tables that had a file at the look before */
 };
 
 /* ---- keep and show ---- */
@@ -225,21 +224,18 @@ static int relation_set(void *ctx, uint32_t oid, const struct pg_relation *r)
 /* A rewritten table's new files have names that only the server knows. */
 static void file_gone(struct pipeline *p, const char *table)
 {
-	Rollcall__Event *ev = probe_files_gone(p->probe, p->arena, table);
+	Rollcall__Event *ev = probe_files_gone(p->probe, p->arena, host_boottime(), table);
 
 	log_warn(0,
 		 "%s: none of its files is there any more: run rollcall setup database, then "
 		 "start the sensor again",
 		 table);
-	if (!ev)
-		return;
-	ev->time = host_boottime();
-	event_out(p, ev);
+	if (ev)
+		event_out(p, ev);
 }
 
 static void files_sync(struct pipeline *p, uint64_t now)
 {
-	uint64_t blind;
 	int r;
 
 	if (!p->opts.files || !p->probe)
@@ -248,11 +244,8 @@ static void files_sync(struct pipeline *p, uint64_t now)
 	r = filewatch_sync(p->opts.files, file_set, p);
 	if (r < 0)
 		log_warn(r, "not every file of the watched tables can be watched");
-	blind = filewatch_blind(p->opts.files);
-	for (unsigned i = 0; i < watch_count(p->opts.watch); i++)
-		if (p->files_seen & blind & 1ull << i)
-			file_gone(p, watch_table_name(p->opts.watch, i));
-	p->files_seen = ~blind;
+	for (uint64_t gone = filewatch_lost(p->opts.files); gone; gone &= gone - 1)
+		file_gone(p, watch_table_name(p->opts.watch, (unsigned)__builtin_ctzll(gone)));
 }
 
 static void server_attach(void *ctx, enum probe_system system, int pid)

@@ -63,7 +63,8 @@ int probe_map_next(const struct probe *p, const char *name, const void *key, voi
 int probe_coverage(const struct probe *p, struct arena *a, Rollcall__Coverage **ret);
 
 /* The same as an event, with a word of a watched table whose files cannot be watched any more. */
-Rollcall__Event *probe_files_gone(const struct probe *p, struct arena *a, const char *table);
+Rollcall__Event *probe_files_gone(const struct probe *p, struct arena *a, uint64_t time,
+				  const char *table);
 
 /* Chunks of database traffic that were not walked, by reason (enum db_miss). */
 int probe_db_misses(const struct probe *p, uint64_t counts[3]);

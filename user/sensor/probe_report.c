@@ -215,7 +215,8 @@ int probe_coverage(const struct probe *p, struct arena *a, Rollcall__Coverage **
 	return c->state ? coverage_lanes(p, a, c) : -ENOMEM;
 }
 
-Rollcall__Event *probe_files_gone(const struct probe *p, struct arena *a, const char *table)
+Rollcall__Event *probe_files_gone(const struct probe *p, struct arena *a, uint64_t time,
+				  const char *table)
 {
 	Rollcall__Probe *blind = arena_alloc(a, sizeof(*blind));
 	Rollcall__Event *ev = arena_alloc(a, sizeof(*ev));
@@ -232,6 +233,7 @@ Rollcall__Event *probe_files_gone(const struct probe *p, struct arena *a, const 
 	if (!blind->event || !blind->hook || !blind->state || !blind->reason)
 		return NULL;
 	c->probes[c->n_probes++] = blind;
+	ev->time = time;
 	ev->kind_case = ROLLCALL__EVENT__KIND_COVERAGE;
 	ev->coverage = c;
 	return ev;
