@@ -381,16 +381,24 @@ static bool ends_list(const struct scan *c, const struct sql_lexer *l)
 	return !sql_is_punct(&next, ',');
 }
 
+/* A verb that writes: not the functions insert() and replace(), nor FOR UPDATE and its like. */
+static bool begins_write(const struct scan *c, const struct sql_lexer *l)
+{
+	struct sql_token next;
+
+	if (!one_of(&c->t, write_verbs) || sql_is(&c->before, "key") || sql_is(&c->before, "for"))
+		return false;
+	next = ahead(l);
+	return !sql_is_punct(&next, '(');
+}
+
 /* MySQL: what is written, and what is called. */
 static void effects(struct scan *c, const struct sql_lexer *l)
 {
-	struct sql_token next = ahead(l);
-
-	if (one_of(&c->t, write_ends))
+	if (begins_write(c, l))
+		c->writes = true;
+	else if (c->writes && one_of(&c->t, write_ends))
 		c->writes = false;
-	/* Not the functions insert() and replace(), nor ON DUPLICATE KEY UPDATE, FOR UPDATE. */
-	else if (one_of(&c->t, write_verbs) && !sql_is_punct(&next, '('))
-		c->writes = !sql_is(&c->before, "key") && !sql_is(&c->before, "for");
 	if (is_name(&c->t) && !sql_is_punct(&c->before, '.'))
 		call(c, l);
 }
