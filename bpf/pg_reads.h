@@ -95,34 +95,34 @@ static long pg_known_step(__u64 i, struct pg_read_walk *w)
  * more: one that is killed takes with it what it did not report. A global function: the verifier
  * looks at it once, not once in each path that leads here.
  */
-__noinline int pg_reads_sum(__u32 binary)
+__noinline int pg_reads_sum(struct pg_reads *reads, __u32 binary)
 {
-	struct pg_backend key = pg_backend_current();
 	const struct db_binary *bin = pg_stat_binary(binary);
-	struct pg_read_walk w = {.reads = bpf_map_lookup_elem(&pg_reads, &key)};
+	struct pg_read_walk w = {.reads = reads};
 	__u64 base;
 
-	if (!bin || !w.reads)
+	if (!reads || !bin)
 		return false;
 	base = pg_base(bin);
-	for (__u32 i = 0; i < PG_READ_TABLES; i++)
-		__builtin_memset(&w.reads->tables[i].pending, 0, sizeof(struct pg_counts));
-	w.reads->partial = !base;
+	for (__u32 i = 0; i < PG_READ_TABLES && reads->tables[i].table; i++)
+		__builtin_memset(&reads->tables[i].pending, 0, sizeof(struct pg_counts));
+	reads->partial = !base;
 	if (!base)
 		return false;
 	w.entry_pending = bin->entry_pending;
 	w.head = base + bin->stat_pending;
 	if (bpf_probe_read_user(&w.next, sizeof(w.next),
-				(void *)((w.reads->seen ?: w.head) + sizeof(w.next))))
-		w.reads->partial = true;
+				(void *)((reads->seen ?: w.head) + sizeof(w.next))))
+		reads->partial = true;
 	bpf_loop(PG_READ_ENTRIES, pg_entry_step, &w, 0);
-	bpf_loop(PG_READ_KNOWN, pg_known_step, &w, 0);
-	w.reads->again = w.again;
-	if (w.reads->begun)
+	if (reads->n_known)
+		bpf_loop(PG_READ_KNOWN, pg_known_step, &w, 0);
+	reads->again = w.again;
+	if (reads->begun)
 		return true;
-	w.reads->begun = true;
+	reads->begun = true;
 	for (__u32 i = 0; i < PG_READ_TABLES; i++)
-		w.reads->tables[i].told = w.reads->tables[i].pending;
+		reads->tables[i].told = reads->tables[i].pending;
 	return true;
 }
 
@@ -223,9 +223,10 @@ static __always_inline void pg_reads_tell(struct pg_tell *t, __u32 binary)
 	t->reads = bpf_map_lookup_elem(&pg_reads, &key);
 	if (!t->reads)
 		return;
-	if (pg_reads_sum(binary))
+	if (pg_reads_sum(t->reads, binary))
 		pg_counting_tell(t, bin);
-	bpf_loop(PG_READ_TABLES, pg_tell_step, t, 0);
+	if (t->reads->tables[0].table)
+		bpf_loop(PG_READ_TABLES, pg_tell_step, t, 0);
 }
 
 /* A session is first seen: what its backend read so far is nobody's. */
@@ -239,7 +240,7 @@ static __always_inline void pg_reads_begin(__u32 binary)
 		return;
 	if (bpf_map_update_elem(&pg_reads, &key, none, BPF_ANY))
 		emit_unread(LANE_CRIT, KIND_db_reads);
-	pg_reads_sum(binary);
+	pg_reads_sum(bpf_map_lookup_elem(&pg_reads, &key), binary);
 }
 
 static __always_inline void pg_reads_end(void)

@@ -191,7 +191,8 @@ static __always_inline bool pg_slot_find(struct pg_reads *reads, struct pg_entry
  */
 static __always_inline struct pg_relation pg_relation_of(struct pg_entry *e)
 {
-	struct pg_relation *watched = bpf_map_lookup_elem(&pg_relations, &e->status.id), of = {};
+	__u32 oid = e->status.id; /* 6.1 takes no key from memory of unknown origin */
+	struct pg_relation *watched = bpf_map_lookup_elem(&pg_relations, &oid), of = {};
 
 	if (watched)
 		return *watched;
@@ -200,13 +201,15 @@ static __always_inline struct pg_relation pg_relation_of(struct pg_entry *e)
 				(void *)(e->status.relation + PG_RELATION_INDEX)) ||
 	    !e->rd_index ||
 	    bpf_probe_read_user(&e->index, 2 * sizeof(e->index), (void *)e->rd_index) ||
-	    e->index != e->status.id)
+	    e->index != oid)
 		return of;
-	watched = bpf_map_lookup_elem(&pg_relations, &e->table);
+	oid = e->table;
+	watched = bpf_map_lookup_elem(&pg_relations, &oid);
 	if (!watched || watched->index)
 		return of;
 	of = (struct pg_relation){.table = watched->table, .index = 1};
-	bpf_map_update_elem(&pg_relations, &e->index, &of, BPF_NOEXIST);
+	oid = e->index;
+	bpf_map_update_elem(&pg_relations, &oid, &of, BPF_NOEXIST);
 	return of;
 }
 
