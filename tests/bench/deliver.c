@@ -1,4 +1,4 @@
-// links: user/sensor/{stream,sandbox}.c
+// links: user/sensor/{stream,sandbox,order}.c
 // SPDX-License-Identifier: Apache-2.0
 // Events on their way from the spool to the aggregator's disk, for tests/bench/run: how many a
 // second are spooled, and how many of one core's seconds the stream process and the aggregator
@@ -164,8 +164,8 @@ static void stream_all(const struct stream_opts *opts, pid_t aggregator, uint64_
 int main(int argc, char **argv)
 {
 	const struct passwd *user = getpwnam("nobody");
-	struct stream_opts opts = {.host = "mdm1",
-				   .boot_id = "01234567-89ab-cdef-0123-456789abcdef"};
+	struct stream_opts opts = {
+		.host = "mdm1", .boot_id = "01234567-89ab-cdef-0123-456789abcdef", .inbox = ""};
 	_cleanup_(arena_freep) struct arena *a = arena_new(1 << 20);
 	uint64_t events, last;
 
