@@ -59,8 +59,8 @@ auditd_start() {
 	[ "$(auditctl -s | awk '/^pid/ { print $2 }')" = 0 ] && [ "$(auditctl -l)" = "No rules" ] ||
 		{ echo "this host is audited already"; return 1; }
 	mkdir -p "$dir/audit/plugins.d"
-	printf '%s\n' "log_file = $memory_disk/audit.log" "log_format = RAW" "flush = INCREMENTAL_ASYNC" \
-		"freq = 50" "max_log_file = 64" "num_logs = 2" "max_log_file_action = ROTATE" \
+	printf '%s\n' "log_file = $memory_disk/audit.log" "log_format = RAW" "log_group = root" \
+		"flush = INCREMENTAL_ASYNC" "freq = 50" "space_left = 75" "admin_space_left = 50" "max_log_file = 64" "num_logs = 2" "max_log_file_action = ROTATE" \
 		"space_left_action = IGNORE" "admin_space_left_action = IGNORE" "disk_full_action = IGNORE" \
 		"disk_error_action = IGNORE" >"$dir/audit/auditd.conf"
 	audit_were=$(auditctl -s | awk '/^enabled/ { print "-e", $2 } /^backlog_limit/ { print "-b", $2 }')
@@ -71,7 +71,7 @@ auditd_start() {
 		[ "$(auditctl -s | awk '/^pid/ { print $2 }')" = "$audit_pid" ] && break
 		sleep 0.1
 	done
-	kill -0 "$audit_pid" || return 1
+	kill -0 "$audit_pid" 2>/dev/null || { echo "auditd ended at once"; return 1; }
 	auditctl -R "$dir/audit/rules" >/dev/null
 }
 # What the shipped rules look at, in auditd's terms: programs, connections, what is changed in the
