@@ -92,7 +92,8 @@ order 7.bundle >/dev/null
 await changed "refused 7 its serial number 7 is not above 8, which was taken before"
 as_stream() { setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups "$@"; }
 touch "$dir/state/inbox/.of-root"
-as_stream sh -c "sed 's|bin/two|bin/any|' <'$dir/8.bundle' >'$dir/state/inbox/.x' && mv '$dir/state/inbox/.x' '$dir/state/inbox/forged.bundle'"
+sed "s|bin/two|bin/any|" "$dir/8.bundle" |
+	as_stream sh -c "cat >'$dir/state/inbox/.x' && mv '$dir/state/inbox/.x' '$dir/state/inbox/forged.bundle'"
 await eval '[ "$(changes | grep -c "refused 0 its signature")" = 2 ]'
 as_stream rm -f "$dir/state/inbox/.of-root" 2>/dev/null
 check "nor remove another's file" "$(ls -A "$dir/state/inbox")" .of-root
