@@ -125,7 +125,7 @@ static __always_inline void file_write_opened(struct file *file, __u32 flags)
 	struct open_file o = {};
 	struct file_scratch *s;
 
-	if (!(mode & (FMODE_WRITE | FMODE_CREATED)) || (flags & O_PATH) ||
+	if (!interest_watched || !(mode & (FMODE_WRITE | FMODE_CREATED)) || (flags & O_PATH) ||
 	    (PLAIN_READ(inode, i_mode) & S_IFMT) != S_IFREG)
 		return;
 	s = file_scratch_claim(LANE_BULK, KIND_file_open);

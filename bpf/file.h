@@ -125,8 +125,11 @@ static __always_inline bool file_is_secret(struct file *file, const struct inode
 static __always_inline bool file_read_why(struct file *file, const struct inode_key *key,
 					  struct read_why *why)
 {
-	struct recent_file *recent = bpf_map_lookup_elem(&recent_files, key);
+	struct recent_file *recent;
 
+	if (!interest_watched)
+		return why->table;
+	recent = bpf_map_lookup_elem(&recent_files, key);
 	if (recent && recent->generation == PLAIN_READ(file, f_inode, i_generation)) {
 		why->recent = 1;
 		why->tree = recent->tree;
@@ -139,28 +142,31 @@ static __always_inline bool file_read_why(struct file *file, const struct inode_
 	return why->table || why->tree || why->lineage;
 }
 
-/* A free one; none: a number past the last. To the verifier by itself, as path_walk() is. */
-__weak __noinline __u32 file_scratch_slot(void)
+struct file_scratch_walk {
+	__u32 first;
+	struct file_scratch *scratch; /* the first that was free */
+};
+
+static long file_scratch_step(__u64 i, struct file_scratch_walk *w)
 {
-	__u32 first = bpf_get_smp_processor_id();
+	__u32 key = (w->first + i) % FILE_SCRATCH_SLOTS;
+	struct file_scratch *s = bpf_map_lookup_elem(&file_scratches, &key);
 
-	for (__u32 i = 0; i < FILE_SCRATCH_SLOTS; i++) {
-		__u32 key = (first + i) % FILE_SCRATCH_SLOTS;
-		struct file_scratch *s = bpf_map_lookup_elem(&file_scratches, &key);
-
-		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1))
-			return key;
-	}
-	return FILE_SCRATCH_SLOTS;
+	if (!s || __sync_val_compare_and_swap(&s->busy, 0, 1))
+		return 0;
+	w->scratch = s;
+	return 1;
 }
 
 /* With its fixed part zeroed; NULL, and counted, when none is free. */
 static __always_inline struct file_scratch *file_scratch_claim(enum lane lane,
 							       enum record_kind kind)
 {
-	__u32 key = file_scratch_slot();
-	struct file_scratch *s = bpf_map_lookup_elem(&file_scratches, &key);
+	struct file_scratch_walk w = {.first = bpf_get_smp_processor_id()};
+	struct file_scratch *s;
 
+	bpf_loop(FILE_SCRATCH_SLOTS, file_scratch_step, &w, 0);
+	s = w.scratch;
 	if (!s) {
 		emit_lost(lane, kind);
 		return NULL;
@@ -224,7 +230,7 @@ static __always_inline struct open_file *file_known(struct file *file)
 	struct inode *inode;
 	struct inode_key key;
 	__u64 address = (__u64)file;
-	struct open_file *o = bpf_map_lookup_elem(&open_files, &address);
+	struct open_file *o = interest_watched ? bpf_map_lookup_elem(&open_files, &address) : NULL;
 
 	if (!o)
 		return NULL;

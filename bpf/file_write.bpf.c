@@ -105,8 +105,6 @@ static __always_inline void sysctl_written(struct file *file, const void *from, 
 	struct tail t;
 	char last = 0;
 
-	if (bytes <= 0 || !file || !file_is_sysctl(file))
-		return;
 	if (from && bpf_probe_read_user(&last, 1, from + bytes - 1) == 0 && last == '\n')
 		bytes--;
 	s = file_scratch_claim(LANE_CRIT, KIND_sysctl);
@@ -142,7 +140,8 @@ int BPF_PROG(file_write__fexit, struct file *file, const char *buf, __u64 count,
 {
 	file_written(file, buf, ret);
 	pipe_written(file, ret);
-	sysctl_written(file, buf, ret);
+	if (ret > 0 && file_is_sysctl(file))
+		sysctl_written(file, buf, ret);
 	return 0;
 }
 
@@ -206,24 +205,34 @@ int BPF_PROG(file_write__fexit_copy, struct file *in, long long from, struct fil
 	return 0;
 }
 
+/* Where the bytes were that a call wrote, in the caller's memory. */
+static __always_inline const void *call_from(struct pt_regs *regs, struct syscall_shape *shape)
+{
+	if (shape->value)
+		return (const void *)syscall_arg(regs, shape->value - 1);
+	if (shape->value2 && !syscall_compat())
+		return iovec_base((const struct iovec *)syscall_arg(regs, shape->value2 - 1));
+	return NULL;
+}
+
+/* Every write of this host comes here: first whether it is of interest, then what it was. */
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_write__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct syscall_shape *shape = ret > 0 ? syscall_shape(regs) : NULL;
-	const void *from = NULL;
 	struct file *file;
 
 	if (!shape || !shape->fd)
 		return 0;
-	if (shape->value)
-		from = (const void *)syscall_arg(regs, shape->value - 1);
-	else if (shape->value2 && !syscall_compat())
-		from = iovec_base((const struct iovec *)syscall_arg(regs, shape->value2 - 1));
 	file = syscall_file((int)syscall_arg(regs, shape->fd - 1));
-	if (shape->dir)
+	if (!file)
+		return 0;
+	if (interest_watched && shape->dir)
 		file_sent(syscall_file((int)syscall_arg(regs, shape->dir - 1)), file, ret);
-	file_written(file, from, ret);
+	if (file_known(file))
+		file_written(file, call_from(regs, shape), ret);
 	pipe_written(file, ret);
-	sysctl_written(file, from, ret);
+	if (file_is_sysctl(file))
+		sysctl_written(file, call_from(regs, shape), ret);
 	return 0;
 }

@@ -75,11 +75,19 @@ static __always_inline void inode_key_fill(struct inode_key *key, struct inode *
 	key->pad = 0;
 }
 
+/*
+ * Does the configuration watch anything? Set before the programs are loaded: the verifier leaves
+ * out what cannot happen, and nobody pays for it.
+ */
+const volatile bool interest_watched __weak = true;
+
 /* Marks of the current task. */
 static __always_inline __u32 interest_lineage(void)
 {
-	__u32 *marks = bpf_task_storage_get(&lineages, bpf_get_current_task_btf(), NULL, 0);
+	__u32 *marks = NULL;
 
+	if (interest_watched)
+		marks = bpf_task_storage_get(&lineages, bpf_get_current_task_btf(), NULL, 0);
 	return marks ? *marks : 0;
 }
 

@@ -64,26 +64,28 @@ struct {
 	__type(value, __u8);
 } exits_told SEC(".maps");
 
-/* Which one; none: a number past the last. To the verifier by itself, as path_walk() is. */
-__noinline __u32 scratch_slot(void)
+struct scratch_walk {
+	__u32 first;
+	struct process_scratch *scratch; /* the first that was free */
+};
+
+static long scratch_step(__u64 i, struct scratch_walk *w)
 {
-	__u32 first = bpf_get_smp_processor_id();
+	__u32 key = (w->first + i) % PROCESS_SCRATCH_SLOTS;
+	struct process_scratch *s = bpf_map_lookup_elem(&process_scratches, &key);
 
-	for (__u32 i = 0; i < PROCESS_SCRATCH_SLOTS; i++) {
-		__u32 key = (first + i) % PROCESS_SCRATCH_SLOTS;
-		struct process_scratch *s = bpf_map_lookup_elem(&process_scratches, &key);
-
-		if (s && !__sync_val_compare_and_swap(&s->busy, 0, 1))
-			return key;
-	}
-	return PROCESS_SCRATCH_SLOTS;
+	if (!s || __sync_val_compare_and_swap(&s->busy, 0, 1))
+		return 0;
+	w->scratch = s;
+	return 1;
 }
 
 static __always_inline struct process_scratch *scratch_claim(void)
 {
-	__u32 key = scratch_slot();
+	struct scratch_walk w = {.first = bpf_get_smp_processor_id()};
 
-	return bpf_map_lookup_elem(&process_scratches, &key);
+	bpf_loop(PROCESS_SCRATCH_SLOTS, scratch_step, &w, 0);
+	return w.scratch;
 }
 
 static __always_inline void scratch_release(struct process_scratch *s)

@@ -12,6 +12,24 @@
 #include "lib/log.h"
 #include "sensor/trial.h"
 
+/* Their programs begin with the marks of interest.h, of a file or of a task. */
+static const char *const watched[] = {
+	"file_close",	"file_unlink",	"file_rename", "file_link",  "file_mode",
+	"file_owner",	"file_times",	"file_size",   "file_xattr", "fd_dup",
+	"lineage_exec", "lineage_fork", "lineage",
+};
+
+static bool is_idle(const struct choice *c, const char *program)
+{
+	const char *sep = strstr(program, "__");
+	size_t n = sep ? (size_t)(sep - program) : 0;
+
+	for (unsigned i = 0; c->unwatched && i < sizeof(watched) / sizeof(watched[0]); i++)
+		if (strncmp(program, watched[i], n) == 0 && !watched[i][n])
+			return true;
+	return false;
+}
+
 /* It, or another program of its rung: a rung is taken whole. */
 bool choice_refused(const struct choice *c, const char *program)
 {
@@ -37,7 +55,7 @@ int choice_make(struct choice *c, struct bpf_object *obj)
 	const char *programs[PROGRAMS_MAX];
 	struct bpf_program *prog;
 	size_t n = 0;
-	int r = trial_new(&trial);
+	int r = trial_new(obj, &trial);
 
 	if (r < 0)
 		return log_error(r,
@@ -45,7 +63,8 @@ int choice_make(struct choice *c, struct bpf_object *obj)
 	bpf_object__for_each_program(prog, obj) {
 		if (n == PROGRAMS_MAX)
 			return -E2BIG;
-		if (!choice_refused(c, bpf_program__name(prog)))
+		if (!choice_refused(c, bpf_program__name(prog)) &&
+		    !is_idle(c, bpf_program__name(prog)))
 			programs[n++] = bpf_program__name(prog);
 	}
 	memset(&c->ladder, 0, sizeof(c->ladder));
@@ -85,12 +104,12 @@ static bool beside_wanted(struct choice *c, const char *program)
 
 bool choice_beside(struct choice *c, const char *program)
 {
-	return is_beside(program) && !choice_refused(c, program) && beside_wanted(c, program);
+	return is_beside(program) && choice_has(c, program);
 }
 
 bool choice_has(struct choice *c, const char *program)
 {
-	if (choice_refused(c, program))
+	if (choice_refused(c, program) || is_idle(c, program))
 		return false;
 	if (is_beside(program))
 		return beside_wanted(c, program);

@@ -14,6 +14,8 @@ struct bpf_object;
 
 struct choice {
 	struct ladder ladder;
+	bool unwatched; /* events that tell of nothing but watched files and programs are left out
+			 */
 	struct refused {
 		char program[64];
 		int error;

@@ -46,13 +46,20 @@ static bool is_part(const char *program)
 	return rank >= 0 && strcmp(hook_of(program), hooks[rank]) != 0;
 }
 
-struct ladder_event *ladder_event(struct ladder *l, const char *name)
+static struct ladder_event *event_find(struct ladder *l, const char *name)
 {
 	for (unsigned i = 0; i < l->n; i++)
 		if (strcmp(l->events[i].name, name) == 0)
 			return &l->events[i];
-	if (l->n == LADDER_EVENTS_MAX)
-		return NULL;
+	return NULL;
+}
+
+struct ladder_event *ladder_event(struct ladder *l, const char *name)
+{
+	struct ladder_event *ev = event_find(l, name);
+
+	if (ev || l->n == LADDER_EVENTS_MAX)
+		return ev;
 	snprintf(l->events[l->n].name, sizeof(l->events[0].name), "%s", name);
 	return &l->events[l->n++];
 }
@@ -117,7 +124,7 @@ bool ladder_chosen(struct ladder *l, const char *program)
 
 	if (rank < 0)
 		return false;
-	ev = ladder_event(l, name);
+	ev = event_find(l, name);
 	return ev && ev->program && ladder_rank(ev->program, NULL, 0) == rank;
 }
 

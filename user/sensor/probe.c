@@ -167,6 +167,7 @@ static int objects_load(struct probe *p)
 		bpf_map__set_max_entries(p->skel->maps.ring_crit, p->opts.ring_crit);
 	if (p->opts.ring_bulk)
 		bpf_map__set_max_entries(p->skel->maps.ring_bulk, p->opts.ring_bulk);
+	p->skel->rodata->interest_watched = !p->opts.unwatched;
 	bpf_object__for_each_program(prog, p->skel->obj)
 		bpf_program__set_autoload(prog, choice_has(&p->choice, bpf_program__name(prog)));
 	return bpf_object__load(p->skel->obj);
@@ -237,6 +238,7 @@ int probe_new(const struct probe_opts *opts, struct probe **ret)
 		return -ENOMEM;
 	libbpf_set_print(probe_print);
 	p->opts = *opts;
+	p->choice.unwatched = opts->unwatched;
 	p->epoll = -1;
 	p->skel = rollcall__open();
 	if (!p->skel)

@@ -26,6 +26,7 @@ struct probe_opts {
 	uint32_t ring_bulk;
 	bool own; /* this process is the sensor: what it does to its own objects is not told */
 	bool rows_read; /* read PostgreSQL's counts of what it reads of watched tables */
+	bool unwatched; /* leave out what tells of nothing but watched files and programs */
 };
 
 /* Opens, chooses hooks by trying, loads, attaches. A hook that is missing degrades its event. */

@@ -319,6 +319,7 @@ static int sensor_init(struct sensor *s)
 		r = probe_new(&(struct probe_opts){.own = true,
 						   .record = pipeline_record,
 						   .ctx = s->pipeline,
+						   .unwatched = treewatch_empty(s->opts->trees),
 						   .rows_read = reads_wanted(s->opts)},
 			      &s->probe);
 	if (r == 0)

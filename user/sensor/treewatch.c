@@ -254,6 +254,11 @@ bool treewatch_exe(const struct treewatch *t, const char *path)
 	return false;
 }
 
+bool treewatch_empty(const struct treewatch *t)
+{
+	return !t->n;
+}
+
 unsigned treewatch_missing(const struct treewatch *t)
 {
 	unsigned n = 0;

@@ -30,5 +30,8 @@ int treewatch_sync(struct treewatch *t, filewatch_set_fn set, void *ctx, bool *r
 /* Is it a program of processes.watch, as it was last there? The path is without symbolic links. */
 bool treewatch_exe(const struct treewatch *t, const char *path);
 
+/* Does the configuration name none at all? */
+bool treewatch_empty(const struct treewatch *t);
+
 /* Paths that are not there, for the log. */
 unsigned treewatch_missing(const struct treewatch *t);

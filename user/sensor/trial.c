@@ -30,7 +30,7 @@ static const struct {
 
 struct trial {
 	struct btf *kernel;
-	struct rollcall *skel; /* never loaded: tells each program's section */
+	const struct bpf_object *obj; /* borrowed: tells each program's section */
 	bool lsm;
 	bool attaches[HOOKS]; /* one of that kind could be attached */
 };
@@ -52,7 +52,7 @@ static bool lsm_calls_bpf(void)
 	return false;
 }
 
-int trial_new(struct trial **ret)
+int trial_new(const struct bpf_object *obj, struct trial **ret)
 {
 	_cleanup_(trial_freep) struct trial *t = calloc(1, sizeof(*t));
 
@@ -61,9 +61,7 @@ int trial_new(struct trial **ret)
 	t->kernel = btf__load_vmlinux_btf();
 	if (!t->kernel)
 		return -errno;
-	t->skel = rollcall__open();
-	if (!t->skel)
-		return -errno;
+	t->obj = obj;
 	t->lsm = lsm_calls_bpf();
 	*ret = take_ptr(t);
 	return 0;
@@ -71,10 +69,8 @@ int trial_new(struct trial **ret)
 
 struct trial *trial_free(struct trial *t)
 {
-	if (t) {
+	if (t)
 		btf__free(t->kernel);
-		rollcall__destroy(t->skel);
-	}
 	free(t);
 	return NULL;
 }
@@ -119,7 +115,7 @@ static int empty_attach(struct trial *t, unsigned hook, const char *target)
 int trial_hook(void *trial, const char *program)
 {
 	struct trial *t = trial;
-	struct bpf_program *prog = bpf_object__find_program_by_name(t->skel->obj, program);
+	struct bpf_program *prog = bpf_object__find_program_by_name(t->obj, program);
 	const char *section = prog ? bpf_program__section_name(prog) : "";
 
 	section += *section == '?'; /* libbpf's mark: not loaded unless asked for */

@@ -2,10 +2,11 @@
 // Does this kernel take a hook, or a program? Called by probe.c while it chooses.
 #pragma once
 
+struct bpf_object;
 struct trial;
 
-/* 0 or negative errno. */
-int trial_new(struct trial **ret);
+/* Of the programs of `obj`, which is borrowed. 0 or negative errno. */
+int trial_new(const struct bpf_object *obj, struct trial **ret);
 struct trial *trial_free(struct trial *t); /* accepts NULL, returns NULL */
 void trial_freep(struct trial **t);
 
