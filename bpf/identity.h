@@ -28,13 +28,16 @@ struct {
 	__type(value, struct identity);
 } identities __weak SEC(".maps");
 
-static __always_inline __u64 caps_read(const kernel_cap_t *cap)
-{
-	__u64 caps = 0;
-
-	bpf_core_read(&caps, sizeof(caps), cap);
-	return caps;
-}
+/* By its member where the kernel is one that has it in one piece; see kernel_cap_t. */
+#define CAPS_READ(cred, set)                                                                       \
+	({                                                                                         \
+		__u64 caps = 0;                                                                    \
+		if (PLAIN_KNOWN())                                                                 \
+			caps = PLAIN_READ(cred, set.val);                                          \
+		else                                                                               \
+			bpf_core_read(&caps, sizeof(caps), &(cred)->set);                          \
+		caps;                                                                              \
+	})
 
 struct groups_walk {
 	struct group_info *info;
@@ -64,11 +67,11 @@ static __always_inline void groups_fill(struct rec_cred *c, struct group_info *i
 
 static __noinline int cred_fill(struct rec_cred *c, struct cred *cred, struct task_struct *task)
 {
-	c->cap_effective = caps_read(&cred->cap_effective);
-	c->cap_permitted = caps_read(&cred->cap_permitted);
-	c->cap_inheritable = caps_read(&cred->cap_inheritable);
-	c->cap_ambient = caps_read(&cred->cap_ambient);
-	c->cap_bounding = caps_read(&cred->cap_bset);
+	c->cap_effective = CAPS_READ(cred, cap_effective);
+	c->cap_permitted = CAPS_READ(cred, cap_permitted);
+	c->cap_inheritable = CAPS_READ(cred, cap_inheritable);
+	c->cap_ambient = CAPS_READ(cred, cap_ambient);
+	c->cap_bounding = CAPS_READ(cred, cap_bset);
 	c->uid = PLAIN_READ(cred, uid.val);
 	c->euid = PLAIN_READ(cred, euid.val);
 	c->suid = PLAIN_READ(cred, suid.val);
@@ -119,14 +122,15 @@ static __always_inline void identity_fill(struct identity *id, struct task_struc
 	namespaces_fill(&id->namespaces, PLAIN_READ(task, nsproxy), cred, task);
 }
 
-/* Remembers a task that is born or was there before the sensor. */
-static __always_inline void identity_begin(struct task_struct *task)
+/* Remembers a task that is born or was there before the sensor; NULL: there is no memory for it. */
+static __always_inline struct identity *identity_begin(struct task_struct *task)
 {
 	struct identity *id =
 		bpf_task_storage_get(&identities, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (id)
 		identity_fill(id, task);
+	return id;
 }
 
 static __always_inline __u32 call_of(struct task_struct *task)

@@ -402,15 +402,18 @@ SEC("?tp_btf/task_newtask")
 int BPF_PROG(fork__tp_btf, struct task_struct *child, __u64 clone_flags)
 {
 	struct task_struct *parent = bpf_get_current_task_btf();
+	struct identity *id = identity_begin(child);
 	struct rec_fork f = {};
 
-	identity_begin(child);
 	/* A thread is no process, nor is the idle task of a CPU that comes up. */
 	if (PLAIN_READ(child, pid) != PLAIN_READ(child, tgid) || !PLAIN_READ(child, tgid))
 		return 0;
 	task_fill(&f.task, child);
-	namespaces_fill(&f.namespaces, PLAIN_READ(child, nsproxy), PLAIN_READ(child, real_cred),
-			child);
+	if (id)
+		f.namespaces = id->namespaces;
+	else
+		namespaces_fill(&f.namespaces, PLAIN_READ(child, nsproxy),
+				PLAIN_READ(child, real_cred), child);
 	f.clone_flags = clone_flags;
 	f.lineage = interest_lineage();
 	f.parent_tgid = PLAIN_READ(parent, tgid);

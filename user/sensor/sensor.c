@@ -35,7 +35,8 @@
 #include "sensor/treewatch.h"
 #include "sensor/watch.h"
 
-#define SECOND 1000000000ull
+#define SECOND	      1000000000ull
+#define STDOUT_BUFFER 65536 /* events of one look at the rings, in one write */
 
 struct sensor {
 	const struct options *opts;
@@ -305,6 +306,8 @@ static int sensor_init(struct sensor *s)
 	s->quit = s->loop ? loop_signal(s->loop, SIGINT, on_stop, s) : NULL;
 	s->hup = s->loop ? loop_signal(s->loop, SIGHUP, on_hup, s) : NULL;
 	signal(SIGPIPE, SIG_IGN);
+	if (s->opts->print)
+		setvbuf(stdout, NULL, _IOFBF, STDOUT_BUFFER);
 	if (!s->term || !s->quit || !s->hup)
 		return log_error(-ENOMEM, "cannot start");
 	if (*s->opts->aggregator)
