@@ -167,12 +167,17 @@ static __always_inline void call_closes(struct pt_regs *regs, struct syscall_sha
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_close__sys_exit, struct pt_regs *regs, long ret)
 {
+	struct syscall_shape *shape = ret >= 0 ? syscall_shape(regs) : NULL;
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	__u64 *fds = ret >= 0 ? bpf_map_lookup_elem(&file_holders, &tgid) : NULL;
-	bool holds = fds && *fds, low = ret >= 0 && ret <= STDERR && interest_lineage();
-	struct syscall_shape *shape = holds || low ? syscall_shape(regs) : NULL;
+	bool holds, low;
+	__u64 *fds;
 
 	if (!shape)
+		return 0;
+	fds = bpf_map_lookup_elem(&file_holders, &tgid);
+	holds = fds && *fds;
+	low = shape->fd && ret <= STDERR && interest_lineage();
+	if (!holds && !low)
 		return 0;
 	if (holds && !shape->fd)
 		call_closes(regs, shape, fds, tgid);

@@ -16,6 +16,8 @@
 /* What a file begins with tells what it is, whatever its name says. */
 #define HEAD_MAX 16
 
+#define S_IFREG 0100000
+
 /* `from`: where the bytes were, in the caller's memory; NULL: not known. */
 static __always_inline void file_head(struct file_scratch *s, const struct tail *t,
 				      struct record_slice *head, const void *from, __u32 n,
@@ -221,6 +223,7 @@ int BPF_PROG(file_write__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct syscall_shape *shape = ret > 0 ? syscall_shape(regs) : NULL;
 	struct file *file;
+	__u32 type;
 
 	if (!shape || !shape->fd)
 		return 0;
@@ -229,9 +232,13 @@ int BPF_PROG(file_write__sys_exit, struct pt_regs *regs, long ret)
 		return 0;
 	if (interest_watched && shape->dir)
 		file_sent(syscall_file((int)syscall_arg(regs, shape->dir - 1)), file, ret);
+	type = PLAIN_READ(file, f_inode, i_mode) & S_IFMT;
+	if (type == S_IFIFO)
+		pipe_written(file, ret);
+	if (type != S_IFREG) /* most: sockets */
+		return 0;
 	if (file_known(file))
 		file_written(file, call_from(regs, shape), ret);
-	pipe_written(file, ret);
 	if (file_is_sysctl(file))
 		sysctl_written(file, call_from(regs, shape), ret);
 	return 0;
