@@ -139,8 +139,7 @@ struct {
 
 static __always_inline struct pg_backend pg_backend_current(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct pid *pid = task->group_leader->thread_pid;
+	struct pid *pid = plain_current()->group_leader->thread_pid;
 	__u32 level = pid->level;
 	struct upid at = {};
 
@@ -158,7 +157,7 @@ static __always_inline const struct db_binary *pg_stat_binary(__u32 key)
 /* To what a binary's addresses are relative, in this process; 0: it has no memory any more. */
 static __always_inline __u64 pg_base(const struct db_binary *bin)
 {
-	__u64 code = bpf_get_current_task_btf()->mm->start_code;
+	__u64 code = plain_current()->mm->start_code;
 
 	return code ? code - bin->start_code : 0;
 }

@@ -295,7 +295,7 @@ static __always_inline void question(struct sk_buff *skb, struct datagram *d, st
 SEC("?tp_btf/net_dev_queue")
 int BPF_PROG(udp_send__tp_btf, struct sk_buff *skb)
 {
-	struct sock *sk = skb->sk;
+	struct sock *sk = PLAIN_KNOWN() ? PLAIN(skb)->sk : skb->sk;
 	struct rec_task task = {};
 	struct datagram d = {};
 
