@@ -129,11 +129,14 @@ static void test_add(void **state)
 {
 	assert_int_equal(treewatch_add(*state, "files.web_roots", "www"), -EINVAL);
 	assert_int_equal(treewatch_add(*state, "files.none", "/www"), -ENOENT);
+	assert_true(treewatch_empty(*state));
 	for (unsigned i = 0; i < TREEWATCH_PATHS_MAX; i++)
 		assert_int_equal(treewatch_add(*state, "files.logs", "/none"), 0);
 	assert_int_equal(treewatch_add(*state, "files.logs", "/none"), -ENOSPC);
 	assert_false(look(*state, 0));
 	assert_int_equal(treewatch_missing(*state), TREEWATCH_PATHS_MAX);
+	/* They may come: what would tell of them must be there. */
+	assert_false(treewatch_empty(*state));
 }
 
 /* One inode in two lists has both marks; nothing is written twice. */
