@@ -59,6 +59,7 @@ files_flood() { # SECONDS PAIRS-A-SECOND NICE
 	local pairs took all told delivered declared crit trimmed
 	all=$(machine)
 	read -r pairs took < <(files_make "$@") || exit 1
+	sleep 0.1 # what is still in the ring
 	all=$(since "$(machine)" "$all")
 	read -r told delivered declared crit trimmed < <(files_settled)
 	echo "\"events\":$((2 * pairs)),\"took\":$took,\"machine\":$all,\"told\":$told,\"delivered\":$delivered,
@@ -69,6 +70,7 @@ files_alone() { # PAIRS-A-SECOND
 	local pairs took all
 	all=$(machine)
 	read -r pairs took < <(files_make 2 "$1" 0) || exit 1
+	sleep 0.1
 	sample files "\"rate\":$((2 * $1)),\"turn\":$turn,\"side\":\"none\",\"events\":$((2 * pairs)),\"took\":$took,
 		\"machine\":$(since "$(machine)" "$all")"
 	turn=$((turn + 1))
