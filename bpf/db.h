@@ -27,6 +27,7 @@ struct db_binary {
 	__u32 thd_security_ctx;	 /* offset of the pointer THD::security_ctx */
 	__u32 security_ctx_user; /* offset of the pointer Security_context::user */
 	__u32 thd_db;		 /* offset of THD::db, a LEX_CSTRING */
+	__s64 server_threads;	 /* of the list of THDs, minus where code starts; 0 unknown */
 };
 
 struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * The server's half of the MySQL protocol, walked by packet headers with constant state.
- * Capabilities are inferred from the stream, so the client's side need not be seen. Compiled into
+ * Capabilities are inferred from the stream. Compiled into
  * the probe and, for tests and fuzzing, into user space: the includer supplies db_miss() and the
  * my_on_*() functions. Facts: MariaDB manual, "Client/Server Protocol: Result Set Packets".
  */
@@ -19,6 +19,7 @@
 #define MY_STATUS_LAST_ROW     0x0080
 
 enum my_command {
+	COM_LOGIN = 0x00, /* no client sends it (COM_SLEEP): here, what answers the greeting */
 	COM_QUIT = 0x01,
 	COM_INIT_DB = 0x02,
 	COM_QUERY = 0x03,
@@ -46,6 +47,28 @@ enum my_phase {
 	MY_RAW,	    /* bytes only: binlog */
 	MY_PREPARE, /* the answer to COM_STMT_PREPARE */
 	MY_LOST,    /* a chunk was not read, so boundaries are unknown: bytes only */
+	MY_AUTH,    /* greeted; no OK yet */
+};
+
+enum my_client_phase {
+	MY_CLIENT_COMMANDS,
+	MY_CLIENT_LOGIN, /* greeted: its answer is expected */
+	MY_CLIENT_AUTH,	 /* what else the server asked for, until its OK */
+	MY_CLIENT_FILE,	 /* LOAD DATA LOCAL: up to an empty packet */
+	MY_CLIENT_LOST,	 /* joined midway, or a read failed */
+};
+
+/* The client's half (mysql_client.h). */
+struct my_client {
+	__u32 left; /* bytes of the present packet to come */
+	__u32 want; /* of its command's text, told in all */
+	__u32 pos;  /* and told so far */
+	__u8 have;  /* header bytes held in head */
+	__u8 phase;
+	__u8 pending;	/* the body's first byte, the command, is to come */
+	__u8 announced; /* MY_CLIENT_LOST: head may be a header */
+	__u8 continued; /* the present packet goes on in the next one */
+	__u8 head[2 * MY_HEADER];
 };
 
 struct my_session {
@@ -61,7 +84,11 @@ struct my_session {
 	__u8 have;	/* bytes held in head */
 	__u8 continued; /* the present packet goes on in the next one (0xffffff rule) */
 	__u8 adopted;
-	__u8 command; /* of this group: enum my_command */
+	__u8 command;	 /* of this group: enum my_command */
+	__u8 tls;	 /* seen above TLS only ... */
+	__u8 compressed; /* ... or before compression */
+	__u8 tap;	 /* enum rec_tap */
+	struct my_client client;
 	__u8 head[MY_HEADER + MY_HEAD_MAX + 4];
 	struct db_result result;
 	struct db_totals totals;
@@ -132,8 +159,10 @@ static __always_inline void my_first(struct my_walk *w, __u32 length)
 	} else if (first == 0xfe && s->command != COM_CHANGE_USER) {
 		/* EOF is the whole answer to COM_SET_OPTION and others. */
 		my_end(w, End_complete, my_status(s, length));
-	} else if (first != 0xfb && s->command != COM_CHANGE_USER) {
-		/* 0xfb is LOCAL INFILE; COM_CHANGE_USER may be answered by authentication. */
+	} else if (first == 0xfb) {
+		s->client.phase = MY_CLIENT_FILE;
+	} else if (s->command != COM_CHANGE_USER) {
+		/* That may be answered by authentication. */
 		columns = my_lenenc(s, &at);
 		/* One byte more says whether definitions follow (CACHE_METADATA). */
 		s->columns_left = columns;
@@ -207,13 +236,27 @@ static __always_inline __u32 my_need(const struct my_session *s, __u32 length)
 	return need < length ? need : length;
 }
 
+/* OK: all that the client had sent was read, and commands follow. */
+static __always_inline void my_auth(struct my_session *s, __u32 length)
+{
+	if (!length || s->head[MY_HEADER] != 0x00)
+		return;
+	s->phase = MY_DONE;
+	s->client.phase = MY_CLIENT_COMMANDS;
+	s->client.continued = 0;
+	s->client.have = 0;
+	s->client.left = 0;
+}
+
 static __always_inline void my_packet(struct my_walk *w, __u32 length)
 {
 	struct my_session *s = w->s;
 	bool continuation = s->continued;
 
 	s->continued = length == MY_PACKET_MAX;
-	if (s->phase == MY_DONE)
+	if (s->phase == MY_AUTH)
+		my_auth(s, length);
+	if (s->phase == MY_DONE || s->phase == MY_AUTH)
 		return;
 	s->result.bytes += length + MY_HEADER;
 	if (continuation) {
@@ -436,6 +479,10 @@ static __always_inline void my_chunk(struct my_walk *w, __u64 ptr, __u64 n)
 	*w->at = db_cursor_at(ptr, n);
 	w->s->result.safe_rows = w->s->result.rows;
 	if (w->s->phase == MY_LOST) {
+		/* Joined midway. */
+		if (!w->s->result.begin_time)
+			w->s->result.doubt = 1;
+		db_result_begin(&w->s->result);
 		w->s->result.bytes += n;
 		return;
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The MySQL walker. Any bytes: it uses up every chunk. Answers that a server may send, made by the
-// input: every result has the rows that were put in, however the stream is cut.
+// The MySQL walkers. Any bytes: they use up every chunk. Commands that a client and answers that a
+// server may send, made by the input: every text is told up to its bound, every result has the rows
+// that were put in, however the stream is cut.
 #include "support/dice.h"
 #include "support/mysql_twin.h"
 #include "support/wire.h"
@@ -182,6 +183,29 @@ static void send(const struct wire *w, struct dice *d)
 	}
 }
 
+/* A command, cut as the dice say; its text told up to the bound. */
+static void ask(enum my_command code, size_t n, struct dice *d)
+{
+	struct wire w = {};
+	uint8_t byte = (uint8_t)code;
+	__u32 told = my_told(code);
+
+	/* The file that the answer before asked for: an empty one. */
+	if (twin.s.client.phase == MY_CLIENT_FILE)
+		twin_client("\0\0\0\2", 0, MY_HEADER);
+	wire_my(&w, &byte, 1, n + 1);
+	for (size_t at = 0, part; at < w.n; at += part) {
+		part = d && d->left ? 1 + dice_size(d, 65535) : w.n - at;
+		if (part > w.n - at)
+			part = w.n - at;
+		twin_client(w.bytes + at, 0, part);
+		require(twin.at.left == 0);
+	}
+	require(twin.s.command == code && !twin.s.client.have && !twin.s.client.left);
+	require(twin.commands[twin.n_commands - 1].told == (n < told ? n : told));
+	free(w.bytes);
+}
+
 static void verify(const struct making *m, unsigned first)
 {
 	require(twin.n_ends == n_expect && twin.s.phase == MY_DONE);
@@ -202,8 +226,8 @@ static void fuzz_answers(struct dice *d)
 
 	n_expect = 0;
 	twin_begin();
-	while (d->left > 8 && n_expect + 300 < EXPECT_MAX) {
-		unsigned which = dice_roll(d, 4), first = n_expect;
+	while (d->left > 8 && n_expect + 300 < EXPECT_MAX && twin.n_commands < TWIN_COMMANDS) {
+		unsigned which = dice_roll(d, 4), first = n_expect, text = dice_size(d, 65535);
 		struct my_twin before = twin;
 		__u64 digest;
 
@@ -211,12 +235,12 @@ static void fuzz_answers(struct dice *d)
 		m.group++;
 		m.index = 0;
 		commands[which].answer(&m);
-		twin_command(commands[which].command);
+		ask(commands[which].command, text, NULL);
 		send(&m.w, NULL);
 		verify(&m, first);
 		digest = twin.digest;
 		twin = before;
-		twin_command(commands[which].command);
+		ask(commands[which].command, text, d);
 		send(&m.w, d);
 		verify(&m, first);
 		require(twin.digest == digest);
@@ -224,10 +248,12 @@ static void fuzz_answers(struct dice *d)
 	free(m.w.bytes);
 }
 
-/* Whatever comes, in answer to whatever command. */
+/* Whatever comes, in answer to whatever command, in whatever phase. */
 static void fuzz_bytes(struct dice *d)
 {
 	twin_begin();
+	twin.s.client.phase = (__u8)dice_roll(d, MY_CLIENT_LOST + 1);
+	twin.s.phase = twin.s.client.phase == MY_CLIENT_LOGIN ? MY_AUTH : MY_DONE;
 	while (d->left) {
 		unsigned n = dice_size(d, 65535);
 		uint8_t *chunk;
@@ -241,8 +267,14 @@ static void fuzz_bytes(struct dice *d)
 		memcpy(chunk, d->bytes, n);
 		d->bytes += n;
 		d->left -= n;
-		twin_server(chunk, n);
-		require(twin.at.left == 0 && twin.at.off >= twin.at.end);
+		if (dice_roll(d, 3) == 1) {
+			twin_client(chunk, dice_roll(d, 2) ? n : dice_size(d, 65535), n);
+			require(twin.s.client.phase == MY_CLIENT_LOST || twin.s.compressed ||
+				twin.at.left == 0);
+		} else {
+			twin_server(chunk, n);
+			require(twin.at.left == 0 && twin.at.off >= twin.at.end);
+		}
 		free(chunk);
 	}
 }

@@ -54,6 +54,7 @@ int mariadb_offsets_read(const char *path, struct mariadb_offsets *ret)
 {
 	unsigned char code[CODE];
 	struct mariadb_offsets found = {};
+	uint64_t threads = 0, start = 0;
 	int r;
 
 #ifndef __x86_64__
@@ -71,6 +72,12 @@ int mariadb_offsets_read(const char *path, struct mariadb_offsets *ret)
 	if (r == 0)
 		r = displacement(find(code, 0, mov_rdi_rdx), &found.thd_vio);
 	if (r == 0)
-		*ret = found;
-	return r;
+		r = elf_symbol_value(path, "server_threads", &threads);
+	if (r == 0)
+		r = elf_code_start(path, &start);
+	if (r < 0)
+		return r;
+	found.server_threads = (int64_t)(threads - start);
+	*ret = found;
+	return 0;
 }

@@ -11,6 +11,7 @@ struct mariadb_offsets {
 	uint32_t thd_security_ctx;  /* of the pointer THD::security_ctx */
 	uint32_t security_ctx_user; /* of the pointer Security_context::user */
 	uint32_t thd_db;	    /* of THD::db: pointer and length */
+	int64_t server_threads;	    /* of the list of all THDs, minus where code starts */
 };
 
 /* 0; -ENOENT: no such symbols, or code of another shape; -ENOTSUP: not x86-64. */

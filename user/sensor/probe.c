@@ -33,6 +33,11 @@ struct db_binary {
 	struct mariadb_offsets mariadb;
 };
 
+/* As bpf/db_socket.h declares it. */
+struct db_server {
+	uint32_t system, binary;
+};
+
 /* Programs of a database server's binary begin so. */
 static const char *const prefixes[] = {[PROBE_POSTGRESQL] = "pg_", [PROBE_MARIADB] = "mysql_"};
 
@@ -291,7 +296,7 @@ static int binary_describe(struct probe *p, enum probe_system system, const char
 		if (r < 0)
 			return log_warn(r,
 					"probe: %s: this build's THD cannot be read; "
-					"its sessions are not seen",
+					"sessions that are open already are not seen",
 					path);
 	}
 	return bpf_map__update_elem(p->skel->maps.db_binaries, &cookie, sizeof(cookie), &b,
@@ -316,6 +321,32 @@ static int uprobe_attach(struct probe *p, struct bpf_program *prog, const char *
 	return r;
 }
 
+/*
+ * Process `pid` runs that binary: its sockets are of interest from now on, and the sessions that it
+ * has already are looked for.
+ */
+static int server_known(struct probe *p, enum probe_system system, int pid, uint32_t binary)
+{
+	static const uint32_t systems[] = {
+		[PROBE_POSTGRESQL] = ROLLCALL__SYSTEM__postgresql,
+		[PROBE_MARIADB] = ROLLCALL__SYSTEM__mariadb,
+	};
+	struct db_server server = {systems[system], binary};
+	uint32_t tgid = (uint32_t)pid;
+	int r = probe_map_update(p, "db_servers", &tgid, &server);
+
+	if (r < 0)
+		return log_warn(r, "probe: more database servers than can be followed");
+	if (system != PROBE_MARIADB)
+		return 0;
+	sandbox_admin(true);
+	r = probe_iter(p, "mysql_sessions__iter", NULL, NULL);
+	sandbox_admin(false);
+	if (r < 0)
+		log_warn(r, "probe: sessions that process %d has open are not seen", pid);
+	return 0;
+}
+
 /* It needs counts that are to be read, and that are where it looks for them. */
 static bool reads_counts(const char *program)
 {
@@ -328,14 +359,14 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 	uint32_t cookie = p->n_binaries;
 	char path[64];
 	struct stat st;
-	int worst = 0;
+	int worst = 0, r;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 	if (stat(path, &st) < 0)
 		return -errno;
 	for (unsigned i = 0; i < p->n_binaries; i++)
 		if (p->binaries[i].dev == st.st_dev && p->binaries[i].ino == st.st_ino)
-			return 1;
+			return server_known(p, system, pid, i) < 0 ? -ENOSPC : 1;
 	if (p->n_binaries == BINARIES_MAX)
 		return log_warn(-ENOSPC, "probe: more than %d database binaries", BINARIES_MAX);
 	p->binaries[p->n_binaries].dev = st.st_dev;
@@ -344,7 +375,6 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 	sandbox_admin(true);
 	bpf_object__for_each_program(prog, p->skel->obj) {
 		const char *name = bpf_program__name(prog);
-		int r;
 
 		if (strncmp(name, prefixes[system], strlen(prefixes[system])) != 0 ||
 		    !(strstr(name, "__uprobe") || strstr(name, "__uretprobe")) ||
@@ -363,7 +393,8 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 		}
 	}
 	sandbox_admin(false);
-	return worst;
+	r = server_known(p, system, pid, cookie);
+	return r < 0 ? r : worst;
 }
 
 int probe_fd(const struct probe *p)

@@ -74,6 +74,8 @@ static const struct {
 	{"unix_connect", {"connect"}},
 	{"tcp_unsent", {CONNECT_INET}},
 	{"raw_socket", {"socket"}},
+	{"mysql_send", {"sendto(fv)"}},
+	{"mysql_receive", {"recvfrom(fv)"}},
 };
 #define WANTS (sizeof(wants) / sizeof(wants[0]))
 

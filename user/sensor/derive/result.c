@@ -52,10 +52,10 @@ static void tables_of_query(struct tables *t, const struct session *c, const str
 	tables_add(t, BY_STATEMENT, q->strong);
 	tables_add(t, BY_TEXT_INSIDE, q->weak);
 	tables_add(t, BY_ROUTINE, q->routine);
-	used = q->uses_portal[0] ? session_named(c->portals, q->uses_portal) : NULL;
+	used = q->uses_portal[0] ? named_query(c->portals, q->uses_portal) : NULL;
 	if (used)
 		tables_add(t, BY_CURSOR, script_query_tables(used));
-	used = q->uses_prepared[0] ? session_named(c->prepared, q->uses_prepared) : NULL;
+	used = q->uses_prepared[0] ? named_query(c->prepared, q->uses_prepared) : NULL;
 	if (used)
 		tables_add(t, BY_PREPARED, script_query_tables(used));
 }
@@ -153,6 +153,7 @@ void result_session(struct sessions *s, struct arena *a, uint64_t time, struct s
 	m->db = db_new(a, c);
 	if (!m->db)
 		return;
+	c->announced = true;
 	m->adopted = c->adopted;
 	m->closed = closed;
 	m->rows = c->rows;

@@ -25,6 +25,7 @@ enum {
 	PG_CALL = 'F'
 };
 enum {
+	COM_LOGIN = 0x00, /* as bpf/mysql_walk.h: the answer to the greeting */
 	COM_INIT_DB = 0x02,
 	COM_QUERY = 0x03,
 	COM_BINLOG_DUMP = 0x12,
@@ -48,63 +49,6 @@ struct sessions *sessions_new(const struct sessions_opts *opts)
 	if (s)
 		s->opts = *opts;
 	return s;
-}
-
-/* ---- names: prepared statements and portals of one session ---- */
-
-static void named_drop(struct named **list, const char *name)
-{
-	for (struct named **p = list; *p; p = &(*p)->next) {
-		if (strcmp((*p)->name, name) == 0) {
-			struct named *gone = *p;
-
-			*p = gone->next;
-			script_unref(gone->script);
-			free(gone);
-			return;
-		}
-	}
-}
-
-static void named_clear(struct named **list)
-{
-	while (*list)
-		named_drop(list, (*list)->name);
-}
-
-static void named_set(struct named **list, const char *name, struct script *script, unsigned nth)
-{
-	struct named *n;
-	unsigned count = 0;
-
-	named_drop(list, name);
-	n = calloc(1, sizeof(*n));
-	if (!n)
-		return;
-	snprintf(n->name, sizeof(n->name), "%s", name);
-	n->script = script_ref(script);
-	n->nth = nth;
-	n->next = *list;
-	*list = n;
-	/* A client may open without end and never close: the oldest goes. */
-	for (struct named **p = list; *p; p = &(*p)->next)
-		if (++count == NAMED_MAX && (*p)->next)
-			named_drop(p, (*p)->next->name);
-}
-
-const struct query *session_named(const struct named *list, const char *name)
-{
-	for (; list; list = list->next)
-		if (strcmp(list->name, name) == 0)
-			return script_query(list->script, list->nth);
-	return NULL;
-}
-
-static struct named *named_find(struct named *list, const char *name)
-{
-	while (list && strcmp(list->name, name) != 0)
-		list = list->next;
-	return list;
 }
 
 /* ---- sessions ---- */
@@ -137,8 +81,8 @@ static void session_free(struct session *c)
 	named_clear(&c->prepared);
 	named_clear(&c->portals);
 	script_unref(c->running);
-	free(c->text.data);
-	free(c->columns.data);
+	pieces_free(&c->text);
+	pieces_free(&c->columns);
 	free(c);
 }
 
@@ -190,25 +134,13 @@ static void socket_address(const Rollcall__Socket *k, struct principal *p)
 	}
 }
 
-/* Whose session it is, in the server's own words. */
-static void session_principal(struct session *c, const Rollcall__DbConn *k)
-{
-	if (k->user)
-		snprintf(c->who.user, sizeof(c->who.user), "%s", k->user);
-	if (k->database)
-		snprintf(c->who.database, sizeof(c->who.database), "%s", k->database);
-}
-
 static struct session *session_open(struct sessions *s, struct arena *a, uint64_t time,
 				    const Rollcall__DbConn *k)
 {
 	struct session **slot = session_slot(s, k->conn), *c;
 
-	if (*slot) {
-		/* Told again after COM_CHANGE_USER. */
-		session_principal(*slot, k);
+	if (*slot)
 		return *slot;
-	}
 	if (s->counts.open >= s->opts.max) {
 		s->counts.refused++;
 		return NULL;
@@ -220,7 +152,9 @@ static struct session *session_open(struct sessions *s, struct arena *a, uint64_
 	c->system = k->system;
 	c->adopted = k->adopted;
 	c->server_pid = k->task ? k->task->tgid : 0;
-	session_principal(c, k);
+	/* Of one that was adopted, in the server's own words. */
+	snprintf(c->who.user, sizeof(c->who.user), "%s", k->user);
+	snprintf(c->who.database, sizeof(c->who.database), "%s", k->database);
 	socket_address(k->socket, &c->who);
 	if (k->socket && k->socket->peer_tgid)
 		c->who.pid = k->socket->peer_tgid;
@@ -236,28 +170,6 @@ static struct session *session_open(struct sessions *s, struct arena *a, uint64_
 static struct session *session_find(struct sessions *s, uint64_t conn)
 {
 	return *session_slot(s, conn);
-}
-
-/* ---- pieces: a long body arrives in several records ---- */
-
-/* Adds a piece; true when all that is to come has come. */
-static bool pieces_add(struct pieces *p, const ProtobufCBinaryData *piece, uint32_t offset,
-		       uint32_t length)
-{
-	size_t whole = length < PIECES_MAX ? length : PIECES_MAX;
-
-	if (!p->data)
-		p->data = malloc(PIECES_MAX + 1);
-	if (!p->data)
-		return false;
-	if (offset == 0)
-		p->len = 0;
-	if (offset == p->len && piece->len <= PIECES_MAX - p->len) {
-		memcpy(p->data + p->len, piece->data, piece->len);
-		p->len += piece->len;
-	}
-	p->data[p->len] = '\0';
-	return p->len >= whole;
 }
 
 /* ---- commands ---- */
@@ -397,14 +309,37 @@ static void stmt_name(char *buf, size_t size, uint32_t id)
 	snprintf(buf, size, "#%u", id);
 }
 
-static void mysql_command(struct sessions *s, struct session *c, const Rollcall__DbCommand *k)
+/* The statement that a command is for: its body begins with the number. */
+static void mysql_statement(const struct session *c, char *ret_name, size_t size)
+{
+	uint32_t id = 0;
+
+	if (c->text.len >= sizeof(id))
+		memcpy(&id, c->text.data, sizeof(id));
+	stmt_name(ret_name, size, id == STMT_LAST ? c->last_stmt : id);
+}
+
+/* A login is told before the server has accepted it, as PostgreSQL's startup is. */
+static void mysql_login(struct sessions *s, struct arena *a, uint64_t time, struct session *c)
+{
+	if (login_response(c->text.data, c->text.len, &c->login) < 0)
+		return;
+	login_apply(&c->login, &c->who);
+	result_session(s, a, time, c, false, NULL);
+}
+
+static void mysql_command(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
+			  const Rollcall__DbCommand *k)
 {
 	struct script *script;
 	struct named *n;
 	char name[32];
 
-	stmt_name(name, sizeof(name), k->stmt_id == STMT_LAST ? c->last_stmt : k->stmt_id);
+	mysql_statement(c, name, sizeof(name));
 	switch (k->code) {
+	case COM_LOGIN:
+		mysql_login(s, a, time, c);
+		return;
 	case COM_INIT_DB:
 		snprintf(c->who.database, sizeof(c->who.database), "%s", c->text.data);
 		return;
@@ -431,6 +366,10 @@ static void mysql_command(struct sessions *s, struct session *c, const Rollcall_
 		command_add(s, c, k, NULL, 0);
 		return;
 	case COM_CHANGE_USER:
+		if (login_change(c->text.data, c->text.len, &c->login) == 0)
+			c->login_group = k->group;
+		named_clear(&c->prepared);
+		return;
 	case COM_RESET_CONNECTION:
 		named_clear(&c->prepared);
 	}
@@ -444,13 +383,15 @@ static void on_command(struct sessions *s, struct arena *a, uint64_t time,
 
 	if (!c)
 		return;
-	whole = pieces_add(&c->text, &k->text, k->offset, k->length);
+	whole = pieces_add(&c->text, &k->text, k->offset, k->length,
+			   c->system == ROLLCALL__SYSTEM__postgresql ? PG_TEXT_MAX
+								     : MYSQL_TEXT_MAX);
 	if (!c->text.data || !whole)
 		return;
 	if (c->system == ROLLCALL__SYSTEM__postgresql)
 		pg_command(s, a, time, c, k);
 	else
-		mysql_command(s, c, k);
+		mysql_command(s, a, time, c, k);
 }
 
 /* ---- results ---- */
@@ -484,7 +425,7 @@ static void on_columns(struct sessions *s, const Rollcall__DbColumns *k)
 		c->columns_group = k->group;
 		c->columns_index = k->index;
 	}
-	pieces_add(&c->columns, &k->body, k->offset, k->length);
+	pieces_add(&c->columns, &k->body, k->offset, k->length, COLUMNS_MAX);
 	if (!k->stmt_id)
 		return;
 	/* The answer to COM_STMT_PREPARE names the statement for later executions. */
@@ -518,6 +459,9 @@ static void on_end(struct sessions *s, struct arena *a, uint64_t time, const Rol
 
 	if (!c)
 		return;
+	/* Another user from now on, if the server agreed. */
+	if (c->login_group && c->login_group == k->group && k->end == ROLLCALL__END__complete)
+		login_apply(&c->login, &c->who);
 	cmd = command_of(c, k->group, k->index);
 	/* Unseen, or run under a name that was given before the sensor came. */
 	if (!cmd || !cmd->script)
@@ -545,7 +489,9 @@ static void on_close(struct sessions *s, struct arena *a, uint64_t time, const R
 
 	if (!c)
 		return;
-	result_session(s, a, time, c, true, k);
+	/* Who never said who he is, as a look at the port, had no session. */
+	if (c->announced)
+		result_session(s, a, time, c, true, k);
 	*slot = c->next;
 	s->counts.open--;
 	session_free(c);
@@ -558,8 +504,8 @@ int sessions_record(struct sessions *s, struct arena *a, const Rollcall__Event *
 	switch (ev->kind_case) {
 	case ROLLCALL__EVENT__KIND_DB_CONN:
 		c = session_open(s, a, ev->time, ev->db_conn);
-		/* A PostgreSQL session is announced when its startup packet was read. */
-		if (c && (c->adopted || c->system != ROLLCALL__SYSTEM__postgresql))
+		/* Others are announced when their login was read. */
+		if (c && c->adopted)
 			result_session(s, a, ev->time, c, false, NULL);
 		break;
 	case ROLLCALL__EVENT__KIND_DB_COMMAND:

@@ -2,32 +2,24 @@
 // Shared by session.c (state and pairing) and result.c (meaning). Nobody else includes this.
 #pragma once
 
+#include "sensor/derive/login.h"
+#include "sensor/derive/named.h"
+#include "sensor/derive/pieces.h"
 #include "sensor/derive/script.h"
 #include "sensor/derive/session.h"
 
 #define SESSION_BUCKETS 4096
 #define COMMANDS_MAX	8192 /* of one session, not yet answered: JDBC batches are long */
-#define NAMED_MAX	1024
 #define READ_TABLES	8    /* as bpf/pg_stat.h tells: PG_READ_TABLES */
-#define PIECES_MAX	4096 /* as bpf/db.h sends: DB_TEXT_MAX */
-
-struct named {
-	struct named *next;
-	char name[64];
-	struct script *script; /* NULL: prepared before the sensor saw the session */
-	unsigned nth;
-};
+#define PG_TEXT_MAX	4096 /* as bpf/db_walk.h sends: DB_TEXT_MAX */
+#define COLUMNS_MAX	4096
+#define MYSQL_TEXT_MAX	65536 /* as bpf/mysql_client.h: MY_TEXT_MAX */
 
 struct command {
 	struct command *next;
 	struct script *script;
 	unsigned nth;
 	uint32_t group, index, code;
-};
-
-struct pieces {
-	char *data;
-	size_t len;
 };
 
 struct counts {
@@ -61,13 +53,15 @@ struct session {
 	struct principal who;
 	char replication[16];
 	uint32_t server_pid;
-	bool adopted;
+	bool adopted, announced;
 	struct command *head, *tail;
 	unsigned n_commands;
 	struct named *prepared, *portals;
 	struct pieces text, columns;
 	uint32_t columns_group, columns_index;
 	uint32_t last_stmt;		   /* prepared last; MariaDB */
+	struct login login;		   /* MariaDB: the last that was asked for ... */
+	uint32_t login_group;		   /* ... by COM_CHANGE_USER of this number */
 	uint32_t calls_group, calls_extra; /* results that CALLs of this group made beyond one */
 	struct script *running;		   /* of a result whose command was not seen */
 	uint32_t running_group, running_index;
@@ -82,8 +76,6 @@ struct sessions {
 	struct sessions_counts counts;
 	struct session *buckets[SESSION_BUCKETS];
 };
-
-const struct query *session_named(const struct named *list, const char *name);
 
 /* Emits db_session; `close` may be NULL. */
 void result_session(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
