@@ -197,6 +197,17 @@ def change_user(path, case):
     return s.query("select name as %s, mobile from mdm.staff" % case)
 
 
+def change_refused(path, case):
+    """Another user, who does not exist: the server hangs up."""
+    s = Session(path)
+    s.command(CHANGE_USER, b"nobody\0\0mysql\0\x21\0mysql_native_password\0")
+    p = s.packet()
+    if p[0] == 0xfe:
+        s.send(b"", seq=s.seq + 1)
+        p = s.packet()
+    return p[0] == 0xff
+
+
 def full_packets(path, case):
     """Rows that fill a packet of 0xffffff bytes: an empty packet ends each."""
     s = Session(path)
