@@ -19,13 +19,13 @@ files_make() { # SECONDS PAIRS-A-SECOND NICE: prints pairs, seconds
 	echo "$pairs $took"
 }
 
-# Without --stdout nothing tells that it is ready but its answer.
+# Without --stdout nothing tells that it is ready but its answer, which is that nobody fetches.
 sensor_spooling() { # ADDRESS [OPTIONS]
 	"$sensor" --config "$dir/sensor_flood.yaml" --host mdm1 --aggregator "$1" --bundle "$dir/bundle" \
 		--spool "$memory_disk/spool" --control "$dir/control" --stream-user nobody "${@:2}" >"${out:-/dev/null}" 2>"$dir/sensor.log" &
 	sensor_pid=$!
 	for _ in $(seq 600); do
-		ctl status >/dev/null 2>&1 && return
+		[ -z "$(ctl status --json 2>/dev/null)" ] || return 0
 		sleep 0.05
 	done
 	cat "$dir/sensor.log"
