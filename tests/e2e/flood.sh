@@ -12,8 +12,9 @@ mkdir "$dir/www"
 printf 'files:\n  web_roots: [%s]\nlimits:\n  bulk_events: 20000\n' "$dir/www" >"$dir/sensor.yaml"
 cp /bin/true "$dir/marker"
 mkfifo "$dir/pipe"
-# The flood's own events, hundreds of thousands a second, are counted by the kernel.
-grep --line-buffered -v '"event":"file_' <"$dir/pipe" >"$dir/events" &
+# The flood's own events, hundreds of thousands a second, are counted by the kernel. The event ready,
+# which names each probe's event, is not one of them.
+grep --line-buffered -v '^{"time":"[^"]*","host":"[^"]*","event":"file_' <"$dir/pipe" >"$dir/events" &
 filter=$!
 "$sensor" --stdout --config "$dir/sensor.yaml" --control "$dir/control" --watch postgresql:hr.public.staff \
 	--watch mariadb:mdm.staff >"$dir/pipe" 2>"$dir/sensor.log" &

@@ -26,7 +26,8 @@ check() { # NAME GOT WANTED
 }
 limited() { # NAME LIMITS...: a sensor; what it tells of files is only counted, by the kernel
 	mkfifo "$dir/$1.pipe"
-	grep --line-buffered -v '"event":"file_' <"$dir/$1.pipe" >"$dir/$1" &
+	# Not the event ready, which names each probe's event.
+	grep --line-buffered -v '^{"time":"[^"]*","host":"[^"]*","event":"file_' <"$dir/$1.pipe" >"$dir/$1" &
 	{
 		printf 'files:\n  web_roots: [%s]\nlimits:\n  bulk_events: 0\n' "$dir/www"
 		printf '  %s\n' "${@:2}" | sed 's/^  spool:/spool:/'
