@@ -14,6 +14,9 @@
 /* Tells one server binary from another: set by user space, chosen by the uprobe's cookie. */
 struct db_binary {
 	/* PostgreSQL: addresses minus that of secure_write; 0 unknown */
+	__s64 my_proc_port; /* of the pointer MyProcPort */
+	__s64 recv_length;  /* PqRecvLength: bytes in ... */
+	__s64 recv_buffer;  /* PqRecvBuffer */
 	__s64 debug_query_string;
 	__s64 my_beentry;
 	__s64 my_bgworker;   /* of the pointer MyBgworkerEntry */

@@ -46,6 +46,43 @@ static uint32_t activity_offset(const char *path)
 	return appname + sizeof(uint64_t);
 }
 
+/* The target of `op` d32(%rip), when the code at `i` begins so; 0 when not. */
+static uint64_t rip_target(const unsigned char *code, size_t i, const char op[2], uint64_t at)
+{
+	int32_t d;
+
+	if (memcmp(code + i, op, 2) != 0)
+		return 0;
+	memcpy(&d, code + i + 2, sizeof(d));
+	return at + i + 6 + (uint64_t)(int64_t)d;
+}
+
+/*
+ * pq_peekbyte() (pqcomm.c) compares PqRecvPointer with PqRecvLength, movslq d32(%rip),%rax and
+ * cmp d32(%rip),%eax, and takes a byte of PqRecvBuffer, lea d32(%rip),%rdx.
+ */
+static void recv_buffer_read(const char *path, uint64_t base, struct postgresql_offsets *found)
+{
+	unsigned char code[CODE];
+	uint64_t at, length, buffer = 0;
+
+#ifndef __x86_64__
+	return;
+#endif
+	if (elf_symbol_value(path, "pq_peekbyte", &at) < 0 ||
+	    elf_symbol_code(path, "pq_peekbyte", code, sizeof(code)) < 0 ||
+	    memcmp(code, "\x48\x63\x05", 3) != 0)
+		return;
+	length = rip_target(code, 7, "\x3b\x05", at);
+	for (size_t i = 13; !buffer && i + 7 <= sizeof(code); i++)
+		if (code[i] == 0x48)
+			buffer = rip_target(code, i + 1, "\x8d\x15", at);
+	if (!length || !buffer)
+		return;
+	found->recv_length = (int64_t)(length - base);
+	found->recv_buffer = (int64_t)(buffer - base);
+}
+
 int postgresql_offsets_read(const char *path, struct postgresql_offsets *ret)
 {
 	struct postgresql_offsets found = {};
@@ -53,6 +90,7 @@ int postgresql_offsets_read(const char *path, struct postgresql_offsets *ret)
 		const char *symbol;
 		int64_t *to;
 	} symbols[] = {
+		{"MyProcPort", &found.my_proc_port},
 		{"debug_query_string", &found.debug_query_string},
 		{"MyBEEntry", &found.my_beentry},
 		{"MyBgworkerEntry", &found.my_bgworker},
@@ -69,6 +107,9 @@ int postgresql_offsets_read(const char *path, struct postgresql_offsets *ret)
 	if (!found.activity)
 		found.my_beentry = 0;
 	pgstat_offsets_read(path, base, &found);
+	recv_buffer_read(path, base, &found);
+	if (!found.my_proc_port)
+		return -ENOENT;
 	*ret = found;
 	return 0;
 }
