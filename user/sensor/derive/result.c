@@ -313,7 +313,8 @@ static void created_learn(struct watch *w, const struct session *c, const struct
 void result_end(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
 		const Rollcall__DbEnd *k, const struct command *cmd, struct script *script)
 {
-	const struct query *q = script ? script_query(script, 0) : cmd ? query_of(c, k, cmd) : NULL;
+	const struct query *running = script_query(script, 0);
+	const struct query *q = cmd && cmd->script ? query_of(c, k, cmd) : running;
 	bool streaming = k->end == ROLLCALL__END__streaming;
 	Rollcall__DbResult *m = arena_alloc(a, sizeof(*m));
 	Rollcall__Event *ev = event_new(a, time);
@@ -323,6 +324,7 @@ void result_end(struct sessions *s, struct arena *a, uint64_t time, struct sessi
 	if (!m || !ev || !db || db_text(a, db, q, k) < 0)
 		return;
 	tables_of_query(&t, c, q);
+	tables_of_query(&t, c, running);
 	if (columns_fit(c, k))
 		tables_add(&t, BY_COLUMNS,
 			   columns_tables(s->opts.watch, c->system, c->who.database,

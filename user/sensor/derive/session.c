@@ -456,6 +456,7 @@ static void on_end(struct sessions *s, struct arena *a, uint64_t time, const Rol
 {
 	struct session *c = session_find(s, k->conn);
 	struct command *cmd;
+	bool known, doubted;
 
 	if (!c)
 		return;
@@ -463,10 +464,13 @@ static void on_end(struct sessions *s, struct arena *a, uint64_t time, const Rol
 	if (c->login_group && c->login_group == k->group && k->end == ROLLCALL__END__complete)
 		login_apply(&c->login, &c->who);
 	cmd = command_of(c, k->group, k->index);
-	/* Unseen, or run under a name that was given before the sensor came. */
-	if (!cmd || !cmd->script)
+	/* Or unseen, or run under a name that was given before the sensor came. */
+	known = cmd && cmd->script;
+	/* A message was missed, by which the name may have become another statement's. */
+	doubted = known && cmd->code == PG_EXECUTE && !c->adopted;
+	if (!known || doubted)
 		session_running(s, c, k);
-	result_end(s, a, time, c, k, cmd, cmd && cmd->script ? NULL : c->running);
+	result_end(s, a, time, c, k, cmd, !known || doubted ? c->running : NULL);
 }
 
 static void on_reads(struct sessions *s, const Rollcall__DbReads *k)

@@ -82,7 +82,7 @@ void result_session(struct sessions *s, struct arena *a, uint64_t time, struct s
 		    bool closed, const Rollcall__DbClose *close);
 
 /* Emits db_result or db_progress. `cmd`: the command it answers, or NULL; `script`: its text from
- * the server's memory when there is no command. */
+ * the server's memory where the command is not known, or may not be what it was. */
 void result_end(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
 		const Rollcall__DbEnd *k, const struct command *cmd, struct script *script);
 
