@@ -15,7 +15,8 @@
 struct db_binary {
 	/* PostgreSQL: addresses minus that of secure_write; 0 unknown */
 	__s64 my_proc_port; /* of the pointer MyProcPort */
-	__s64 recv_length;  /* PqRecvLength: bytes in ... */
+	__s64 recv_used;    /* PqRecvPointer: bytes used of ... */
+	__s64 recv_length;  /* PqRecvLength: ... those that were received into ... */
 	__s64 recv_buffer;  /* PqRecvBuffer */
 	__s64 debug_query_string;
 	__s64 my_beentry;

@@ -2,7 +2,8 @@
 /*
  * MariaDB's sessions in clear, by what their sockets send and receive.
  *
- * Ladder: the functions behind send(2) and recv(2); where fexit is refused, these calls.
+ * Ladder: the functions behind send(2) and recv(2); where fexit is refused, these calls, which
+ * the programs of PostgreSQL leave to these.
  */
 #include "mariadb.h"
 #include "syscall.h"
@@ -37,6 +38,7 @@ static __noinline int my_introduce(struct my_session *s, struct sock *sk)
 	db_slice(&c->startup, sizeof(*c), 0, 0);
 	db_slice(&c->user, sizeof(*c), 0, 0);
 	db_slice(&c->database, sizeof(*c), 0, 0);
+	db_slice(&c->title, sizeof(*c), 0, 0);
 	emit(LANE_CRIT, c, sizeof(*c), KIND_db_conn, false);
 	db_scratch_release(scratch);
 	return 0;
@@ -57,20 +59,13 @@ static __always_inline void my_session_new(const struct my_key *key, struct sock
 		db_miss(DB_MISS_SESSION);
 }
 
-static __always_inline bool my_server(void)
-{
-	struct db_server *server = db_server_current();
-
-	return server && server->system == System_mariadb;
-}
-
 static __always_inline void my_sent(int fd, __u64 ptr, long n, enum rec_tap tap)
 {
 	struct my_session *s;
 	struct my_key key;
 	struct sock *sk;
 
-	if (n <= 0 || !my_server())
+	if (n <= 0 || !db_server_is(System_mariadb))
 		return;
 	sk = db_socket(fd);
 	key = my_key_of(sk);
@@ -92,7 +87,7 @@ static __always_inline void my_received(int fd, __u64 ptr, __u64 asked, __u32 fl
 	struct my_session *s;
 	struct my_key key;
 
-	if (n <= 0 || flags & MSG_PEEK || !my_server())
+	if (n <= 0 || flags & MSG_PEEK || !db_server_is(System_mariadb))
 		return;
 	key = my_key_of(db_socket(fd));
 	s = bpf_map_lookup_elem(&my_sessions, &key);
@@ -108,7 +103,8 @@ SEC("?fexit/__sys_sendto")
 int BPF_PROG(mysql_send__fexit, int fd, const void *ptr, unsigned long asked, unsigned int flags,
 	     void *to, int to_size, int n)
 {
-	my_sent(fd, (__u64)ptr, n, Tap_fexit);
+	if (db_exe_may(db_exe_inode()))
+		my_sent(fd, (__u64)ptr, n, Tap_fexit);
 	return 0;
 }
 
@@ -123,7 +119,8 @@ SEC("?fexit/__sys_recvfrom")
 int BPF_PROG(mysql_receive__fexit, int fd, void *ptr, unsigned long asked, unsigned int flags,
 	     void *from, void *from_size, int n)
 {
-	my_received(fd, (__u64)ptr, asked, flags, n, Tap_fexit);
+	if (db_exe_may(db_exe_inode()))
+		my_received(fd, (__u64)ptr, asked, flags, n, Tap_fexit);
 	return 0;
 }
 

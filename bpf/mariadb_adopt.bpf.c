@@ -61,6 +61,7 @@ static __always_inline void adopt_introduce(struct my_adoption *a, __u64 thd, st
 	db_slice(&c->user, size, n, n);
 	n = adopt_string(a, a->scratch->record + size + ADOPT_STRING, thd + a->binary->thd_db);
 	db_slice(&c->database, size + ADOPT_STRING, n, n);
+	db_slice(&c->title, size, 0, 0);
 	emit(LANE_CRIT, c, size + 2 * ADOPT_STRING, KIND_db_conn, false);
 }
 

@@ -7,53 +7,7 @@
  */
 #pragma once
 
-#include "db_walk.h"
-
-#define PG_LENGTH_MAX	  (1u << 30)
-#define PG_STARTUP_MAX	  10000 /* MAX_STARTUP_PACKET_LENGTH in libpq/pqcomm.h */
-#define PG_SSL_REQUEST	  80877103
-#define PG_GSSENC_REQUEST 80877104
-#define PG_CANCEL_REQUEST 80877102
-#define PG_PROTOCOL_MAJOR 3
-#define PG_COMPLETION_MAX 64 /* COMPLETION_TAG_BUFSIZE in tcop/cmdtag.h */
-#define PG_READY_SIZE	  6
-
-enum pg_phase {
-	PG_UNSYNCED, /* joined midway: message boundaries unknown */
-	PG_STARTUP,  /* untagged packets: length, code */
-	PG_MESSAGES,
-};
-
-/* One direction of a session. */
-struct pg_stream {
-	__u64 skip;   /* bytes left of the present body */
-	__u32 want;   /* how many of them are to be copied */
-	__u32 pos;    /* bytes of the body seen */
-	__u32 length; /* of the whole body */
-	__u8 have;    /* header bytes held in hdr */
-	__u8 phase;
-	__u8 tag;
-	__u8 tentative; /* joined at what looked like a boundary: no second message seen yet */
-	__u8 hdr[8];
-};
-
-/*
- * The client's messages and the server's answers are paired by number: `group` counts what ends
- * in ReadyForQuery (Query, Sync, FunctionCall), `index` the results within a group.
- */
-struct pg_session {
-	__u64 conn;
-	struct pg_stream client, server;
-	__u32 client_group, client_index;
-	__u32 server_group, server_index;
-	struct db_result result;
-	struct db_totals totals;
-	__u64 write_ptr, read_ptr; /* arguments of the call in progress */
-	__u64 text_base;	   /* run-time address of secure_write */
-	__u32 binary;
-	__u8 adopted;
-	__u8 introduced; /* its DbConn went out */
-};
+#include "pg_session.h"
 
 /* A window of a chunk being walked. */
 struct pg_walk {
@@ -70,49 +24,6 @@ static void pg_on_end(struct pg_walk *w, enum rec_end end);
 static __always_inline __u32 pg_be32(const __u8 *p)
 {
 	return (__u32)p[0] << 24 | (__u32)p[1] << 16 | (__u32)p[2] << 8 | p[3];
-}
-
-static __always_inline void pg_lost(struct pg_session *s, struct pg_stream *d)
-{
-	if (d == &s->server) {
-		s->result.doubt = 1;
-		s->result.bytes += d->have;
-	}
-	d->phase = PG_UNSYNCED;
-	d->skip = 0;
-	d->have = 0;
-	d->tentative = 0;
-	s->totals.desync++;
-}
-
-/* A new backend's first act is to read the startup packet; one that writes first was there before
- * us, and so was one whose first bytes are no startup packet. */
-static __always_inline void pg_session_begin(struct pg_session *s, bool reading)
-{
-	s->client.phase = reading ? PG_STARTUP : PG_UNSYNCED;
-	s->server.phase = reading ? PG_MESSAGES : PG_UNSYNCED;
-	s->server.tentative = !reading;
-	s->adopted = !reading;
-}
-
-/* After its end was told. */
-static __always_inline void pg_result_close(struct pg_session *s)
-{
-	s->totals.rows += s->result.rows;
-	s->totals.bytes += s->result.bytes;
-	__builtin_memset(&s->result, 0, sizeof(s->result));
-	s->server_index++;
-}
-
-/* The backend ends in the middle: a row whose last byte was not taken did not leave. */
-static __always_inline void pg_result_abort(struct pg_session *s)
-{
-	if (!s->server.skip)
-		return;
-	if (s->server.tag == 'D' && s->result.rows)
-		s->result.rows--;
-	else if (s->server.tag == 'd' && s->result.copy_rows)
-		s->result.copy_rows--;
 }
 
 /* Collects up to `size` header bytes; true when they are complete. */
@@ -380,7 +291,8 @@ static __always_inline void pg_client_end(struct pg_session *s)
 	}
 }
 
-/* SSLRequest and GSSENCRequest are answered by one raw byte, then the startup packet follows. */
+/* SSLRequest and GSSENCRequest are answered by one raw byte, then the startup packet follows. The
+ * answer that says yes is kept as the tag. */
 static __always_inline int pg_client_startup(struct pg_walk *w)
 {
 	struct pg_stream *d = &w->s->client;
@@ -390,8 +302,10 @@ static __always_inline int pg_client_startup(struct pg_walk *w)
 		return 1;
 	n = pg_be32(d->hdr);
 	code = pg_be32(d->hdr + 4);
-	if (n == 8 && (code == PG_SSL_REQUEST || code == PG_GSSENC_REQUEST))
+	if (n == 8 && (code == PG_SSL_REQUEST || code == PG_GSSENC_REQUEST)) {
+		d->tag = code == PG_SSL_REQUEST ? 'S' : 'G';
 		return 0;
+	}
 	if (n < 8 || n > PG_STARTUP_MAX || code >> 16 != PG_PROTOCOL_MAJOR) {
 		if (code != PG_CANCEL_REQUEST) {
 			/* No startup packet: the session is older than the sensor. */
@@ -418,10 +332,15 @@ static __always_inline int pg_client_header(struct pg_walk *w)
 	if (!pg_header(w, d, 5))
 		return 1;
 	n = pg_be32(d->hdr + 1);
-	if (n < 4 || n > PG_LENGTH_MAX || d->hdr[0] < 'B' || d->hdr[0] > 'p') {
-		pg_lost(s, d);
+	if (n < 4 || n > (d->tentative ? PG_JOIN_MAX : PG_LENGTH_MAX) || d->hdr[0] < 'B' ||
+	    d->hdr[0] > 'p') {
+		if (d->tentative)
+			d->phase = PG_UNSYNCED;
+		else
+			pg_lost(s, d);
 		return 1;
 	}
+	d->tentative = 0;
 	d->tag = d->hdr[0];
 	d->skip = d->length = n - 4;
 	d->pos = 0;
@@ -458,6 +377,13 @@ static __always_inline int pg_client_step(struct pg_walk *w)
 	return 0;
 }
 
+/* All that was asked is answered. */
+static __always_inline bool pg_server_idle(const struct pg_session *s)
+{
+	return s->server.phase == PG_MESSAGES && !s->server.skip && !s->server.have &&
+	       !s->server_index && !s->result.begin_time;
+}
+
 /*
  * The backend asks for more input only when it has handled every whole message it had
  * (pq_recvbuf() is called on an empty buffer) and ReadyForQuery is always flushed: so here the
@@ -466,11 +392,9 @@ static __always_inline int pg_client_step(struct pg_walk *w)
  */
 static __always_inline void pg_client_realign(struct pg_session *s)
 {
-	bool server_idle = s->server.phase == PG_MESSAGES && !s->server.skip && !s->server.have &&
-			   !s->server_index && !s->result.begin_time;
-
-	if (s->client.phase == PG_UNSYNCED && server_idle) {
+	if (s->client.phase == PG_UNSYNCED && pg_server_idle(s)) {
 		s->client.phase = PG_MESSAGES;
+		s->client.tentative = 1;
 		s->client.skip = 0;
 		s->client.have = 0;
 	}

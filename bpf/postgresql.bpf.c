@@ -1,308 +1,379 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * PostgreSQL, seen above TLS and GSS: secure_read() and secure_write() carry the clear protocol
- * whatever the transport, and are in .dynsym of stripped binaries. Bytes count when the call
- * returns them, never when it is entered: a write may be refused (EAGAIN) and repeated.
+ * PostgreSQL. A session in clear is followed at its socket, when send(2) and recv(2) return, and
+ * pays for no breakpoint; one under TLS at be_tls_write(), which has what is encrypted (pg_tls.h),
+ * and its socket; one under GSS where be_gssapi_read() and be_gssapi_write() are entered and
+ * return. Bytes count when they were taken, never when they are offered: a write may be refused
+ * (EAGAIN) and repeated. Never two taps on one session: pg_session.crypt says which.
  *
- * One backend process is one session for its whole life, so the session's key is the process.
+ * One backend process is one session for its whole life, so the session's key is the process; of
+ * its sockets the client's is the one in its Port, others are of what it asks itself (dblink,
+ * postgres_fdw, LDAP).
  */
-#include "db.h"
-#include "pg_reads.h"
-#include "pg_walk.h"
+#include "db_socket.h"
+#include "interest.h"
+#include "pg_record.h"
+#include "syscall.h"
 
-struct pg_key {
-	__u64 start_time;
-	__u64 tgid;
-};
+/* ---- the socket: sessions in clear, and how those under TLS fare ---- */
 
+/* Executables of servers, by inode: number of their db_binary. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__type(key, struct pg_key);
-	__type(value, struct pg_session);
-} pg_sessions SEC(".maps");
+	__uint(max_entries, 64);
+	__type(key, struct inode_key);
+	__type(value, __u32);
+} pg_exes SEC(".maps");
 
-static __always_inline struct pg_key pg_key_current(void)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	return (struct pg_key){BPF_CORE_READ(task, group_leader, start_boottime),
-			       bpf_get_current_pid_tgid() >> 32};
-}
-
-static __noinline void pg_on_command(struct pg_walk *w, __u32 off, __u32 n)
-{
-	struct db_scratch *scratch = w->scratch;
-	struct pg_session *s = w->s;
-	struct rec_db_command *c;
-
-	if (!scratch || !s || off >= DB_WINDOW)
-		return;
-	c = (void *)scratch->record;
-	__builtin_memset(c, 0, sizeof(*c));
-	task_fill(&c->task, bpf_get_current_task_btf());
-	c->conn = s->conn;
-	c->group = s->client_group + 1;
-	c->index = s->client_index;
-	c->code = s->client.tag;
-	c->offset = s->client.pos;
-	c->length = s->client.length;
-	db_emit_text(scratch, sizeof(*c), &c->text, scratch->window + off, n, KIND_db_command);
-}
-
-static __noinline void pg_on_columns(struct pg_walk *w, __u32 off, __u32 n)
-{
-	struct db_scratch *scratch = w->scratch;
-	struct pg_session *s = w->s;
-	struct rec_db_columns *c;
-
-	if (!scratch || !s || off >= DB_WINDOW)
-		return;
-	c = (void *)scratch->record;
-	__builtin_memset(c, 0, sizeof(*c));
-	c->conn = s->conn;
-	c->group = s->server_group + 1;
-	c->index = s->server_index;
-	c->offset = s->server.pos;
-	c->length = s->server.length;
-	db_emit_text(scratch, sizeof(*c), &c->body, scratch->window + off, n, KIND_db_columns);
-}
-
-/*
- * The text of the statement that runs now or, when the backend has forgotten it, as it does
- * before it sends what fits into one buffer: that it shows in pg_stat_activity.
- */
-static __always_inline __u32 pg_statement(const struct pg_session *s, __u8 *dst)
-{
-	__u32 key = s->binary;
-	struct db_binary *b = bpf_map_lookup_elem(&db_binaries, &key);
-	__u64 text = 0, entry = 0;
+/* One call of send(2) or recv(2) of the current task, when it returns. */
+struct pg_call {
+	__u64 ptr;
+	__u64 asked;
 	long n;
+	int fd;
+	__u32 flags;
+	enum rec_tap tap;
+	bool reading;
+};
 
-	if (!b || !s->text_base)
-		return 0;
-	if (b->debug_query_string)
-		bpf_probe_read_user(&text, sizeof(text),
-				    (void *)(s->text_base + b->debug_query_string));
-	if (!text && b->my_beentry) {
-		bpf_probe_read_user(&entry, sizeof(entry), (void *)(s->text_base + b->my_beentry));
-		bpf_probe_read_user(&text, sizeof(text), (void *)(entry + b->activity));
-	}
-	if (!text)
-		return 0;
-	n = bpf_probe_read_user_str(dst, DB_TEXT_MAX, (void *)text);
-	return n > 1 ? n - 1 : 0;
-}
-
-static __noinline void pg_emit_reads(struct pg_session *s, struct db_scratch *scratch,
-				     enum rec_end end)
-{
-	struct pg_tell t = {
-		.scratch = scratch,
-		.conn = s->conn,
-		.group = s->server_group + 1,
-		.index = s->server_index,
-		.ended = end != End_streaming,
-	};
-
-	pg_reads_tell(&t, s->binary);
-}
-
-static __always_inline void pg_emit_end(struct pg_session *s, struct db_scratch *scratch,
-					enum rec_end end)
-{
-	struct rec_db_end *e = (void *)scratch->record;
-	__u32 fixed = sizeof(*e), size = fixed + sizeof(s->result.tag), n = 0;
-
-	pg_emit_reads(s, scratch, end);
-	__builtin_memset(e, 0, sizeof(*e));
-	task_fill(&e->task, bpf_get_current_task_btf());
-	e->conn = s->conn;
-	e->group = s->server_group + 1;
-	e->index = s->server_index;
-	e->side_bytes = s->totals.side_bytes;
-	e->code = s->server.tag;
-	db_end_fill(e, &s->result, end, Tap_uprobe);
-	__builtin_memcpy(scratch->record + fixed, s->result.tag, sizeof(s->result.tag));
-	db_slice(&e->tag, fixed, s->result.tag_len, s->result.tag_len);
-	/* The commands of a session that was opened before the sensor may be unknown. */
-	if (s->adopted)
-		n = pg_statement(s, scratch->record + size);
-	if (n > DB_TEXT_MAX)
-		n = DB_TEXT_MAX;
-	db_slice(&e->statement, size, n, n);
-	emit(LANE_CRIT, e, size + n, KIND_db_end, false);
-}
-
-static __noinline void pg_on_end(struct pg_walk *w, enum rec_end end)
-{
-	struct pg_session *s = w->s;
-
-	if (!w->scratch || !s)
-		return;
-	pg_emit_end(s, w->scratch, end);
-	pg_result_close(s);
-}
-
-static __always_inline struct pg_walk pg_walk_in(struct pg_session *s, struct db_scratch *scratch)
-{
-	return (struct pg_walk){
-		.s = s, .window = scratch->window, .scratch = scratch, .at = &scratch->at};
-}
-
-static __always_inline void pg_server_bytes(struct pg_session *s, struct db_scratch *scratch,
-					    __u64 ptr, __u64 n)
-{
-	struct pg_walk w = pg_walk_in(s, scratch);
-
-	pg_server_chunk(&w, ptr, n);
-	if (s->result.begin_time && db_progress_due(&s->result)) {
-		pg_emit_end(s, scratch, End_streaming);
-		db_progress_next(&s->result);
-	}
-}
-
-static __always_inline void pg_introduce(struct pg_session *s, struct db_scratch *scratch, int fd)
-{
-	struct rec_db_conn *c = (void *)scratch->record;
-
-	__builtin_memset(c, 0, sizeof(*c));
-	task_fill(&c->task, bpf_get_current_task_btf());
-	c->conn = s->conn;
-	c->system = System_postgresql;
-	c->adopted = s->adopted;
-	sock_fill_fd(&c->socket, fd);
-	db_slice(&c->startup, sizeof(*c), 0, 0);
-	db_slice(&c->user, sizeof(*c), 0, 0);
-	db_slice(&c->database, sizeof(*c), 0, 0);
-	emit(LANE_CRIT, c, sizeof(*c), KIND_db_conn, false);
-	s->introduced = 1;
-}
-
-static __always_inline struct pg_session *pg_session_new(const struct pg_key *key, bool reading,
-							 __u32 binary)
-{
-	struct pg_session *s, fresh = {};
-
-	fresh.conn = bpf_ktime_get_boot_ns();
-	fresh.binary = binary;
-	pg_session_begin(&fresh, reading);
-	bpf_map_update_elem(&pg_sessions, key, &fresh, BPF_NOEXIST);
-	s = bpf_map_lookup_elem(&pg_sessions, key);
-	if (s)
-		pg_reads_begin(binary);
-	else
-		db_miss(DB_MISS_SESSION);
-	return s;
-}
-
-/* The first field of Port is the socket (libpq-be.h). */
-static __always_inline int pg_port_fd(const void *port)
-{
-	int fd = -1;
-
-	bpf_probe_read_user(&fd, sizeof(fd), port);
-	return fd;
-}
-
-static __always_inline struct pg_session *pg_enter(struct pt_regs *ctx, const void *port,
-						   bool reading)
+/* The first call on a backend's own socket. NULL: another socket, or no backend. */
+static __noinline struct pg_session *pg_session_meet(const struct pg_call *c)
 {
 	struct pg_key key = pg_key_current();
-	struct pg_session *s = bpf_map_lookup_elem(&pg_sessions, &key);
-	struct db_scratch *scratch;
+	struct pg_session_opts opts = {};
+	struct inode_key exe;
+	struct db_binary *b;
+	__u64 port = 0;
+	__u8 head[2] = {};
+	__u32 *binary;
 
-	if (!s)
-		s = pg_session_new(&key, reading, bpf_get_attach_cookie(ctx));
-	if (!s)
+	inode_key_fill(&exe, db_exe_inode());
+	binary = bpf_map_lookup_elem(&pg_exes, &exe);
+	b = binary ? bpf_map_lookup_elem(&db_binaries, binary) : NULL;
+	if (!b)
 		return NULL;
-	if (!s->introduced && !reading) {
-		scratch = db_scratch_claim();
-		if (scratch) {
-			pg_introduce(s, scratch, pg_port_fd(port));
-			db_scratch_release(scratch);
-		}
+	opts.binary = *binary;
+	opts.text_base = bpf_get_current_task_btf()->mm->start_code - b->start_code;
+	bpf_probe_read_user(&port, sizeof(port), (void *)(opts.text_base + b->my_proc_port));
+	opts.fd = port ? pg_port_fd((void *)port) : -1;
+	if (opts.fd != c->fd || opts.fd < 0)
+		return NULL;
+	if (c->reading) {
+		bpf_probe_read_user(head, c->n < 2 ? 1 : 2, (void *)c->ptr);
+		opts.head = head;
 	}
-	return s;
+	return pg_session_new(&key, &opts);
 }
 
-SEC("?uprobe/secure_write")
-int BPF_KPROBE(pg_write__uprobe, const void *port, const void *ptr, unsigned long len)
+static __always_inline struct pg_session *pg_session_of(const struct pg_call *c)
 {
-	struct pg_session *s = pg_enter(ctx, port, false);
+	struct pg_session *s;
+	struct pg_key key;
+
+	if (!db_exe_may(db_exe_inode()))
+		return NULL;
+	key = pg_key_current();
+	s = bpf_map_lookup_elem(&pg_sessions, &key);
+	if (!s)
+		s = pg_session_meet(c);
+	return s && s->fd == c->fd ? s : NULL;
+}
+
+/* Under TLS: may the client be followed again? */
+static __always_inline void pg_answered_tls(struct pg_session *s)
+{
+	struct db_binary *b = bpf_map_lookup_elem(&db_binaries, &s->binary);
+	__u32 used = 0, length = 0;
+
+	if (!b || !b->recv_used)
+		return;
+	bpf_probe_read_user(&used, sizeof(used), (void *)(s->text_base + b->recv_used));
+	bpf_probe_read_user(&length, sizeof(length), (void *)(s->text_base + b->recv_length));
+	pg_fill_used(s, used, length);
+}
+
+static __always_inline int pg_sent(const struct pg_call *c)
+{
+	struct pg_session *s = pg_session_of(c);
+	__u64 ptr = c->ptr, n = 0;
+	__u8 first = 0;
 
 	if (!s)
 		return 0;
-	s->write_ptr = (__u64)ptr;
-	s->text_base = PT_REGS_IP(ctx);
+	if (s->crypt == PG_TLS) {
+		n = pg_flush_sent(&s->flush, c->n, c->asked, &ptr);
+	} else if (s->crypt == PG_CLEAR && c->n > 0) {
+		s->tap = c->tap;
+		n = c->n;
+	}
+	if (n == 1 && s->client.phase == PG_STARTUP) {
+		bpf_probe_read_user(&first, 1, (void *)ptr);
+		if (pg_encryption_answer(s, first))
+			return 0;
+	}
+	if (!n)
+		return 0;
+	pg_sent_bytes(s, ptr, n);
+	if (s->crypt == PG_TLS && s->client.phase == PG_UNSYNCED)
+		pg_answered_tls(s);
 	return 0;
 }
 
-SEC("?uretprobe/secure_write")
-int BPF_KRETPROBE(pg_write__uretprobe, long n)
+static __always_inline void pg_received_tls(struct pg_session *s, const struct pg_call *c)
+{
+	struct db_binary *b = bpf_map_lookup_elem(&db_binaries, &s->binary);
+	__u32 at = 0;
+
+	if (!b || !b->recv_length)
+		return;
+	/* What goes on in the middle of a message is behind what is there of it. */
+	bpf_probe_read_user(&at, sizeof(at), (void *)(s->text_base + b->recv_length));
+	pg_fill_received(s, c->ptr + c->n, c->n, c->asked, at);
+}
+
+static __always_inline int pg_received(const struct pg_call *c)
+{
+	struct pg_session *s;
+
+	if (c->n <= 0 || c->flags & MSG_PEEK)
+		return 0;
+	s = pg_session_of(c);
+	if (!s)
+		return 0;
+	if (s->crypt == PG_TLS)
+		pg_received_tls(s, c);
+	if (s->crypt != PG_CLEAR)
+		return 0;
+	pg_client_realign(s);
+	pg_received_bytes(s, c->ptr, c->n);
+	return 0;
+}
+
+SEC("?fexit/__sys_sendto")
+int BPF_PROG(pg_send__fexit, int fd, void *buf, unsigned long len, unsigned int flags, void *addr,
+	     int addr_len, int n)
+{
+	struct pg_call c = {.ptr = (__u64)buf, .asked = len, .n = n, .fd = fd, .tap = Tap_fexit};
+
+	return pg_sent(&c);
+}
+
+SEC("?fexit/__sys_recvfrom")
+int BPF_PROG(pg_receive__fexit, int fd, void *buf, unsigned long len, unsigned int flags,
+	     void *addr, int *addr_len, int n)
+{
+	struct pg_call c = {.ptr = (__u64)buf,
+			    .asked = len,
+			    .n = n,
+			    .fd = fd,
+			    .flags = flags,
+			    .tap = Tap_fexit,
+			    .reading = true};
+
+	return pg_received(&c);
+}
+
+static __always_inline struct pg_call pg_call_of(struct pt_regs *regs, long n, bool reading)
+{
+	return (struct pg_call){.ptr = syscall_arg(regs, 1),
+				.asked = syscall_arg(regs, 2),
+				.n = n,
+				.fd = syscall_arg(regs, 0),
+				.flags = syscall_arg(regs, 3),
+				.tap = Tap_syscall,
+				.reading = reading};
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(pg_send__sys_exit, struct pt_regs *regs, long n)
+{
+	struct pg_call c;
+
+	if (!db_exe_may(db_exe_inode()))
+		return 0;
+	if (db_server_is(System_mariadb))
+		bpf_tail_call(ctx, &syscall_exits, SYSCALL_SEND_MARIADB);
+	c = pg_call_of(regs, n, false);
+	return pg_sent(&c);
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(pg_receive__sys_exit, struct pt_regs *regs, long n)
+{
+	struct pg_call c;
+
+	if (n <= 0 || !db_exe_may(db_exe_inode()))
+		return 0;
+	if (db_server_is(System_mariadb))
+		bpf_tail_call(ctx, &syscall_exits, SYSCALL_RECV_MARIADB);
+	c = pg_call_of(regs, n, true);
+	return pg_received(&c);
+}
+
+/* Executables of the servers that user space has found, as the kernel names them. */
+SEC("?iter/task")
+int db_exe__iter(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct db_server *server;
+	struct inode_key exe;
+	__u32 tgid;
+
+	if (!task)
+		return 0;
+	tgid = task->tgid;
+	server = bpf_map_lookup_elem(&db_servers, &tgid);
+	if (!server)
+		return 0;
+	db_exe_mark(task);
+	server->marked = 1;
+	inode_key_fill(&exe, BPF_CORE_READ(task, mm, exe_file, f_inode));
+	if (server->system == System_postgresql)
+		bpf_map_update_elem(&pg_exes, &exe, &server->binary, BPF_ANY);
+	return 0;
+}
+
+/* ---- above encryption ---- */
+
+static __always_inline struct pg_session *pg_enter(struct pt_regs *ctx, const void *port,
+						   enum pg_crypt crypt)
 {
 	struct pg_key key = pg_key_current();
 	struct pg_session *s = bpf_map_lookup_elem(&pg_sessions, &key);
-	struct db_scratch *scratch;
+	struct pg_session_opts opts = {};
+	struct db_binary *b;
+
+	if (!s) {
+		opts.binary = bpf_get_attach_cookie(ctx);
+		b = bpf_map_lookup_elem(&db_binaries, &opts.binary);
+		if (!b)
+			return NULL;
+		opts.text_base = bpf_get_current_task_btf()->mm->start_code - b->start_code;
+		opts.fd = pg_port_fd(port);
+		s = pg_session_new(&key, &opts);
+	}
+	if (!s)
+		return NULL;
+	pg_encrypted(s, crypt);
+	s->tap = Tap_uprobe;
+	return s;
+}
+
+/* The server answers a startup packet that was not seen whole. */
+static __always_inline void pg_startup_missed(struct pg_session *s)
+{
+	struct db_scratch *scratch = db_scratch_claim();
+
+	s->adopted = 1;
+	pg_client_missed(s);
+	if (!scratch)
+		return;
+	pg_introduce(s, scratch);
+	db_scratch_release(scratch);
+}
+
+/* Under TLS: what the client sent since it was answered last is in the server's buffer. */
+static __always_inline void pg_fill_look(struct pg_session *s)
+{
+	struct db_binary *b = bpf_map_lookup_elem(&db_binaries, &s->binary);
+	__u32 length = 0, at;
+
+	if (!b || !b->recv_buffer)
+		return;
+	if (s->fill.open)
+		bpf_probe_read_user(&length, sizeof(length),
+				    (void *)(s->text_base + b->recv_length));
+	at = pg_fill_new(s, length);
+	if (at < length)
+		pg_received_bytes(s, s->text_base + b->recv_buffer + at, length - at);
+	if (s->client.phase == PG_STARTUP)
+		pg_startup_missed(s);
+}
+
+SEC("?uprobe/be_tls_write")
+int BPF_KPROBE(pg_tls_write__uprobe, const void *port, const void *ptr, unsigned long len)
+{
+	struct pg_session *s = pg_enter(ctx, port, PG_TLS);
+
+	if (!s)
+		return 0;
+	pg_fill_look(s);
+	if (!pg_flush_begin(&s->flush, (__u64)ptr, len))
+		pg_lost(s, &s->server);
+	return 0;
+}
+
+static __always_inline int pg_read_enter(struct pg_session *s, const void *ptr)
+{
+	if (!s)
+		return 0;
+	pg_client_realign(s);
+	s->read_ptr = (__u64)ptr;
+	return 0;
+}
+
+static __always_inline int pg_read_return(long n)
+{
+	struct pg_key key = pg_key_current();
+	struct pg_session *s = bpf_map_lookup_elem(&pg_sessions, &key);
+	__u64 ptr;
+
+	if (!s || n <= 0 || !s->read_ptr)
+		return 0;
+	ptr = s->read_ptr;
+	s->read_ptr = 0;
+	pg_received_bytes(s, ptr, n);
+	return 0;
+}
+
+/* Of a server whose PqRecvBuffer is not known. */
+SEC("?uprobe/be_tls_read")
+int BPF_KPROBE(pg_tls_read__uprobe, const void *port, const void *ptr)
+{
+	return pg_read_enter(pg_enter(ctx, port, PG_TLS), ptr);
+}
+
+SEC("?uretprobe/be_tls_read")
+int BPF_KRETPROBE(pg_tls_read__uretprobe, long n)
+{
+	return pg_read_return(n);
+}
+
+SEC("?uprobe/be_gssapi_write")
+int BPF_KPROBE(pg_gss_write__uprobe, const void *port, const void *ptr)
+{
+	struct pg_session *s = pg_enter(ctx, port, PG_GSS);
+
+	if (s)
+		s->write_ptr = (__u64)ptr;
+	return 0;
+}
+
+SEC("?uretprobe/be_gssapi_write")
+int BPF_KRETPROBE(pg_gss_write__uretprobe, long n)
+{
+	struct pg_key key = pg_key_current();
+	struct pg_session *s = bpf_map_lookup_elem(&pg_sessions, &key);
 	__u64 ptr;
 
 	if (!s || n <= 0 || !s->write_ptr)
 		return 0;
 	ptr = s->write_ptr;
 	s->write_ptr = 0;
-	scratch = db_scratch_claim();
-	if (!scratch) {
-		pg_lost(s, &s->server);
-		s->result.bytes += n;
-		return 0;
-	}
-	pg_server_bytes(s, scratch, ptr, n);
-	db_scratch_release(scratch);
+	pg_sent_bytes(s, ptr, n);
 	return 0;
 }
 
-SEC("?uprobe/secure_read")
-int BPF_KPROBE(pg_read__uprobe, const void *port, const void *ptr, unsigned long len)
+SEC("?uprobe/be_gssapi_read")
+int BPF_KPROBE(pg_gss_read__uprobe, const void *port, const void *ptr)
 {
-	struct pg_session *s = pg_enter(ctx, port, true);
-
-	if (!s)
-		return 0;
-	pg_client_realign(s);
-	s->read_ptr = (__u64)ptr;
-	if (!s->introduced) {
-		struct db_scratch *scratch = db_scratch_claim();
-
-		if (scratch) {
-			pg_introduce(s, scratch, pg_port_fd(port));
-			db_scratch_release(scratch);
-		}
-	}
-	return 0;
+	return pg_read_enter(pg_enter(ctx, port, PG_GSS), ptr);
 }
 
-SEC("?uretprobe/secure_read")
-int BPF_KRETPROBE(pg_read__uretprobe, long n)
+SEC("?uretprobe/be_gssapi_read")
+int BPF_KRETPROBE(pg_gss_read__uretprobe, long n)
 {
-	struct pg_key key = pg_key_current();
-	struct pg_session *s = bpf_map_lookup_elem(&pg_sessions, &key);
-	struct db_scratch *scratch;
-	struct pg_walk w;
-	__u64 ptr;
-
-	if (!s || n <= 0 || !s->read_ptr)
-		return 0;
-	scratch = db_scratch_claim();
-	if (!scratch) {
-		pg_lost(s, &s->client);
-		return 0;
-	}
-	w = pg_walk_in(s, scratch);
-	ptr = s->read_ptr;
-	s->read_ptr = 0;
-	pg_client_chunk(&w, ptr, n);
-	db_scratch_release(scratch);
-	return 0;
+	return pg_read_return(n);
 }
 
 /* The end of a backend, however it ends, is the end of its session. */

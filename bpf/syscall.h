@@ -18,7 +18,9 @@
 /* A call that two events want: the program of the one leaves it to that of the other. */
 #define SYSCALL_CONNECT_INET (2 * SYSCALL_MAX)
 #define SYSCALL_DUP_LOW	     (2 * SYSCALL_MAX + 1)
-#define SYSCALL_SLOTS	     (2 * SYSCALL_MAX + 2)
+#define SYSCALL_SEND_MARIADB (2 * SYSCALL_MAX + 2)
+#define SYSCALL_RECV_MARIADB (2 * SYSCALL_MAX + 3)
+#define SYSCALL_SLOTS	     (2 * SYSCALL_MAX + 4)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);

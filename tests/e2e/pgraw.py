@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # A PostgreSQL client that does on the wire what libpq never would. Prints the DataRow messages it
-# got. Usage: pgraw.py SOCKET CASE NAME (NAME: application_name). Protocol: PostgreSQL manual,
-# chapter "Frontend/Backend Protocol".
+# got. Usage: pgraw.py SOCKET CASE NAME (SOCKET: a unix socket, or tls:PORT of this host; NAME:
+# application_name). Protocol: PostgreSQL manual, chapter "Frontend/Backend Protocol".
 import os
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -12,13 +13,25 @@ import time
 
 class Session:
     def __init__(self, path, name, bytewise=False, receive_buffer=0):
-        self.sock = socket.socket(socket.AF_UNIX)
+        tls = path.startswith("tls:")
+        self.sock = socket.socket(socket.AF_INET if tls else socket.AF_UNIX)
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.sock.connect(path)
+        self.sock.connect(("127.0.0.1", int(path[4:])) if tls else path)
         self.bytewise = bytewise
         self.buffer = b""
         self.name = name
+        if tls:
+            self.encrypt()
+
+    def encrypt(self):
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self.bytewise, bytewise = False, self.bytewise
+        assert self.ask(80877103) == b"S"
+        self.bytewise = bytewise
+        self.sock = context.wrap_socket(self.sock)
 
     def startup(self):
         pairs = ["user", "app", "database", "hr", "application_name", self.name]
@@ -132,6 +145,39 @@ def reluctant(path, name):
         s.buffer += s.sock.recv(1)
         time.sleep(1)
     return s.until(b"Z")
+
+
+def slow(path, name):
+    """A million rows, read so slowly at first that the server's writes are refused."""
+    s = Session(path, name, receive_buffer=4096).startup()
+    s.send((b"Q", b"select s.name from staff s, generate_series(1, 200)\0"))
+    rows = 0
+    for _ in range(300):
+        kind, _ = s.message(512)
+        rows += kind == b"D"
+        time.sleep(0.002)
+    return rows + s.until(b"Z")
+
+
+def long_text(path, name):
+    """A statement of three records of TLS, then one that says more than a buffer holds."""
+    s = Session(path, name).startup()
+    s.send((b"Q", b"select name || '' from staff /*" + b"x" * 40000 + b"*/\0"))
+    rows = s.until(b"Z")
+    s.send((b"Q", b"select name || '' from staff /*" + b"x" * 9000 + b"*/ limit 20\0"))
+    return rows + s.until(b"Z")
+
+
+def renamed(path, name):
+    """A batch longer than a record gives a statement's name to another statement."""
+    s = Session(path, name).startup()
+    s.send(parse(b"select serial from device limit 7", b"st"), SYNC)
+    s.until(b"Z")
+    many = [bind(b"st"), execute()] * 500
+    s.send(*many, (b"C", b"Sst\0"), parse(STAFF + b" limit 8", b"st"), *many[:600], SYNC)
+    rows = s.until(b"Z")
+    s.send(bind(b"st"), execute(), SYNC)
+    return rows + s.until(b"Z")
 
 
 def encryption_refused(path, name):

@@ -3,7 +3,7 @@
 // that a server may send, made by the input: every result has the rows that were put in, however
 // the stream is cut; what is handed out of a client's messages does not depend on the cuts either.
 #include "support/dice.h"
-#include "support/pg_twin.h"
+#include "support/pq_twin.h"
 #include "support/wire.h"
 
 #define EXPECT_MAX 1024
@@ -252,13 +252,130 @@ static void fuzz_bytes(struct dice *d)
 	}
 }
 
+/* Of a client's message that was sent under TLS; its number is the begin of its body. */
+struct sent_message {
+	__u8 tag;
+	__u32 group, index, length;
+};
+
+#define TLS_MESSAGES 256
+
+static struct {
+	struct wire w;
+	struct sent_message messages[TLS_MESSAGES];
+	unsigned n, at; /* made; of the stream, by the server */
+	size_t off;	/* of the stream, by the client */
+	unsigned handed;
+} tls;
+
+/* The last one that was handed out is one that was sent, whole or cut off. */
+static void tls_verify(void)
+{
+	const struct twin_command *c = &twin.command;
+	const struct sent_message *m;
+	__u32 number;
+
+	if (twin.n_commands == tls.handed)
+		return;
+	tls.handed = twin.n_commands;
+	if (c->have < sizeof(number))
+		return;
+	memcpy(&number, c->text, sizeof(number));
+	require(number < tls.n);
+	m = &tls.messages[number];
+	require(c->tag == m->tag && c->length == m->length);
+	require(c->group == m->group + 1 && c->index == m->index);
+}
+
+static void tls_stream(struct dice *d)
+{
+	static const char tags[] = "PBECQS";
+	unsigned most = 1 + dice_roll(d, TLS_MESSAGES);
+	__u32 group = 0, index = 0;
+
+	tls.w.n = 0;
+	tls.n = tls.at = tls.handed = 0;
+	tls.off = 0;
+	while (d->left > 4 && tls.n < most && tls.w.n < STREAM_MAX / 4) {
+		char tag = tags[dice_roll(d, 6)];
+		__u32 number = tls.n, length = tag == 'S' ? 0 : 4 + dice_size(d, 20000);
+
+		tls.messages[tls.n++] = (struct sent_message){(__u8)tag, group, index, length};
+		wire_pg(&tls.w, tag, NULL, length);
+		if (length)
+			memcpy(tls.w.bytes + tls.w.n - length, &number, sizeof(number));
+		if (tag == 'Q' || tag == 'S') {
+			group++;
+			index = 0;
+		} else if (tag == 'E') {
+			index++;
+		}
+	}
+}
+
+/* The server uses n bytes, of as many records as the client cares to make. */
+static bool tls_use(struct dice *d, size_t n)
+{
+	while (n) {
+		size_t k = pq.length - pq.used, left = tls.w.n - tls.off;
+		size_t record = 1 + dice_size(d, PQ_RECORD - 1);
+
+		if (k > n)
+			k = n;
+		pq.used += (uint32_t)k;
+		n -= k;
+		if (!n || pq_recvbuf(NULL, 0))
+			continue;
+		if (record > left)
+			record = left;
+		if (!record)
+			return false;
+		require(pq_recvbuf(tls.w.bytes + tls.off, record));
+		tls.off += record;
+	}
+	return true;
+}
+
+static void tls_answer(const char *bytes, size_t n)
+{
+	pq_answer(bytes, n);
+	tls_verify();
+}
+
+static void fuzz_tls(struct dice *d)
+{
+	static const uint8_t packet[] = {0, 0, 0, 9, 0, 3, 0, 0, 0};
+
+	memset(&pq, 0, sizeof(pq));
+	twin_begin(true);
+	twin.s.crypt = PG_TLS;
+	require(pq_recvbuf(packet, sizeof(packet)));
+	pq.used = sizeof(packet);
+	pq_answer("R\0\0\0\10\0\0\0\0", 9);
+	twin.n_commands = 0;
+	tls_stream(d);
+	while (tls.at < tls.n) {
+		const struct sent_message *m = &tls.messages[tls.at++];
+
+		if (!tls_use(d, 5 + m->length))
+			break;
+		if (m->tag == 'Q' || m->tag == 'S')
+			tls_answer("Z\0\0\0\5I", 6);
+		else if (dice_roll(d, 4) == 1)
+			tls_answer("1\0\0\0\4", 5);
+	}
+	require(twin.s.totals.desync == 0);
+	require(twin.s.missed || twin.s.client.phase == PG_MESSAGES);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const ways[])(struct dice *) = {fuzz_answers, fuzz_commands, fuzz_bytes};
+	static void (*const ways[])(struct dice *) = {fuzz_answers, fuzz_commands, fuzz_bytes,
+						      fuzz_tls};
 	struct dice d = {data, size};
 
-	ways[dice_roll(&d, 3)](&d);
+	ways[dice_roll(&d, 4)](&d);
 	return 0;
 }

@@ -8,7 +8,7 @@
 
 #include "support/walk.h"
 
-#include "bpf/pg_walk.h"
+#include "bpf/pg_tls.h"
 
 #define TWIN_ENDS 4096
 
@@ -88,7 +88,7 @@ static inline void twin_begin(bool reading)
 	memset(&twin, 0, sizeof(twin));
 	walk_misses = 0;
 	walk_reads = -1u;
-	pg_session_begin(&twin.s, reading);
+	pg_session_begin(&twin.s, reading ? (const __u8[]){0, 0} : NULL);
 }
 
 static inline struct pg_walk twin_walk(void)
@@ -97,7 +97,7 @@ static inline struct pg_walk twin_walk(void)
 		.s = &twin.s, .window = twin.window, .scratch = &twin_scratch, .at = &twin.at};
 }
 
-/* The backend sent n bytes in one call of secure_write(). */
+/* The backend sent n bytes in one call. */
 static inline void twin_server(const void *bytes, size_t n)
 {
 	struct pg_walk w = twin_walk();
@@ -105,7 +105,7 @@ static inline void twin_server(const void *bytes, size_t n)
 	pg_server_chunk(&w, (uintptr_t)bytes, n);
 }
 
-/* It received n bytes in one call of secure_read(). */
+/* It received n bytes in one call. */
 static inline void twin_client(const void *bytes, size_t n)
 {
 	struct pg_walk w = twin_walk();

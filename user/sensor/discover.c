@@ -71,23 +71,3 @@ int discover_running(void (*fn)(void *ctx, enum probe_system system, int pid), v
 	}
 	return 0;
 }
-
-int discover_title(int pid, char *user, char *database, unsigned size)
-{
-	_cleanup_(fclosep) FILE *f = NULL;
-	char path[64], title[512] = "", format[64];
-	char *at;
-
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
-	f = fopen(path, "re");
-	if (!f || !fgets(title, sizeof(title), f))
-		return -ENOENT;
-	/* "postgres: 15/main: app hr 127.0.0.1(4711) idle": a cluster_name may stand between. */
-	at = strncmp(title, "postgres: ", 10) == 0 ? title + 10 : NULL;
-	if (!at)
-		return -ENOENT;
-	if (strstr(at, ": "))
-		at = strstr(at, ": ") + 2;
-	snprintf(format, sizeof(format), "%%%us %%%us", size - 1, size - 1);
-	return sscanf(at, format, user, database) == 2 ? 0 : -ENOENT;
-}

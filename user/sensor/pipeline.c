@@ -193,12 +193,6 @@ static Rollcall__Process *process_of(void *ctx, struct arena *a, uint32_t tgid, 
 	return m;
 }
 
-static void title_of(void *ctx, uint32_t tgid, struct principal *who)
-{
-	(void)ctx;
-	discover_title((int)tgid, who->user, who->database, sizeof(who->user));
-}
-
 static void process_event(struct pipeline *p, Rollcall__Event *ev, uint32_t tgid)
 {
 	ev->process = lineages_find(p->lineages, p->arena, tgid, ev->time);
@@ -546,7 +540,6 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 		.max = opts->sessions_max,
 		.watch = opts->watch,
 		.process = process_of,
-		.title = title_of,
 		.emit = derived,
 		.ctx = p,
 	});

@@ -64,21 +64,22 @@ static uint64_t rip_target(const unsigned char *code, size_t i, const char op[2]
 static void recv_buffer_read(const char *path, uint64_t base, struct postgresql_offsets *found)
 {
 	unsigned char code[CODE];
-	uint64_t at, length, buffer = 0;
+	uint64_t at, used, length, buffer = 0;
 
 #ifndef __x86_64__
 	return;
 #endif
 	if (elf_symbol_value(path, "pq_peekbyte", &at) < 0 ||
-	    elf_symbol_code(path, "pq_peekbyte", code, sizeof(code)) < 0 ||
-	    memcmp(code, "\x48\x63\x05", 3) != 0)
+	    elf_symbol_code(path, "pq_peekbyte", code, sizeof(code)) < 0 || code[0] != 0x48)
 		return;
+	used = rip_target(code, 1, "\x63\x05", at);
 	length = rip_target(code, 7, "\x3b\x05", at);
 	for (size_t i = 13; !buffer && i + 7 <= sizeof(code); i++)
 		if (code[i] == 0x48)
 			buffer = rip_target(code, i + 1, "\x8d\x15", at);
-	if (!length || !buffer)
+	if (!used || !length || !buffer)
 		return;
+	found->recv_used = (int64_t)(used - base);
 	found->recv_length = (int64_t)(length - base);
 	found->recv_buffer = (int64_t)(buffer - base);
 }

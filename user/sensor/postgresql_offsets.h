@@ -8,7 +8,8 @@
 /* As in struct db_binary of bpf/db.h. Addresses are relative to secure_write; 0: not known. */
 struct postgresql_offsets {
 	int64_t my_proc_port;	    /* of the pointer: the client's Port */
-	int64_t recv_length;	    /* of an int: how much is in ... */
+	int64_t recv_used;	    /* of an int: how much is used ... */
+	int64_t recv_length;	    /* of an int: ... of how much that is in ... */
 	int64_t recv_buffer;	    /* what was received and, under TLS, decrypted */
 	int64_t debug_query_string; /* of the pointer: what runs now */
 	int64_t my_beentry;	    /* of the pointer: the backend's entry in pg_stat_activity */

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ struct db_binary {
 /* As bpf/db_socket.h declares it. */
 struct db_server {
 	uint32_t system, binary;
+	uint32_t marked;
 };
 
 /* Programs of a database server's binary begin so. */
@@ -274,15 +276,36 @@ void probe_freep(struct probe **p)
 	*p = probe_free(*p);
 }
 
+/* Of what is not one of a ladder, each program is an event of its own. */
+static void program_told(struct probe *p, const char *program, int error)
+{
+	struct ladder_event *ev = ladder_event(&p->choice.ladder, program);
+
+	if (!ev)
+		return;
+	ev->program = error < 0 ? NULL : program;
+	ev->error = error;
+}
+
+/* Marks the executables of servers. */
+static const char server_program[] = "db_exe__iter";
+
 /* Facts of one binary for its BPF programs, under the cookie they are attached with. */
 static int binary_describe(struct probe *p, enum probe_system system, const char *path,
-			   uint32_t cookie)
+			   uint32_t cookie, struct db_binary *ret)
 {
 	struct db_binary b = {};
 	int r;
 
 	if (system == PROBE_POSTGRESQL) {
-		postgresql_offsets_read(path, &b.postgresql);
+		r = postgresql_offsets_read(path, &b.postgresql);
+		if (r < 0) {
+			program_told(p, server_program, r);
+			return log_warn(r,
+					"probe: %s: this build lacks MyProcPort or secure_write; "
+					"its sessions are not seen",
+					path);
+		}
 		p->binaries[cookie].counts = b.postgresql.stat_pending != 0;
 		if (!p->opts.rows_read)
 			b.postgresql.stat_pending = 0;
@@ -294,11 +317,12 @@ static int binary_describe(struct probe *p, enum probe_system system, const char
 	if (system == PROBE_MARIADB) {
 		r = mariadb_offsets_read(path, &b.mariadb);
 		if (r < 0)
-			return log_warn(r,
-					"probe: %s: this build's THD cannot be read; "
-					"sessions that are open already are not seen",
-					path);
+			log_warn(r,
+				 "probe: %s: this build's THD cannot be read; sessions that are "
+				 "open already are not seen",
+				 path);
 	}
+	*ret = b;
 	return bpf_map__update_elem(p->skel->maps.db_binaries, &cookie, sizeof(cookie), &b,
 				    sizeof(b), BPF_ANY);
 }
@@ -322,29 +346,42 @@ static int uprobe_attach(struct probe *p, struct bpf_program *prog, const char *
 }
 
 /*
- * Process `pid` runs that binary: its sockets are of interest from now on, and the sessions that it
- * has already are looked for.
+ * Process `pid` runs that binary: its sockets are of interest from now on. The kernel names the
+ * executable itself: on overlays and some file systems, stat(2) has other numbers. -ESRCH: the
+ * process is gone, as is that by which pg_ctl asks for the version.
  */
-static int server_known(struct probe *p, enum probe_system system, int pid, uint32_t binary)
+static int server_mark(struct probe *p, enum probe_system system, int pid, uint32_t binary)
 {
 	static const uint32_t systems[] = {
 		[PROBE_POSTGRESQL] = ROLLCALL__SYSTEM__postgresql,
 		[PROBE_MARIADB] = ROLLCALL__SYSTEM__mariadb,
 	};
-	struct db_server server = {systems[system], binary};
+	struct db_server server = {systems[system], binary, 0};
 	uint32_t tgid = (uint32_t)pid;
 	int r = probe_map_update(p, "db_servers", &tgid, &server);
 
 	if (r < 0)
 		return log_warn(r, "probe: more database servers than can be followed");
-	if (system != PROBE_MARIADB)
-		return 0;
-	sandbox_admin(true);
-	r = probe_iter(p, "mysql_sessions__iter", NULL, NULL);
-	sandbox_admin(false);
+	r = probe_iter(p, server_program, NULL, NULL);
+	if (r == 0)
+		r = probe_map_lookup(p, "db_servers", &tgid, &server);
+	if (r == 0 && !server.marked) {
+		probe_map_delete(p, "db_servers", &tgid);
+		return -ESRCH;
+	}
+	if (r < 0)
+		log_warn(r, "probe: sessions of process %d are not seen", pid);
+	program_told(p, server_program, r);
+	return r;
+}
+
+/* The sessions that a server has already; those of PostgreSQL show themselves. */
+static void sessions_adopt(struct probe *p, enum probe_system system, int pid)
+{
+	int r = system == PROBE_MARIADB ? probe_iter(p, "mysql_sessions__iter", NULL, NULL) : 0;
+
 	if (r < 0)
 		log_warn(r, "probe: sessions that process %d has open are not seen", pid);
-	return 0;
 }
 
 /* It needs counts that are to be read, and that are where it looks for them. */
@@ -353,48 +390,97 @@ static bool reads_counts(const char *program)
 	return strncmp(program, "pg_reads__", 10) == 0;
 }
 
-int probe_attach_server(struct probe *p, enum probe_system system, int pid)
+/* Does this binary want this program of its system? */
+static bool binary_wants(const struct probe *p, const struct bpf_program *prog,
+			 enum probe_system system, const char *path, const struct db_binary *b)
+{
+	const char *name = bpf_program__name(prog), *symbol;
+	uint64_t value;
+
+	if (strncmp(name, prefixes[system], strlen(prefixes[system])) != 0 ||
+	    !(strstr(name, "__uprobe") || strstr(name, "__uretprobe")) ||
+	    (reads_counts(name) && !p->opts.rows_read) || choice_refused(&p->choice, name))
+		return false;
+	/* Only where what was read cannot be looked at later. */
+	if (strncmp(name, "pg_tls_read__", 13) == 0 && b->postgresql.recv_buffer)
+		return false;
+	/* A PostgreSQL that was built without TLS or GSS has no such session. */
+	symbol = strstr(bpf_program__section_name(prog), "/be_");
+	return !symbol || elf_symbol_value(path, symbol + 1, &value) == 0;
+}
+
+/* The worst error of a binary's breakpoints, or 0. */
+static int binary_attach(struct probe *p, enum probe_system system, const char *path,
+			 uint32_t cookie, const struct db_binary *binary)
 {
 	struct bpf_program *prog;
-	uint32_t cookie = p->n_binaries;
-	char path[64];
-	struct stat st;
-	int worst = 0, r;
+	int worst = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	if (stat(path, &st) < 0)
-		return -errno;
-	for (unsigned i = 0; i < p->n_binaries; i++)
-		if (p->binaries[i].dev == st.st_dev && p->binaries[i].ino == st.st_ino)
-			return server_known(p, system, pid, i) < 0 ? -ENOSPC : 1;
-	if (p->n_binaries == BINARIES_MAX)
-		return log_warn(-ENOSPC, "probe: more than %d database binaries", BINARIES_MAX);
-	p->binaries[p->n_binaries].dev = st.st_dev;
-	p->binaries[p->n_binaries++].ino = st.st_ino;
-	binary_describe(p, system, path, cookie);
-	sandbox_admin(true);
 	bpf_object__for_each_program(prog, p->skel->obj) {
 		const char *name = bpf_program__name(prog);
+		int r;
 
-		if (strncmp(name, prefixes[system], strlen(prefixes[system])) != 0 ||
-		    !(strstr(name, "__uprobe") || strstr(name, "__uretprobe")) ||
-		    (reads_counts(name) && !p->opts.rows_read) || choice_refused(&p->choice, name))
+		if (!binary_wants(p, prog, system, path, binary))
 			continue;
 		r = reads_counts(name) && !p->binaries[cookie].counts
 			    ? -ENOTSUP
 			    : uprobe_attach(p, prog, path, cookie);
 		if (r < 0 && r != -ENOTSUP)
 			worst = r;
-		struct ladder_event *ev = ladder_event(&p->choice.ladder, name);
-
-		if (ev) {
-			ev->program = r < 0 ? NULL : name;
-			ev->error = r;
-		}
+		program_told(p, name, r);
 	}
+	return worst;
+}
+
+/* Of a binary that nothing is attached to yet; `exe` is open. */
+static int binary_new(struct probe *p, enum probe_system system, int pid, int exe,
+		      const struct stat *st)
+{
+	struct db_binary binary = {};
+	uint32_t cookie = p->n_binaries;
+	char path[64];
+	int r;
+
+	if (p->n_binaries == BINARIES_MAX)
+		return log_warn(-ENOSPC, "probe: more than %d database binaries", BINARIES_MAX);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
+	r = binary_describe(p, system, path, cookie, &binary);
+	if (r == 0)
+		r = server_mark(p, system, pid, cookie);
+	if (r != -ESRCH) {
+		p->binaries[p->n_binaries].dev = st->st_dev;
+		p->binaries[p->n_binaries++].ino = st->st_ino;
+	}
+	return r < 0 ? r : binary_attach(p, system, path, cookie, &binary);
+}
+
+static int binary_find(const struct probe *p, const struct stat *st)
+{
+	for (unsigned i = 0; i < p->n_binaries; i++)
+		if (p->binaries[i].dev == st->st_dev && p->binaries[i].ino == st->st_ino)
+			return (int)i;
+	return -ENOENT;
+}
+
+int probe_attach_server(struct probe *p, enum probe_system system, int pid)
+{
+	_cleanup_(closep) int exe = -1; /* the process may end while it is looked at */
+	char path[64];
+	struct stat st;
+	int known, r;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	exe = open(path, O_RDONLY | O_CLOEXEC);
+	if (exe < 0 || fstat(exe, &st) < 0)
+		return -errno;
+	known = binary_find(p, &st);
+	sandbox_admin(true);
+	r = known < 0 ? binary_new(p, system, pid, exe, &st)
+		      : server_mark(p, system, pid, (uint32_t)known);
+	if (r != -ESRCH)
+		sessions_adopt(p, system, pid);
 	sandbox_admin(false);
-	r = server_known(p, system, pid, cookie);
-	return r < 0 ? r : worst;
+	return r < 0 ? r : known >= 0;
 }
 
 int probe_fd(const struct probe *p)

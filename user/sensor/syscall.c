@@ -16,6 +16,8 @@
  */
 #define CONNECT_INET "connect, not unix"
 #define DUP_LOW	     "dup to 0, 1 or 2"
+#define SEND_MARIADB "sendto, MariaDB"
+#define RECV_MARIADB "recvfrom, MariaDB"
 
 static const struct {
 	const char *call;
@@ -23,6 +25,8 @@ static const struct {
 } left[] = {
 	{CONNECT_INET, 2 * SYSCALL_MAX},
 	{DUP_LOW, 2 * SYSCALL_MAX + 1},
+	{SEND_MARIADB, 2 * SYSCALL_MAX + 2},
+	{RECV_MARIADB, 2 * SYSCALL_MAX + 3},
 };
 
 /*
@@ -70,12 +74,14 @@ static const struct {
 	  "setresgid32", "setgroups32"}},
 	{"no_new_privs", {"prctl"}},
 	{"ns_change", {"unshare", "setns"}},
+	{"pg_send", {"sendto"}},
+	{"pg_receive", {"recvfrom"}},
 	{"tcp_accept", {"accept", "accept4"}},
 	{"unix_connect", {"connect"}},
 	{"tcp_unsent", {CONNECT_INET}},
 	{"raw_socket", {"socket"}},
-	{"mysql_send", {"sendto(fv)"}},
-	{"mysql_receive", {"recvfrom(fv)"}},
+	{"mysql_send", {SEND_MARIADB}},
+	{"mysql_receive", {RECV_MARIADB}},
 };
 #define WANTS (sizeof(wants) / sizeof(wants[0]))
 

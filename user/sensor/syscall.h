@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define SYSCALL_SLOTS 1026 /* of the dispatcher, as in bpf/syscall.h */
+#define SYSCALL_SLOTS 1028 /* of the dispatcher, as in bpf/syscall.h */
 
 /*
  * Which argument of a call is what, counted from 1; 0: none is. As bpf/syscall.h declares it.

@@ -134,13 +134,37 @@ static void socket_address(const Rollcall__Socket *k, struct principal *p)
 	}
 }
 
+/* "postgres: 15/main: app hr 127.0.0.1(4711) idle": a cluster_name may stand between. */
+static void title_principal(const char *title, struct principal *who)
+{
+	const char *at = strncmp(title, "postgres: ", 10) == 0 ? title + 10 : "";
+	const char *cluster = strstr(at, ": ");
+
+	sscanf(cluster ? cluster + 2 : at, "%63s %63s", who->user, who->database);
+}
+
+/* Whose session it is that was adopted, in the server's own words. */
+static void session_principal(struct session *c, const Rollcall__DbConn *k)
+{
+	if (*k->user)
+		snprintf(c->who.user, sizeof(c->who.user), "%s", k->user);
+	if (*k->database)
+		snprintf(c->who.database, sizeof(c->who.database), "%s", k->database);
+	if (*k->title)
+		title_principal(k->title, &c->who);
+	c->adopted = k->adopted;
+}
+
 static struct session *session_open(struct sessions *s, struct arena *a, uint64_t time,
 				    const Rollcall__DbConn *k)
 {
 	struct session **slot = session_slot(s, k->conn), *c;
 
-	if (*slot)
+	if (*slot) {
+		/* Told again: its startup packet was missed. */
+		session_principal(*slot, k);
 		return *slot;
+	}
 	if (s->counts.open >= s->opts.max) {
 		s->counts.refused++;
 		return NULL;
@@ -150,18 +174,13 @@ static struct session *session_open(struct sessions *s, struct arena *a, uint64_
 		return NULL;
 	c->conn = k->conn;
 	c->system = k->system;
-	c->adopted = k->adopted;
 	c->server_pid = k->task ? k->task->tgid : 0;
-	/* Of one that was adopted, in the server's own words. */
-	snprintf(c->who.user, sizeof(c->who.user), "%s", k->user);
-	snprintf(c->who.database, sizeof(c->who.database), "%s", k->database);
+	session_principal(c, k);
 	socket_address(k->socket, &c->who);
 	if (k->socket && k->socket->peer_tgid)
 		c->who.pid = k->socket->peer_tgid;
 	if (c->who.pid)
 		s->opts.process(s->opts.ctx, a, c->who.pid, time, &c->who);
-	if (k->adopted && c->system == ROLLCALL__SYSTEM__postgresql)
-		s->opts.title(s->opts.ctx, c->server_pid, &c->who);
 	*slot = c;
 	s->counts.open++;
 	return c;

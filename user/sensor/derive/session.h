@@ -33,8 +33,6 @@ struct sessions_opts {
 	 */
 	Rollcall__Process *(*process)(void *ctx, struct arena *a, uint32_t tgid, uint64_t time,
 				      struct principal *p);
-	/* For sessions opened before the sensor: user and database from the process title. */
-	void (*title)(void *ctx, uint32_t tgid, struct principal *p);
 	/* Takes a derived event; it lives until the record's arena is reset. */
 	void (*emit)(void *ctx, struct arena *a, Rollcall__Event *ev);
 	void *ctx;
