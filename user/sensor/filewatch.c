@@ -43,7 +43,7 @@ struct filewatch {
 	size_t n;
 	struct server servers[SERVERS_MAX];
 	size_t n_servers;
-	uint64_t seen; /* tables that had a file when filewatch_lost() was asked last */
+	uint64_t lost; /* tables of which a file that setup found went since filewatch_lost() */
 };
 
 struct filewatch *filewatch_new(const struct watch *w)
@@ -325,6 +325,9 @@ static int file_sync(struct filewatch *f, struct file *file, filewatch_set_fn se
 	int e = filewatch_key(file->path, &now), r = 0;
 
 	if (e == -ENOENT || e == -ENOTDIR) {
+		/* The new one has another name. MariaDB's have the old one, in a moment. */
+		if (file->segmented && !file->gone)
+			f->lost |= file->mask;
 		file->gone = true;
 		return key_clear(f, file, set, ctx);
 	}
@@ -391,8 +394,8 @@ uint64_t filewatch_blind(const struct filewatch *f)
 
 uint64_t filewatch_lost(struct filewatch *f)
 {
-	uint64_t blind = filewatch_blind(f), lost = f->seen & blind;
+	uint64_t lost = f->lost;
 
-	f->seen = ~blind;
+	f->lost = 0;
 	return lost;
 }

@@ -51,5 +51,6 @@ uint64_t filewatch_match(const struct filewatch *f, uint32_t dev, uint64_t ino);
 /* Tables of which no file is known or all have gone (VACUUM FULL): physical reads go unseen until
  * setup is run again. */
 uint64_t filewatch_blind(const struct filewatch *f);
-/* Those that became so since it was asked before. */
+/* PostgreSQL's tables of which a file that setup found went since it was asked before: by VACUUM
+ * FULL, CLUSTER, TRUNCATE, some ALTER TABLE, of an index by REINDEX, too. */
 uint64_t filewatch_lost(struct filewatch *f);

@@ -220,10 +220,7 @@ static void file_gone(struct pipeline *p, const char *table)
 {
 	Rollcall__Event *ev = probe_files_gone(p->probe, p->arena, host_boottime(), table);
 
-	log_warn(0,
-		 "%s: none of its files is there any more: run rollcall setup database, then "
-		 "start the sensor again",
-		 table);
+	log_warn(0, "%s: a file of it is gone: run rollcall setup database and start again", table);
 	if (ev)
 		event_out(p, ev);
 }

@@ -229,7 +229,7 @@ Rollcall__Event *probe_files_gone(const struct probe *p, struct arena *a, uint64
 	blind->event = arena_strdup(a, "file_read");
 	blind->hook = arena_strdup(a, "");
 	blind->state = c->state = arena_strdup(a, "degraded");
-	blind->reason = arena_printf(a, "%s: none of its files is there any more", table);
+	blind->reason = arena_printf(a, "%s: a file of it that setup found is gone", table);
 	if (!blind->event || !blind->hook || !blind->state || !blind->reason)
 		return NULL;
 	c->probes[c->n_probes++] = blind;
