@@ -81,6 +81,7 @@ bool guard_has(int map_fd, int fd)
 static const char *const written[] = {
 	"bulk_limit",			/* of the configuration, when another sensor takes over */
 	"db_binaries",			/* a server that starts */
+	"db_servers",	  /* the same */
 	"guarded_object",		/* its links */
 	"guarded_task",			/* its process */
 	"handover",			/* how far the rings were read, mapped */

@@ -24,6 +24,7 @@
 #include "sensor/derive/summary.h"
 #include "sensor/discover.h"
 #include "sensor/filewatch.h"
+#include "sensor/handover.h"
 #include "sensor/host.h"
 #include "sensor/hostnames.h"
 #include "sensor/lineages.h"
@@ -32,7 +33,9 @@
 #include "sensor/proctab.h"
 #include "sensor/relations.h"
 #include "sensor/rules.h"
+#include "sensor/takeover.h"
 #include "sensor/throttle.h"
+#include "sensor/throttled.h"
 #include "sensor/watch.h"
 
 #define SECOND 1000000000ull
@@ -50,6 +53,8 @@ struct pipeline {
 	struct summary *summary;
 	struct hostnames *hostnames;
 	struct probe *probe;
+	bool attached; /* to the servers that run, and those that will */
+	struct takeover takeover;
 	uint64_t seq;		    /* ids when there is no spool */
 	uint64_t undecoded, unkept; /* records; events that the spool could not take */
 	struct losses losses;
@@ -63,22 +68,25 @@ struct pipeline {
 
 /* ---- keep and show ---- */
 
-/* The event's id is its place in the spool; what has none is numbered by itself. */
-static void event_keep(struct pipeline *p, Rollcall__Event *ev)
+static char *event_id(struct pipeline *p, uint32_t class, uint64_t seq)
 {
-	const char *boot = p->opts.host->boot_id;
-	uint32_t class = class_of(&p->opts.thresholds, ev);
+	return arena_printf(p->arena, "%.8s-%s-%llu", p->opts.host->boot_id, segment_class(class),
+			    (unsigned long long)seq);
+}
+
+/* The event's id is its place in the spool; what has none is numbered by itself. */
+static void event_keep(struct pipeline *p, Rollcall__Event *ev, uint32_t class)
+{
 	uint8_t *room = NULL;
 	size_t size;
 
 	p->counts.classes[class]++;
 	if (!p->opts.spool) {
-		ev->id = arena_printf(p->arena, "%.8s-local-%llu", boot,
+		ev->id = arena_printf(p->arena, "%.8s-local-%llu", p->opts.host->boot_id,
 				      (unsigned long long)++p->seq);
 		return;
 	}
-	ev->id = arena_printf(p->arena, "%.8s-%s-%llu", boot, segment_class(class),
-			      (unsigned long long)spool_next(p->opts.spool, class));
+	ev->id = event_id(p, class, spool_next(p->opts.spool, class));
 	size = ev->id ? lineages_packed_size(p->lineages, ev) : 0;
 	if (size)
 		spool_claim(p->opts.spool, class, size, &room);
@@ -90,14 +98,9 @@ static void event_keep(struct pipeline *p, Rollcall__Event *ev)
 	spool_commit(p->opts.spool, class, size);
 }
 
-/* What is kept and shown has the wall clock, which may be set; what is decided, the boot's. */
-static void event_out(struct pipeline *p, Rollcall__Event *ev)
+static void event_tell(struct pipeline *p, Rollcall__Event *ev, uint32_t class)
 {
-	uint64_t boottime = ev->time;
-
-	ev->host = p->opts.host->name;
-	ev->time = host_realtime(p->opts.host, boottime);
-	event_keep(p, ev);
+	event_keep(p, ev, class);
 	p->counts.events++;
 	p->counts.findings += ev->kind_case == ROLLCALL__EVENT__KIND_FINDING && !*ev->finding->mode;
 	if (p->opts.json) {
@@ -106,6 +109,21 @@ static void event_out(struct pipeline *p, Rollcall__Event *ev)
 	}
 	if (p->opts.tap)
 		p->opts.tap(p->opts.tap_ctx, ev);
+}
+
+/* What is kept and shown has the wall clock, which may be set; what is decided, the boot's. */
+static void event_out(struct pipeline *p, Rollcall__Event *ev)
+{
+	uint32_t class = class_of(&p->opts.thresholds, ev);
+	uint64_t boottime = ev->time, seq;
+	bool told = takeover_told(&p->takeover, ev, class, &seq);
+
+	ev->host = p->opts.host->name;
+	ev->time = host_realtime(p->opts.host, boottime);
+	if (!told)
+		event_tell(p, ev, class);
+	else if (seq)
+		ev->id = event_id(p, class, seq);
 	rules_event(p->rules, p->arena, ev, boottime);
 	ev->time = boottime;
 }
@@ -138,29 +156,26 @@ static void judged(void *ctx, struct arena *a, Rollcall__Event *ev)
 
 /* ---- derive and judge ---- */
 
-static const Rollcall__Db *unwatched(const Rollcall__Event *ev)
+/* What the sensor before read, it learnt from. */
+static void learn(struct pipeline *p, struct arena *a, Rollcall__Event *ev)
 {
-	const Rollcall__Db *db = NULL;
-
-	if (ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT)
-		db = ev->db_result->db;
-	if (ev->kind_case == ROLLCALL__EVENT__KIND_DB_PROGRESS)
-		db = ev->db_progress->db;
-	return db && !db->n_tables && !*db->replication ? db : NULL;
+	if (!p->takeover.again)
+		baseline_watch_event(p->baseline, a, ev, host_realtime(p->opts.host, ev->time));
 }
 
 static void derived(void *ctx, struct arena *a, Rollcall__Event *ev)
 {
 	struct pipeline *p = ctx;
-	const Rollcall__Db *db = unwatched(ev);
+	const Rollcall__Db *db = summary_of(ev);
 	uint64_t boottime = ev->time;
 
-	if (db && ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT)
+	if (db && ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT &&
+	    !takeover_summed(&p->takeover, boottime))
 		summary_add(p->summary, db);
 	if (db) {
 		ev->host = p->opts.host->name;
 		ev->time = host_realtime(p->opts.host, boottime);
-		if (p->opts.tap)
+		if (p->opts.tap && !p->takeover.again)
 			p->opts.tap(p->opts.tap_ctx, ev);
 		rules_event(p->rules, a, ev, boottime);
 		ev->time = boottime;
@@ -169,7 +184,7 @@ static void derived(void *ctx, struct arena *a, Rollcall__Event *ev)
 	}
 	findings_event(p->findings, a, ev);
 	staged_event(p->staged, a, ev);
-	baseline_watch_event(p->baseline, a, ev, host_realtime(p->opts.host, ev->time));
+	learn(p, a, ev);
 }
 
 static void derived_out(void *ctx, struct arena *a, Rollcall__Event *ev)
@@ -204,7 +219,7 @@ static void process_event(struct pipeline *p, Rollcall__Event *ev, uint32_t tgid
 	ev->process = lineages_find(p->lineages, p->arena, tgid, ev->time);
 	event_out(p, ev);
 	staged_event(p->staged, p->arena, ev);
-	baseline_watch_event(p->baseline, p->arena, ev, host_realtime(p->opts.host, ev->time));
+	learn(p, p->arena, ev);
 }
 
 static int file_set(void *ctx, const char *map, const void *key, const void *value)
@@ -238,7 +253,7 @@ static void files_sync(struct pipeline *p, uint64_t now)
 {
 	int r;
 
-	if (!p->opts.files || !p->probe)
+	if (!p->opts.files || !p->attached)
 		return;
 	p->files_time = now;
 	r = filewatch_sync(p->opts.files, file_set, p);
@@ -282,7 +297,7 @@ static void on_exec(struct pipeline *p, Rollcall__Event *ev)
 	ev->exec->exe_age = host_age(p->opts.host, ev->time, ev->exec->exe_ctime);
 	proctab_exec(p->opts.processes, ev->time, ev->exec);
 	process_event(p, ev, ev->exec->task->tgid);
-	if (p->probe && discover_system(ev->exec->exe, &system) == 0)
+	if (p->attached && discover_system(ev->exec->exe, &system) == 0)
 		server_attach(p, system, (int)ev->exec->task->tgid);
 }
 
@@ -370,7 +385,7 @@ void pipeline_record(void *ctx, const void *record, size_t size)
 		hostnames_event(p->hostnames, p->arena, ev);
 		handle(p, ev);
 	}
-	if (truncated && p->probe)
+	if (truncated && p->probe && !p->takeover.again)
 		probe_truncated(p->probe, record, truncated);
 	event_done(p);
 }
@@ -412,37 +427,6 @@ struct arena *pipeline_arena(struct pipeline *p)
 	return p->arena;
 }
 
-static int session_rate(void *ctx, uint32_t session, struct session_rate *ret)
-{
-	return probe_map_lookup(ctx, "session_rates", &session, ret);
-}
-
-/* The kernel begins to count anew with the next event that is too many. */
-static void throttles_end(struct pipeline *p, struct probe *probe)
-{
-	struct throttle t;
-	unsigned at = 0;
-
-	while (throttle_ended(&p->throttles, &at, session_rate, probe, &t)) {
-		Rollcall__Throttle *m = arena_alloc(p->arena, sizeof(*m));
-		Rollcall__Event *ev = arena_alloc(p->arena, sizeof(*ev));
-
-		probe_map_delete(probe, "session_rates", &t.session);
-		if (!m || !ev)
-			return;
-		rollcall__throttle__init(m);
-		rollcall__event__init(ev);
-		m->session = t.session;
-		m->limit = t.limit;
-		m->throttled = t.throttled;
-		m->ended = true;
-		ev->time = host_boottime();
-		ev->kind_case = ROLLCALL__EVENT__KIND_THROTTLE;
-		ev->throttle = m;
-		event_out(p, ev);
-	}
-}
-
 static void gap_out(void *ctx, Rollcall__Event *gap)
 {
 	pipeline_emit(ctx, gap);
@@ -481,8 +465,10 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 {
 	uint64_t now = host_boottime();
 
+	takeover_end(&p->takeover);
 	host_clock(p->opts.host);
-	throttles_end(p, probe);
+	takeover_clock(&p->takeover);
+	throttled_tell(&p->throttles, probe, p->arena, derived_out, p);
 	relations_sync(p->opts.watch, &p->relations_told, relation_set, probe);
 	if (watch_take_stale(p->opts.watch) || now - p->files_time >= MINUTE)
 		files_sync(p, now);
@@ -491,6 +477,7 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 	if (last || now - p->summary_time >= MINUTE) {
 		summary_flush(p->summary, p->arena, now, derived_out, p);
 		p->summary_time = now;
+		probe_handover(probe)->summary_time = now;
 	}
 	rules_time(p->rules, p->arena, now);
 	baseline_watch_tick(p->baseline, now, last);
@@ -504,13 +491,22 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 	event_done(p);
 }
 
-void pipeline_flush(struct pipeline *p)
+void pipeline_flush(void *ctx)
 {
+	struct pipeline *p = ctx;
+
 	/* A failure is counted, told by the tick. */
 	if (p->opts.spool)
 		spool_flush(p->opts.spool);
 	if (p->opts.json)
 		fflush(p->opts.json);
+}
+
+void pipeline_flushed(void *ctx)
+{
+	struct pipeline *p = ctx;
+
+	takeover_flushed(&p->takeover);
 }
 
 void pipeline_counts(const struct pipeline *p, struct pipeline_counts *ret_counts)
@@ -522,11 +518,34 @@ void pipeline_counts(const struct pipeline *p, struct pipeline_counts *ret_count
 	ret_counts->sessions = sessions.open;
 }
 
+static void session_noted(void *ctx, uint64_t conn, const struct session_note *note)
+{
+	struct pipeline *p = ctx;
+
+	takeover_note(&p->takeover, conn, note);
+}
+
+void pipeline_use(struct pipeline *p, struct probe *probe)
+{
+	p->probe = p->takeover.probe = probe;
+	takeover_clock(&p->takeover);
+}
+
+int pipeline_take_over(struct pipeline *p, const char *spool)
+{
+	int r = takeover_begin(&p->takeover, spool, p->sessions), n;
+
+	p->takeover.again = true;
+	n = probe_past(p->probe, pipeline_record, p);
+	p->takeover.again = false;
+	return n < 0 ? n : r;
+}
+
 int pipeline_attach(struct pipeline *p, struct probe *probe)
 {
 	int r;
 
-	p->probe = probe;
+	p->attached = true;
 	relations_sync(p->opts.watch, &p->relations_told, relation_set, probe);
 	r = discover_running(server_attach, p);
 	files_sync(p, host_boottime());
@@ -541,12 +560,15 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 	if (!p)
 		return log_error(-ENOMEM, "cannot start");
 	p->opts = *opts;
+	p->takeover.spool = opts->spool;
+	p->takeover.host = opts->host;
 	p->arena = arena_new(64 * 1024);
 	p->sessions = sessions_new(&(struct sessions_opts){
 		.max = opts->sessions_max,
 		.watch = opts->watch,
 		.process = process_of,
 		.title = title_of,
+		.note = session_noted,
 		.emit = derived,
 		.ctx = p,
 	});
@@ -582,6 +604,7 @@ struct pipeline *pipeline_free(struct pipeline *p)
 	if (!p)
 		return NULL;
 	lineages_free(p->lineages);
+	takeover_fini(&p->takeover);
 	sessions_free(p->sessions);
 	findings_free(p->findings);
 	staged_free(p->staged);

@@ -6,10 +6,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,9 +25,11 @@
 #include "sensor/guard.h"
 #include "sensor/ladder.h"
 #include "sensor/mariadb_offsets.h"
+#include "sensor/pins.h"
 #include "sensor/postgresql_offsets.h"
 #include "sensor/sandbox.h"
 #include "sensor/syscall.h"
+#include "sensor/uprobe.h"
 
 /* As bpf/db.h declares it. */
 struct db_binary {
@@ -53,23 +57,40 @@ static int probe_print(enum libbpf_print_level level, const char *fmt, va_list a
 	return 0;
 }
 
-static int link_add(struct probe *p, struct bpf_link *link)
+struct probe_program *probe_program(struct probe *p, const char *name)
 {
-	if (!link)
-		return -errno;
+	for (unsigned i = 0; i < p->n_programs; i++)
+		if (strcmp(p->programs[i].name, name) == 0)
+			return &p->programs[i];
+	return NULL;
+}
+
+int probe_link_add(struct probe *p, const char *name, int fd)
+{
+	if (fd < 0)
+		return fd;
 	if (p->n_links == LINKS_MAX) {
-		bpf_link__destroy(link);
+		close(fd);
 		return -ENOSPC;
 	}
-	p->links[p->n_links++] = link;
-	guard_link(bpf_map__fd(p->skel->maps.guarded_object), link);
+	p->links[p->n_links++] = fd;
+	guard_fd(bpf_map__fd(p->skel->maps.guarded_object), fd);
+	probe_pins_link(p, name, fd);
 	return 0;
 }
 
-/* Puts a program into the dispatcher's array, and the dispatcher in place for the first of them. */
-static int syscall_attach(struct probe *p, struct bpf_program *prog, const char *event)
+/* Tracepoints and functions: where to is a property of the loaded program. */
+static int link_make(struct probe *p, const struct probe_program *prog)
 {
-	int fd = bpf_program__fd(prog), array = bpf_map__fd(p->skel->maps.syscall_exits);
+	int fd = bpf_raw_tracepoint_open(NULL, prog->fd);
+
+	return probe_link_add(p, prog->name, fd < 0 ? -errno : fd);
+}
+
+/* Puts a program into the dispatcher's array, and the dispatcher in place for the first of them. */
+static int syscall_attach(struct probe *p, const struct probe_program *prog, const char *event)
+{
+	int array = bpf_map__fd(p->skel->maps.syscall_exits);
 	int shapes = bpf_map__fd(p->skel->maps.syscall_shapes), slot, r;
 	struct syscall_shape shape;
 
@@ -78,68 +99,95 @@ static int syscall_attach(struct probe *p, struct bpf_program *prog, const char 
 			continue;
 		r = slot < 0 ? slot : bpf_map_update_elem(shapes, &slot, &shape, BPF_ANY);
 		if (r == 0)
-			r = bpf_map_update_elem(array, &slot, &fd, BPF_ANY);
+			r = bpf_map_update_elem(array, &slot, &prog->fd, BPF_ANY);
 		if (r < 0)
 			return r;
 	}
 	if (p->dispatching)
 		return 0;
 	p->dispatching = true;
-	return link_add(p, bpf_program__attach(p->skel->progs.syscall_exit__dispatch));
+	return link_make(p, probe_program(p, "syscall_exit__dispatch"));
 }
 
-static int program_attach(struct probe *p, struct bpf_program *prog, const char *event)
+static int program_attach(struct probe *p, const struct probe_program *prog, const char *event)
 {
-	if (strstr(bpf_program__section_name(prog), "/sys_exit"))
+	if (strstr(prog->section, "/sys_exit"))
 		return syscall_attach(p, prog, event);
-	return link_add(p, bpf_program__attach(prog));
+	return link_make(p, prog);
 }
 
 /* Its event goes on without it. */
-static void beside_attach(struct probe *p, struct bpf_program *prog)
+static void beside_attach(struct probe *p, const struct probe_program *prog)
 {
-	int r = link_add(p, bpf_program__attach(prog));
+	int r = link_make(p, prog);
 
 	if (r < 0)
-		log_warn(r, "probe: %s cannot be attached", bpf_program__name(prog));
+		log_warn(r, "probe: %s cannot be attached", prog->name);
 }
 
-static int events_attach(struct probe *p)
+static void events_attach(struct probe *p)
 {
-	struct bpf_program *prog;
-
-	bpf_object__for_each_program(prog, p->skel->obj) {
-		const char *name = bpf_program__name(prog);
+	for (unsigned i = 0; i < p->n_programs; i++) {
+		const struct probe_program *prog = &p->programs[i];
 		struct ladder_event *ev;
 		char event[48];
 
-		if (choice_beside(&p->choice, name))
+		if (choice_beside(&p->choice, prog->name))
 			beside_attach(p, prog);
-		if (ladder_rank(name, event, sizeof(event)) < 0 ||
-		    !ladder_chosen(&p->choice.ladder, name))
+		if (ladder_rank(prog->name, event, sizeof(event)) < 0 ||
+		    !ladder_chosen(&p->choice.ladder, prog->name))
 			continue;
 		ev = ladder_event(&p->choice.ladder, event);
 		ev->error = program_attach(p, prog, event);
 		if (ev->error < 0) {
 			log_warn(ev->error, "probe: %s cannot be attached; %s events are not seen",
-				 name, event);
+				 prog->name, event);
 			ev->program = NULL;
 		}
 	}
-	return 0;
+}
+
+/* A kill in the middle of a batch costs the next sensor at most so much to be read again. */
+#define COMMIT_EVERY (64 << 10)
+#define MARK_EVERY   (64 << 10)
+
+/*
+ * What was made of the records is in the spool before their room is given away: who is killed in
+ * between leaves both, and the next one takes what it finds twice for one.
+ */
+static void commit(struct probe *p)
+{
+	struct handover *h = p->handover;
+	uint64_t position = ring_position(p->rings[LANE_CRIT]);
+
+	if (p->opts.flush)
+		p->opts.flush(p->opts.ctx);
+	for (unsigned i = 0; i < LANES; i++)
+		ring_publish(p->rings[i]);
+	if (p->opts.flushed)
+		p->opts.flushed(p->opts.ctx);
+	memcpy(h->read, p->read, sizeof(h->read));
+	memcpy(h->truncated, p->truncated, sizeof(h->truncated));
+	if (position - h->marks[(h->n_marks - 1) % HANDOVER_MARKS] >= MARK_EVERY || !h->n_marks) {
+		h->marks[h->n_marks % HANDOVER_MARKS] = position;
+		h->n_marks++;
+	}
 }
 
 static void ring_record(void *ctx, const void *data, size_t size)
 {
 	const struct record_header *h = data;
 	struct probe_ring *ring = ctx;
+	struct probe *p = ring->probe;
 
 	/* A process is made (crit) before it does something (bulk), and is read of first. */
 	if (ring->lane != LANE_CRIT)
-		ring_consume(ring->probe->rings[LANE_CRIT]);
-	ring->probe->read[ring->lane][h->kind % RECORD_KINDS]++;
-	ring->probe->delivering = ring;
-	ring->probe->opts.record(ring->probe->opts.ctx, data, size);
+		ring_consume(p->rings[LANE_CRIT]);
+	if (ring_pending(p->rings[ring->lane]) >= COMMIT_EVERY)
+		commit(p);
+	p->read[ring->lane][h->kind % HANDOVER_KINDS]++;
+	p->delivering = ring;
+	p->opts.record(p->opts.ctx, data, size);
 }
 
 static int rings_open(struct probe *p)
@@ -178,34 +226,68 @@ static int objects_load(struct probe *p)
 	return bpf_object__load(p->skel->obj);
 }
 
+static void programs_forget(struct probe *p)
+{
+	for (unsigned i = 0; i < p->n_programs; i++)
+		closep(&p->programs[i].fd);
+	p->n_programs = 0;
+}
+
+int probe_open(struct probe *p)
+{
+	struct bpf_program *prog;
+
+	programs_forget(p);
+	rollcall__destroy(p->skel);
+	p->skel = rollcall__open();
+	if (!p->skel)
+		return -errno;
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		struct probe_program *to = &p->programs[p->n_programs];
+
+		if (p->n_programs == PROGRAMS_MAX)
+			return -E2BIG;
+		to->name = bpf_program__name(prog);
+		to->section = bpf_program__section_name(prog);
+		to->fd = -1;
+		p->n_programs++;
+	}
+	return 0;
+}
+
 /* A program that this kernel refuses must not blind the others: the next rung is taken. */
 static int programs_load(struct probe *p)
 {
-	int r = choice_make(&p->choice, p->skel->obj);
+	struct bpf_program *prog;
+	unsigned i = 0;
+	int r = choice_make(&p->choice, p->skel->obj, NULL, NULL);
 
 	while (r == 0) {
 		r = objects_load(p);
 		if (r == 0 || !choice_refuse(&p->choice, p->skel->obj))
-			return r;
-		rollcall__destroy(p->skel);
-		p->skel = rollcall__open();
-		r = p->skel ? choice_make(&p->choice, p->skel->obj) : -errno;
+			break;
+		r = probe_open(p);
+		if (r == 0)
+			r = choice_make(&p->choice, p->skel->obj, NULL, NULL);
 	}
-	return r;
+	if (r < 0)
+		return r;
+	/* Of its own, as those that are taken over: libbpf closes what it loaded. */
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		if (bpf_program__fd(prog) >= 0)
+			p->programs[i].fd = fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 0);
+		i++;
+	}
+	return 0;
 }
 
 /* From here on nobody changes what was decided at the start, and who looks is told. */
 static void maps_guard(struct probe *p)
 {
-	int r = guard_object(bpf_map__fd(p->skel->maps.guarded_object), p->skel->obj);
+	int r = guard_freeze(p->skel->obj);
 
 	if (r < 0)
-		log_warn(r, "probe: not every map and program is guarded");
-	r = guard_freeze(bpf_map__fd(p->skel->maps.syscall_shapes));
-	if (r == 0)
-		r = guard_freeze(bpf_map__fd(p->skel->maps.syscall_exits));
-	if (r < 0)
-		log_warn(r, "probe: the tables of system calls cannot be frozen");
+		log_warn(r, "probe: not every map can be frozen");
 }
 
 /* Before anything is attached: else our own start would be somebody's hands on our objects. */
@@ -217,6 +299,21 @@ static void self_guard(struct probe *p)
 		log_warn(-errno, "probe: our own doing will be told as somebody's");
 }
 
+int probe_handover_map(struct probe *p)
+{
+	size_t size = bpf_map__value_size(p->skel->maps.handover);
+	void *at;
+
+	if (size < sizeof(*p->handover))
+		return -EMSGSIZE;
+	at = mmap(NULL, sizeof(*p->handover), PROT_READ | PROT_WRITE, MAP_SHARED,
+		  bpf_map__fd(p->skel->maps.handover), 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	p->handover = at;
+	return 0;
+}
+
 static int probe_load(struct probe *p)
 {
 	int r = programs_load(p);
@@ -224,14 +321,39 @@ static int probe_load(struct probe *p)
 	if (r < 0)
 		return log_error(r, "probe: the kernel refused the BPF programs "
 				    "(run as root; --debug shows the verifier's reason)");
+	r = probe_handover_map(p);
+	if (r < 0)
+		return log_error(r, "probe: cannot map what the next sensor needs");
+	self_guard(p);
+	if (guard_object(bpf_map__fd(p->skel->maps.guarded_object), p->skel->obj) < 0)
+		log_warn(0, "probe: not every map and program is guarded");
+	probe_pins_begin(p);
+	events_attach(p);
+	maps_guard(p);
+	return 0;
+}
+
+/* The probes of an earlier sensor, or new ones. */
+static int probe_begin(struct probe *p)
+{
+	int r;
+
+	probe_pins_open(p);
+	r = probe_pins_take(p);
+	if (r < 0 && r != -ENOENT)
+		log_warn(r, "probe: what an earlier sensor left cannot be taken over");
+	if (r < 0)
+		r = probe_open(p);
+	if (r < 0)
+		return log_error(r, "probe: cannot open the BPF object");
+	r = p->taken_over ? 0 : probe_load(p);
+	if (r < 0)
+		return r;
 	r = rings_open(p);
 	if (r < 0)
 		return log_error(r, "probe: cannot map the ring buffers");
-	self_guard(p);
-	r = events_attach(p);
-	if (r == 0)
-		maps_guard(p);
-	return r;
+	probe_pins_end(p);
+	return 0;
 }
 
 int probe_new(const struct probe_opts *opts, struct probe **ret)
@@ -245,10 +367,7 @@ int probe_new(const struct probe_opts *opts, struct probe **ret)
 	p->opts = *opts;
 	p->choice.unwatched = opts->unwatched;
 	p->epoll = -1;
-	p->skel = rollcall__open();
-	if (!p->skel)
-		return log_error(-errno, "probe: cannot open the BPF object");
-	r = probe_load(p);
+	r = probe_begin(p);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(p);
@@ -259,12 +378,18 @@ struct probe *probe_free(struct probe *p)
 {
 	if (!p)
 		return NULL;
+	if (!p->stay)
+		probe_pins_drop(p);
 	for (unsigned i = 0; i < p->n_links; i++)
-		bpf_link__destroy(p->links[i]);
+		close(p->links[i]);
 	for (unsigned i = 0; i < LANES; i++)
 		ring_free(p->rings[i]);
 	closep(&p->epoll);
+	if (p->handover)
+		munmap(p->handover, sizeof(*p->handover));
+	programs_forget(p);
 	rollcall__destroy(p->skel);
+	pins_free(p->pins);
 	free(p);
 	return NULL;
 }
@@ -283,7 +408,7 @@ static int binary_describe(struct probe *p, enum probe_system system, const char
 
 	if (system == PROBE_POSTGRESQL) {
 		postgresql_offsets_read(path, &b.postgresql);
-		p->binaries[cookie].counts = b.postgresql.stat_pending != 0;
+		p->handover->binaries[cookie].counts = b.postgresql.stat_pending != 0;
 		if (!p->opts.rows_read)
 			b.postgresql.stat_pending = 0;
 		else if (!b.postgresql.stat_pending)
@@ -301,24 +426,6 @@ static int binary_describe(struct probe *p, enum probe_system system, const char
 	}
 	return bpf_map__update_elem(p->skel->maps.db_binaries, &cookie, sizeof(cookie), &b,
 				    sizeof(b), BPF_ANY);
-}
-
-static int uprobe_attach(struct probe *p, struct bpf_program *prog, const char *path,
-			 uint32_t cookie)
-{
-	const char *section = bpf_program__section_name(prog);
-	const char *symbol = strchr(section, '/');
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = cookie,
-		    .retprobe = strstr(section, "uretprobe") != NULL);
-	int r;
-
-	if (!symbol)
-		return -EINVAL;
-	opts.func_name = symbol + 1;
-	r = link_add(p, bpf_program__attach_uprobe_opts(prog, -1, path, 0, &opts));
-	if (r < 0)
-		log_warn(r, "probe: %s has no usable symbol %s", path, symbol + 1);
-	return r;
 }
 
 /*
@@ -353,44 +460,77 @@ static bool reads_counts(const char *program)
 	return strncmp(program, "pg_reads__", 10) == 0;
 }
 
+/* Is it to be attached to servers of that system, and can it be? */
+static bool program_is_of(const struct probe *p, const struct probe_program *prog,
+			  enum probe_system system)
+{
+	return prog->fd >= 0 &&
+	       strncmp(prog->name, prefixes[system], strlen(prefixes[system])) == 0 &&
+	       (strstr(prog->name, "__uprobe") || strstr(prog->name, "__uretprobe")) &&
+	       (!reads_counts(prog->name) || p->opts.rows_read);
+}
+
+static int program_attach_server(struct probe *p, const struct probe_program *prog,
+				 const char *path, uint32_t cookie)
+{
+	const char *symbol = strchr(prog->section, '/');
+	struct ladder_event *ev = ladder_event(&p->choice.ladder, prog->name);
+	bool at_return = strstr(prog->section, "uretprobe") != NULL;
+	char name[128];
+	int r;
+
+	if (!symbol)
+		return -EINVAL;
+	snprintf(name, sizeof(name), LINK_SERVER "%s", cookie, prog->name);
+	if (reads_counts(prog->name) && !p->handover->binaries[cookie].counts)
+		r = -ENOTSUP;
+	else
+		r = probe_link_add(
+			p, name, uprobe_attach(prog->fd, path, symbol + 1, at_return, cookie));
+	if (r < 0 && r != -ENOTSUP)
+		log_warn(r, "probe: %s has no usable symbol %s", path, symbol + 1);
+	if (ev) {
+		ev->program = r < 0 ? NULL : prog->name;
+		ev->error = r;
+	}
+	return r;
+}
+
+/* Its number, or -ENOENT. */
+static int binary_find(const struct probe *p, const struct stat *st)
+{
+	const struct handover_binary *b = p->handover->binaries;
+
+	for (unsigned i = 0; i < p->handover->n_binaries; i++)
+		if (b[i].dev == st->st_dev && b[i].ino == st->st_ino)
+			return (int)i;
+	return -ENOENT;
+}
+
 int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 {
-	struct bpf_program *prog;
-	uint32_t cookie = p->n_binaries;
+	struct handover *h = p->handover;
+	uint32_t cookie = h->n_binaries;
+	int worst = 0, known, r;
 	char path[64];
 	struct stat st;
-	int worst = 0, r;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 	if (stat(path, &st) < 0)
 		return -errno;
-	for (unsigned i = 0; i < p->n_binaries; i++)
-		if (p->binaries[i].dev == st.st_dev && p->binaries[i].ino == st.st_ino)
-			return server_known(p, system, pid, i) < 0 ? -ENOSPC : 1;
-	if (p->n_binaries == BINARIES_MAX)
+	known = binary_find(p, &st);
+	if (known >= 0)
+		return server_known(p, system, pid, (uint32_t)known) < 0 ? -ENOSPC : 1;
+	if (h->n_binaries == BINARIES_MAX)
 		return log_warn(-ENOSPC, "probe: more than %d database binaries", BINARIES_MAX);
-	p->binaries[p->n_binaries].dev = st.st_dev;
-	p->binaries[p->n_binaries++].ino = st.st_ino;
+	h->binaries[h->n_binaries++] = (struct handover_binary){st.st_dev, st.st_ino, false};
 	binary_describe(p, system, path, cookie);
 	sandbox_admin(true);
-	bpf_object__for_each_program(prog, p->skel->obj) {
-		const char *name = bpf_program__name(prog);
-
-		if (strncmp(name, prefixes[system], strlen(prefixes[system])) != 0 ||
-		    !(strstr(name, "__uprobe") || strstr(name, "__uretprobe")) ||
-		    (reads_counts(name) && !p->opts.rows_read) || choice_refused(&p->choice, name))
-			continue;
-		r = reads_counts(name) && !p->binaries[cookie].counts
-			    ? -ENOTSUP
-			    : uprobe_attach(p, prog, path, cookie);
-		if (r < 0 && r != -ENOTSUP)
-			worst = r;
-		struct ladder_event *ev = ladder_event(&p->choice.ladder, name);
-
-		if (ev) {
-			ev->program = r < 0 ? NULL : name;
-			ev->error = r;
-		}
+	for (unsigned i = 0; i < p->n_programs; i++) {
+		r = program_is_of(p, &p->programs[i], system)
+			    ? program_attach_server(p, &p->programs[i], path, cookie)
+			    : 0;
+		worst = r < 0 && r != -ENOTSUP ? r : worst;
 	}
 	sandbox_admin(false);
 	r = server_known(p, system, pid, cookie);
@@ -413,25 +553,25 @@ int probe_consume(struct probe *p)
 			return r;
 		n += r;
 	}
+	if (n)
+		commit(p);
 	return n;
 }
 
 int probe_iter(struct probe *p, const char *program, probe_record_fn fn, void *ctx)
 {
-	struct bpf_program *prog = bpf_object__find_program_by_name(p->skel->obj, program);
+	const struct probe_program *prog = probe_program(p, program);
 	_cleanup_(freep) uint8_t *buf = malloc(1 << 20);
-	_cleanup_(closep) int fd = -1;
-	struct bpf_link *link;
+	_cleanup_(closep) int link = -1, fd = -1;
 	size_t have = 0;
 	ssize_t n;
 
 	if (!prog || !buf)
 		return prog ? -ENOMEM : -ENOENT;
-	link = bpf_program__attach_iter(prog, NULL);
-	if (!link)
+	link = bpf_link_create(prog->fd, 0, BPF_TRACE_ITER, NULL);
+	if (link < 0)
 		return -errno;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	bpf_link__destroy(link);
+	fd = bpf_iter_create(link);
 	if (fd < 0)
 		return -errno;
 	while ((n = read(fd, buf + have, (1 << 20) - have)) > 0) {
@@ -452,6 +592,16 @@ int probe_iter(struct probe *p, const char *program, probe_record_fn fn, void *c
 		have = fn ? have - off : 0;
 	}
 	return n < 0 ? -errno : 0;
+}
+
+int probe_run(struct probe *p, const char *program)
+{
+	const struct probe_program *prog = probe_program(p, program);
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	if (!prog)
+		return -ENOENT;
+	return bpf_prog_test_run_opts(prog->fd, &opts) < 0 ? -errno : 0;
 }
 
 int probe_map_fd(const struct probe *p, const char *name)

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What passes from a sensor that was killed to the one that takes its probes over, beyond the
+// probes: which events were told, which database sessions are open. Part of the pipeline.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event.pb-c.h"
+#include "sensor/repeats.h"
+
+struct host;
+struct probe;
+struct session_note;
+struct sessions;
+struct spool;
+
+/* Zeroed at first, but for what it borrows. */
+struct takeover {
+	struct probe *probe; /* NULL: there is none yet */
+	struct spool *spool; /* NULL: none */
+	struct host *host;
+	bool again;		/* records that the sensor before had read: known, not told */
+	struct repeats repeats; /* of those that it could not mark as read: told */
+	struct takeover_ended *ended;
+};
+
+void takeover_fini(struct takeover *t);
+
+/* Was it told by the sensor before? Then *ret_seq is its number in the spool; 0: not known. */
+bool takeover_told(struct takeover *t, const Rollcall__Event *ev, uint32_t class,
+		   uint64_t *ret_seq);
+
+/* Was the result of that time, of no watched table, part of a sum that was told? */
+bool takeover_summed(const struct takeover *t, uint64_t time);
+
+/* Learns what the sensor before noted. 0 or negative errno: what it told is not known. */
+int takeover_begin(struct takeover *t, const char *spool, struct sessions *sessions);
+/* What comes now is new. */
+void takeover_end(struct takeover *t);
+
+/* Notes a session for the next sensor (sessions_opts.note). */
+void takeover_note(struct takeover *t, uint64_t conn, const struct session_note *note);
+/* A batch of records was put away, and will not come again. */
+void takeover_flushed(struct takeover *t);
+/* Times are told by this offset from now on. */
+void takeover_clock(struct takeover *t);
