@@ -1,4 +1,4 @@
-// links: tests/kernel/support/*.c user/sensor/{probe,probe_pins,probe_report,pins,uprobe,choice,guard,ladder,syscall,trial,sandbox,elf,proctab,*_offsets}.c
+// links: tests/kernel/support/*.c user/sensor/{probe,probe_map,probe_pins,probe_report,pins,uprobe,choice,guard,ladder,syscall,trial,sandbox,elf,proctab,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // A name that is gone when a call returns: the file that truncate(2) cuts is the memory that its
 // name was in. Where the kernel's own functions are seen the event is told; where names are read

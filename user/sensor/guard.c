@@ -79,6 +79,7 @@ bool guard_has(int map_fd, int fd)
 /* What user space writes while the sensor runs, and why; of all else the programs alone are the
  * writers. */
 static const char *const written[] = {
+	"bulk_shed",			/* what the sensor gives up, and takes back */
 	"bulk_limit",			/* of the configuration, when another sensor takes over */
 	"db_binaries",			/* a server that starts */
 	"db_servers",	  /* the same */

@@ -24,7 +24,6 @@
 #include "sensor/derive/summary.h"
 #include "sensor/discover.h"
 #include "sensor/filewatch.h"
-#include "sensor/handover.h"
 #include "sensor/host.h"
 #include "sensor/hostnames.h"
 #include "sensor/lineages.h"
@@ -477,7 +476,7 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 	if (last || now - p->summary_time >= MINUTE) {
 		summary_flush(p->summary, p->arena, now, derived_out, p);
 		p->summary_time = now;
-		probe_handover(probe)->summary_time = now;
+		takeover_sums(&p->takeover, now);
 	}
 	rules_time(p->rules, p->arena, now);
 	baseline_watch_tick(p->baseline, now, last);
@@ -504,9 +503,7 @@ void pipeline_flush(void *ctx)
 
 void pipeline_flushed(void *ctx)
 {
-	struct pipeline *p = ctx;
-
-	takeover_flushed(&p->takeover);
+	takeover_flushed(&((struct pipeline *)ctx)->takeover);
 }
 
 void pipeline_counts(const struct pipeline *p, struct pipeline_counts *ret_counts)
@@ -533,12 +530,7 @@ void pipeline_use(struct pipeline *p, struct probe *probe)
 
 int pipeline_take_over(struct pipeline *p, const char *spool)
 {
-	int r = takeover_begin(&p->takeover, spool, p->sessions), n;
-
-	p->takeover.again = true;
-	n = probe_past(p->probe, pipeline_record, p);
-	p->takeover.again = false;
-	return n < 0 ? n : r;
+	return takeover_begin(&p->takeover, spool, p->sessions, pipeline_record, p);
 }
 
 int pipeline_attach(struct pipeline *p, struct probe *probe)
@@ -560,8 +552,7 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 	if (!p)
 		return log_error(-ENOMEM, "cannot start");
 	p->opts = *opts;
-	p->takeover.spool = opts->spool;
-	p->takeover.host = opts->host;
+	p->takeover = (struct takeover){.spool = opts->spool, .host = opts->host};
 	p->arena = arena_new(64 * 1024);
 	p->sessions = sessions_new(&(struct sessions_opts){
 		.max = opts->sessions_max,

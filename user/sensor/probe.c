@@ -485,8 +485,8 @@ static int program_attach_server(struct probe *p, const struct probe_program *pr
 	if (reads_counts(prog->name) && !p->handover->binaries[cookie].counts)
 		r = -ENOTSUP;
 	else
-		r = probe_link_add(
-			p, name, uprobe_attach(prog->fd, path, symbol + 1, at_return, cookie));
+		r = probe_link_add(p, name,
+				   uprobe_attach(prog->fd, path, symbol + 1, at_return, cookie));
 	if (r < 0 && r != -ENOTSUP)
 		log_warn(r, "probe: %s has no usable symbol %s", path, symbol + 1);
 	if (ev) {
@@ -602,39 +602,4 @@ int probe_run(struct probe *p, const char *program)
 	if (!prog)
 		return -ENOENT;
 	return bpf_prog_test_run_opts(prog->fd, &opts) < 0 ? -errno : 0;
-}
-
-int probe_map_fd(const struct probe *p, const char *name)
-{
-	int fd = bpf_object__find_map_fd_by_name(p->skel->obj, name);
-
-	return fd < 0 ? -ENOENT : fd;
-}
-
-int probe_map_lookup(const struct probe *p, const char *name, const void *key, void *ret_value)
-{
-	int fd = probe_map_fd(p, name);
-
-	return fd < 0 ? fd : bpf_map_lookup_elem(fd, key, ret_value);
-}
-
-int probe_map_update(const struct probe *p, const char *name, const void *key, const void *value)
-{
-	int fd = probe_map_fd(p, name);
-
-	return fd < 0 ? fd : bpf_map_update_elem(fd, key, value, BPF_ANY);
-}
-
-int probe_map_delete(const struct probe *p, const char *name, const void *key)
-{
-	int fd = probe_map_fd(p, name);
-
-	return fd < 0 ? fd : bpf_map_delete_elem(fd, key);
-}
-
-int probe_map_next(const struct probe *p, const char *name, const void *key, void *ret_next)
-{
-	int fd = probe_map_fd(p, name);
-
-	return fd < 0 ? fd : bpf_map_get_next_key(fd, key, ret_next);
 }

@@ -58,6 +58,7 @@ struct sensor {
 	int alive; /* -1 without a spool */
 	struct alive last;
 	int result;
+	bool begun_whole;
 	pid_t parent; /* supervises; 0: nobody does */
 };
 
@@ -404,34 +405,18 @@ static void processes_guard(struct sensor *s)
 			log_warn(-errno, "signals to process %u are not told", pids[i]);
 }
 
-/* An earlier sensor ran here, and its probes ended with it: from when it was last alive until now
- * nobody looked. */
+/* An earlier sensor ran here, and its probes ended with it. */
 static int blind_emit(struct sensor *s)
 {
-	struct arena *a = pipeline_arena(s->pipeline);
-	Rollcall__Event *ev = arena_alloc(a, sizeof(*ev));
-	Rollcall__Gap *gap = arena_alloc(a, sizeof(*gap));
-	bool same = strcmp(s->last.boot_id, s->host->boot_id) == 0;
+	Rollcall__Event *gap;
 
 	if (!*s->last.boot_id || probe_taken_over(s->probe))
 		return 0;
-	if (!ev || !gap)
-		return -ENOMEM;
 	host_clock(s->host);
-	rollcall__event__init(ev);
-	rollcall__gap__init(gap);
-	ev->time = host_boottime();
-	gap->lane = arena_strdup(a, "sensor");
-	gap->reason = arena_strdup(a, s->last.stopped ? "stop" : same ? "restart" : "reboot");
-	if (!gap->lane || !gap->reason)
+	gap = alive_gap(&s->last, s->host, pipeline_arena(s->pipeline));
+	if (!gap)
 		return -ENOMEM;
-	gap->since = s->last.realtime;
-	gap->until = host_realtime(s->host, ev->time);
-	gap->since_boottime = same ? s->last.boottime : 0;
-	gap->until_boottime = ev->time;
-	ev->kind_case = ROLLCALL__EVENT__KIND_GAP;
-	ev->gap = gap;
-	pipeline_emit(s->pipeline, ev);
+	pipeline_emit(s->pipeline, gap);
 	return 0;
 }
 
@@ -487,6 +472,7 @@ static int sensor_begin(struct sensor *s)
 	if (r < 0)
 		log_warn(r, "owners of TCP connections older than the sensor are not known");
 	processes_guard(s);
+	limits_begin(&s->limits);
 	r = probe_map_update(s->probe, "bulk_limit", &(uint32_t){0}, &s->opts->bulk_events);
 	if (r < 0)
 		log_warn(r, "limits.bulk_events cannot be set");
@@ -503,6 +489,7 @@ static int sensor_begin(struct sensor *s)
 	r = blind_emit(s);
 	if (r == 0)
 		alive_tell(s, false);
+	s->begun_whole = r == 0;
 	return r < 0 ? r : ready_emit(s);
 }
 
@@ -580,7 +567,7 @@ static void sensor_fini(struct sensor *s)
  */
 static bool is_accident(const struct sensor *s, int r)
 {
-	return s->parent && (r < 0 || getppid() != s->parent);
+	return s->parent && s->begun_whole && (r < 0 || getppid() != s->parent);
 }
 
 int sensor_run(const struct options *o, struct host *host)

@@ -105,13 +105,23 @@ static int sessions_take(struct takeover *t, struct sessions *sessions)
 	return r;
 }
 
-int takeover_begin(struct takeover *t, const char *spool, struct sessions *sessions)
+int takeover_begin(struct takeover *t, const char *spool, struct sessions *sessions,
+		   void (*record)(void *ctx, const void *data, size_t size), void *ctx)
 {
 	struct handover *h = probe_handover(t->probe);
 	int r = t->spool ? repeats_read(&t->repeats, spool, t->host->boot_id, h) : 0;
 	int e = sessions_take(t, sessions);
 
-	return r < 0 ? r : e;
+	r = r < 0 ? r : e;
+	t->again = true;
+	e = probe_past(t->probe, record, ctx);
+	t->again = false;
+	return e < 0 ? e : r;
+}
+
+void takeover_sums(struct takeover *t, uint64_t time)
+{
+	probe_handover(t->probe)->summary_time = time;
 }
 
 void takeover_end(struct takeover *t)

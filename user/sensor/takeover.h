@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "event.pb-c.h"
@@ -34,8 +35,15 @@ bool takeover_told(struct takeover *t, const Rollcall__Event *ev, uint32_t class
 /* Was the result of that time, of no watched table, part of a sum that was told? */
 bool takeover_summed(const struct takeover *t, uint64_t time);
 
-/* Learns what the sensor before noted. 0 or negative errno: what it told is not known. */
-int takeover_begin(struct takeover *t, const char *spool, struct sessions *sessions);
+/* The sums up to then were told. */
+void takeover_sums(struct takeover *t, uint64_t time);
+
+/*
+ * Learns what the sensor before noted, and again from what it read, which `record` takes. 0 or
+ * negative errno: not all of it is known.
+ */
+int takeover_begin(struct takeover *t, const char *spool, struct sessions *sessions,
+		   void (*record)(void *ctx, const void *data, size_t size), void *ctx);
 /* What comes now is new. */
 void takeover_end(struct takeover *t);
 
