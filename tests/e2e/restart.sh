@@ -16,7 +16,7 @@ child() { pgrep -P "$sensor_pid" -x "$1"; }
 # The events of each run: of the one that was killed while it wrote a line, without that.
 events() { cat "$dir"/events.* | jq -R -c 'fromjson? // empty' | jq -c "$1"; }
 start() { # [OPTIONS]
-	[ -f "$dir/events" ] && mv "$dir/events" "$dir/events.$runs"
+	rm -f "$dir/events" # kept under its other name
 	runs=$((runs + 1))
 	sensor_stream "$@"
 	ln -f "$dir/events" "$dir/events.$runs"
@@ -33,7 +33,7 @@ gaps() { events 'select(.event == "gap" and .lane == "sensor")' | jq -s -c "$1";
 ready() { events 'select(.event == "ready")' | jq -s -c "$1"; }
 of() { events "select(.event == \"db_result\" and .db.client.program == \"$1\")" | jq -s -c "$2"; }
 whole='[.[] | [.db.rows, .db.tables[0], .db.end, .db.confidence]]'
-staff='[[5000,"postgresql:hr.public.staff","complete","exact"]]'
+staff='[[5000,"hr.public.staff","complete","exact"]]'
 
 # ---- everything is killed in the middle of it all ----
 start
@@ -74,7 +74,7 @@ for program in old after between inside inside_tls last; do
 	check "rows of '$program'" "$(of $program "[.[] | select(.db.rows > 1)] | $whole")" "$staff"
 done
 check "MariaDB's rows" "$(events 'select(.event == "db_result" and .db.system == "mariadb")' | jq -s -c "$whole")" \
-	'[[5000,"mariadb:mdm.staff","complete","exact"]]'
+	'[[5000,"mdm.staff","complete","exact"]]'
 check "by whom, though it ended before" "$(of between '[.[].db.client.exe | split("/")[-1]]')" '["psql"]'
 marked() { events "select(.event == \"$1\") | select(.process.args[1] // \"\" | startswith(\"marker-\"))" | jq -r '.process.args[1]'; }
 check "every program" "$(marked exec | sort -u | wc -l)" 600
