@@ -79,7 +79,7 @@ static void step_apply(struct limits *l)
 }
 
 /* A sensor whose probes were taken over may have given something up. */
-void limits_begin(struct limits *l)
+void limits_reset(struct limits *l)
 {
 	step_apply(l);
 }

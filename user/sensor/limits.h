@@ -24,7 +24,7 @@ struct limits {
 };
 
 /* At the start: nothing is given up. */
-void limits_begin(struct limits *l);
+void limits_reset(struct limits *l);
 
 /* Once a second. */
 void limits_tick(struct limits *l);

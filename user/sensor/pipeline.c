@@ -67,9 +67,9 @@ struct pipeline {
 
 /* ---- keep and show ---- */
 
-static char *event_id(struct pipeline *p, uint32_t class, uint64_t seq)
+static char *event_id(struct pipeline *p, const char *lane, uint64_t seq)
 {
-	return arena_printf(p->arena, "%.8s-%s-%llu", p->opts.host->boot_id, segment_class(class),
+	return arena_printf(p->arena, "%.8s-%s-%llu", p->opts.host->boot_id, lane,
 			    (unsigned long long)seq);
 }
 
@@ -81,11 +81,10 @@ static void event_keep(struct pipeline *p, Rollcall__Event *ev, uint32_t class)
 
 	p->counts.classes[class]++;
 	if (!p->opts.spool) {
-		ev->id = arena_printf(p->arena, "%.8s-local-%llu", p->opts.host->boot_id,
-				      (unsigned long long)++p->seq);
+		ev->id = event_id(p, "local", ++p->seq);
 		return;
 	}
-	ev->id = event_id(p, class, spool_next(p->opts.spool, class));
+	ev->id = event_id(p, segment_class(class), spool_next(p->opts.spool, class));
 	size = ev->id ? lineages_packed_size(p->lineages, ev) : 0;
 	if (size)
 		spool_claim(p->opts.spool, class, size, &room);
@@ -122,7 +121,7 @@ static void event_out(struct pipeline *p, Rollcall__Event *ev)
 	if (!told)
 		event_tell(p, ev, class);
 	else if (seq)
-		ev->id = event_id(p, class, seq);
+		ev->id = event_id(p, segment_class(class), seq);
 	rules_event(p->rules, p->arena, ev, boottime);
 	ev->time = boottime;
 }
@@ -303,15 +302,10 @@ static void on_exec(struct pipeline *p, Rollcall__Event *ev)
 /* Names the tables that the file holds. */
 static void on_file_read(struct pipeline *p, Rollcall__Event *ev)
 {
-	const Rollcall__Inode *inode = ev->file_read->inode;
-	uint64_t mask =
-		p->opts.files && inode ? filewatch_match(p->opts.files, inode->dev, inode->ino) : 0;
-	char *tables = ev->file_read->tables;
+	char *tables = p->opts.files
+			       ? filewatch_tables(p->opts.files, p->arena, ev->file_read->inode)
+			       : NULL;
 
-	for (unsigned i = 0; i < watch_count(p->opts.watch) && tables; i++)
-		if (mask & 1ull << i)
-			tables = arena_printf(p->arena, "%s%s%s", tables, *tables ? " " : "",
-					      watch_table_name(p->opts.watch, i));
 	if (tables)
 		ev->file_read->tables = tables;
 	process_event(p, ev, ev->file_read->task->tgid);
@@ -464,9 +458,7 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 {
 	uint64_t now = host_boottime();
 
-	takeover_end(&p->takeover);
-	host_clock(p->opts.host);
-	takeover_clock(&p->takeover);
+	takeover_tick(&p->takeover);
 	throttled_tell(&p->throttles, probe, p->arena, derived_out, p);
 	relations_sync(p->opts.watch, &p->relations_told, relation_set, probe);
 	if (watch_take_stale(p->opts.watch) || now - p->files_time >= MINUTE)
@@ -525,7 +517,6 @@ static void session_noted(void *ctx, uint64_t conn, const struct session_note *n
 void pipeline_use(struct pipeline *p, struct probe *probe)
 {
 	p->probe = p->takeover.probe = probe;
-	takeover_clock(&p->takeover);
 }
 
 int pipeline_take_over(struct pipeline *p, const char *spool)
@@ -538,6 +529,7 @@ int pipeline_attach(struct pipeline *p, struct probe *probe)
 	int r;
 
 	p->attached = true;
+	takeover_clock(&p->takeover);
 	relations_sync(p->opts.watch, &p->relations_told, relation_set, probe);
 	r = discover_running(server_attach, p);
 	files_sync(p, host_boottime());
@@ -563,17 +555,9 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 		.emit = derived,
 		.ctx = p,
 	});
-	p->findings = findings_new(&(struct findings_opts){
-		.thresholds = opts->thresholds,
-		.principals_max = opts->principals_max,
-		.emit = judged,
-		.ctx = p,
-	});
-	p->staged = staged_new(&(struct staged_opts){
-		.rows_min = opts->thresholds.result_rows,
-		.emit = judged,
-		.ctx = p,
-	});
+	p->findings = findings_new(
+		&(struct findings_opts){opts->thresholds, opts->principals_max, judged, p});
+	p->staged = staged_new(&(struct staged_opts){opts->thresholds.result_rows, judged, p});
 	p->summary = summary_new(opts->principals_max);
 	p->hostnames = hostnames_new();
 	p->lineages = lineages_new(opts->processes);

@@ -472,7 +472,7 @@ static int sensor_begin(struct sensor *s)
 	if (r < 0)
 		log_warn(r, "owners of TCP connections older than the sensor are not known");
 	processes_guard(s);
-	limits_begin(&s->limits);
+	limits_reset(&s->limits);
 	r = probe_map_update(s->probe, "bulk_limit", &(uint32_t){0}, &s->opts->bulk_events);
 	if (r < 0)
 		log_warn(r, "limits.bulk_events cannot be set");

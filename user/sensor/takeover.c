@@ -85,6 +85,7 @@ void takeover_flushed(struct takeover *t)
 
 void takeover_clock(struct takeover *t)
 {
+	host_clock(t->host);
 	probe_handover(t->probe)->wall_offset = t->host->wall_offset;
 }
 
@@ -124,7 +125,8 @@ void takeover_sums(struct takeover *t, uint64_t time)
 	probe_handover(t->probe)->summary_time = time;
 }
 
-void takeover_end(struct takeover *t)
+void takeover_tick(struct takeover *t)
 {
 	repeats_free(&t->repeats);
+	takeover_clock(t);
 }

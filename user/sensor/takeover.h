@@ -44,12 +44,11 @@ void takeover_sums(struct takeover *t, uint64_t time);
  */
 int takeover_begin(struct takeover *t, const char *spool, struct sessions *sessions,
 		   void (*record)(void *ctx, const void *data, size_t size), void *ctx);
-/* What comes now is new. */
-void takeover_end(struct takeover *t);
-
 /* Notes a session for the next sensor (sessions_opts.note). */
 void takeover_note(struct takeover *t, uint64_t conn, const struct session_note *note);
 /* A batch of records was put away, and will not come again. */
 void takeover_flushed(struct takeover *t);
-/* Times are told by this offset from now on. */
+/* Times are told by the host's offset from now on; looks at the clock. */
 void takeover_clock(struct takeover *t);
+/* Once a second, and what comes after the first is new. */
+void takeover_tick(struct takeover *t);
