@@ -385,10 +385,14 @@ static int pins_place(struct options *o)
 	return 0;
 }
 
-/* Who removes or opens what is kept there is told as who changes the configuration. */
+/*
+ * Who removes what is kept there is told as who changes the configuration; not where no file is
+ * watched at all: nothing that looks at files is loaded then.
+ */
 static int pins_watch(struct options *o)
 {
-	if (*o->pins && treewatch_add(o->trees, "files.config", o->pins) < 0)
+	if (*o->pins && !treewatch_empty(o->trees) &&
+	    treewatch_add(o->trees, "files.config", o->pins) < 0)
 		return log_error(0, "more than %d paths cannot be watched", TREEWATCH_PATHS_MAX),
 		       -ENOSPC;
 	return 0;

@@ -360,7 +360,7 @@ static void take_undo(struct probe *p)
 	if (p->handover)
 		munmap(p->handover, sizeof(*p->handover));
 	p->handover = NULL;
-	memset(&p->choice, 0, sizeof(p->choice));
+	p->choice = (struct choice){.unwatched = p->opts.unwatched};
 }
 
 int probe_pins_take(struct probe *p)

@@ -37,7 +37,7 @@
 #include "sensor/watch.h"
 
 #define SECOND	      1000000000ull
-#define STDOUT_BUFFER 65536 /* events of one look at the rings, in one write */
+#define STDOUT_BUFFER 65536	    /* events of one look at the rings, in one write */
 #define SETTLED	      (10 * SECOND) /* whatever killed the sensor before did not kill this one */
 
 struct sensor {
