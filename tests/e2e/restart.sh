@@ -51,7 +51,7 @@ PGAPPNAME=after pg -c 'select s.*, pg_sleep(0.001) from staff s' >/dev/null &
 after=$!
 PGAPPNAME=between pg -c 'select s.*, pg_sleep(0.0003) from staff s' >/dev/null &
 between=$!
-(for i in $(seq 600); do /bin/echo "marker-$i" >/dev/null; done) &
+(for i in $(seq 600); do /bin/true "marker-$i"; done) &
 markers=$!
 sleep 1
 kill_all
@@ -92,10 +92,10 @@ for _ in $(seq 400); do
 done
 check "the supervisor's next takes over" "$(ready '.[-1].taken_over')" true
 # ---- the supervisor alone; its children end with it ----
-children=$(pgrep -P "$sensor_pid" | xargs)
+children=$(pgrep -d, -P "$sensor_pid")
 kill -9 "$sensor_pid"
 wait "$sensor_pid" 2>/dev/null
-for _ in $(seq 100); do ps -p "${children// /,}" >/dev/null || break; sleep 0.1; done
+for _ in $(seq 100); do ps -p "$children" >/dev/null || break; sleep 0.1; done
 PGAPPNAME=orphan pg -c 'select * from staff' >/dev/null
 start
 sleep 1
