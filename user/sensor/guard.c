@@ -82,7 +82,7 @@ static const char *const written[] = {
 	"bulk_shed",			/* what the sensor gives up, and takes back */
 	"bulk_limit",			/* of the configuration, when another sensor takes over */
 	"db_binaries",			/* a server that starts */
-	"db_servers",	  /* the same */
+	"db_servers",			/* the same */
 	"guarded_object",		/* its links */
 	"guarded_task",			/* its process */
 	"handover",			/* how far the rings were read, mapped */

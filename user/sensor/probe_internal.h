@@ -14,7 +14,7 @@
 #include "sensor/handover.h"
 #include "sensor/probe.h"
 
-#define LINKS_MAX    1024
+#define LINKS_MAX 1024
 
 enum { LANE_CRIT, LANE_BULK, LANES };
 
