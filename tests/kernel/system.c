@@ -209,6 +209,12 @@ static int settimeofday_denied(void)
 
 	return setuid(65534) ? 255 : answer(settimeofday(&tv, NULL));
 }
+static int settimeofday_now(void)
+{
+	struct timeval tv;
+
+	return gettimeofday(&tv, NULL) || settimeofday(&tv, NULL);
+}
 static int settime_now(void)
 {
 	return clock_gettime(CLOCK_REALTIME, &when) || clock_settime(CLOCK_REALTIME, &when);
@@ -262,6 +268,7 @@ static void clocks_check(void)
 			    when.tv_sec * NSEC + 7000, 0, EPERM);
 	} else {
 		clock_check("clock_settime", settime_now, "clock_set", -1, 0, 0);
+		clock_check("settimeofday", settimeofday_now, "clock_set", -1, 0, 0);
 	}
 	clock_check("adjtimex, ADJ_SETOFFSET", step_denied, "clock_step", 0, -2 * NSEC + 500000000,
 		    EPERM);
