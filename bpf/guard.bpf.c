@@ -125,7 +125,7 @@ int BPF_PROG(process_access__sys_exit, struct pt_regs *regs, long ret)
 #define ATTR_WORDS 10 /* the longest way to a descriptor, in 32-bit words */
 #define COMMANDS   (BPF_PROG_BIND_MAP + 1)
 
-enum { BY_NOTHING, BY_FD, BY_ID };
+enum { BY_NOTHING, BY_FD, BY_ID, BY_NAME /* of a pin: known when it is open */ };
 
 /* Where in the arguments the object is named. What only reads by a descriptor is not told. */
 static const struct {
@@ -141,6 +141,7 @@ static const struct {
 	[BPF_MAP_UPDATE_BATCH] = {BY_FD, 9, 0},
 	[BPF_MAP_DELETE_BATCH] = {BY_FD, 9, 0},
 	[BPF_OBJ_PIN] = {BY_FD, 2, 0},
+	[BPF_OBJ_GET] = {BY_NAME, 0, 0},
 	[BPF_PROG_ATTACH] = {BY_FD, 1, 0},
 	[BPF_PROG_DETACH] = {BY_FD, 1, 0},
 	[BPF_PROG_TEST_RUN] = {BY_FD, 0, 0},
@@ -220,7 +221,7 @@ static __always_inline void bpf_called(__u32 command, const __u32 *words, struct
 	if (command >= COMMANDS || commands[command].by == BY_NOTHING)
 		return;
 	word = word_at(words, commands[command].word);
-	file = commands[command].by == BY_ID ? opened : syscall_file((int)word);
+	file = commands[command].by == BY_FD ? syscall_file((int)word) : opened;
 	if (file)
 		key = object_of(file);
 	else if (commands[command].by == BY_ID)
@@ -249,6 +250,47 @@ SEC("?fentry/security_bpf")
 int BPF_PROG(bpf_access__fentry, int command, union bpf_attr *attr)
 {
 	bpf_checked(command, attr);
+	return 0;
+}
+
+/*
+ * A pin is opened by name: what it is of is known where the descriptor is made. Only a map's and a
+ * program's is checked there; who opens the pin of a link has a link that is still attached.
+ */
+static __always_inline void opened_by_name(__u32 object, __u32 id)
+{
+	struct guarded_object_key key = {object, id};
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	if (syscall_arg(regs, 0) == BPF_OBJ_GET)
+		object_accessed(BPF_OBJ_GET, &key, 0);
+}
+
+SEC("?lsm/bpf_map")
+int BPF_PROG(bpf_access__lsm_map, struct bpf_map *map)
+{
+	opened_by_name(BpfObject_map, BPF_CORE_READ(map, id));
+	return 0;
+}
+
+SEC("?lsm/bpf_prog")
+int BPF_PROG(bpf_access__lsm_prog, struct bpf_prog *prog)
+{
+	opened_by_name(BpfObject_program, BPF_CORE_READ(prog, aux, id));
+	return 0;
+}
+
+SEC("?fentry/security_bpf_map")
+int BPF_PROG(bpf_access__fentry_map, struct bpf_map *map)
+{
+	opened_by_name(BpfObject_map, BPF_CORE_READ(map, id));
+	return 0;
+}
+
+SEC("?fentry/security_bpf_prog")
+int BPF_PROG(bpf_access__fentry_prog, struct bpf_prog *prog)
+{
+	opened_by_name(BpfObject_program, BPF_CORE_READ(prog, aux, id));
 	return 0;
 }
 

@@ -409,3 +409,18 @@ int BPF_PROG(pg_close__tp_btf, struct task_struct *task)
 	pg_reads_end();
 	return 0;
 }
+
+static long pg_adopt_step(struct bpf_map *map, const struct pg_key *key, struct pg_session *s,
+			  void *unused)
+{
+	s->adopted = 1;
+	return 0;
+}
+
+/* Another sensor took over: what the one before knew of a session's statements, it does not. */
+SEC("?syscall")
+int pg_adopt__syscall(void *ctx)
+{
+	bpf_for_each_map_elem(&pg_sessions, pg_adopt_step, NULL, 0);
+	return 0;
+}

@@ -30,7 +30,7 @@ agg_stop() { # [SIGNAL]
 # As sensor_start, and it delivers. Events are also in $dir/events.
 sensor_stream() {
 	sensor_start --host mdm1 --aggregator "127.0.0.1:$agg_port" --bundle "$dir/bundle" \
-		--spool "$dir/spool" --control "$dir/control" --stream-user nobody "$@"
+		--spool "$dir/spool" --pins "$pins" --control "$dir/control" --stream-user nobody "$@"
 }
 
 store() { sqlite3 -readonly "$dir/agg/store.db" "$@"; }

@@ -8,6 +8,8 @@ pg_bin=$(ls -d /usr/lib/postgresql/*/bin | tail -1)
 port=$((10000 + $$ % 10000))
 my_port=$((port + 10001))
 people=${PEOPLE:-5000}
+# Of a sensor with an aggregator: where its probes stay when it is killed.
+pins=/sys/fs/bpf/rollcall/test-$$
 passed=0
 failed=0
 sensor=$(realpath "${ROLLCALL_SENSOR:-build/rollcall-sensor}")
@@ -24,7 +26,7 @@ cleanup() {
 	[ -f "$dir/pg/postmaster.pid" ] && kill -INT "$(head -1 "$dir/pg/postmaster.pid")"
 	[ -n "${maria:-}" ] && kill "$maria" && wait "$maria"
 	for _ in $(seq 100); do [ -f "$dir/pg/postmaster.pid" ] || break; sleep 0.1; done
-	rm -rf "$dir"
+	rm -rf "$dir" "$pins"
 }
 trap cleanup EXIT
 trap 'trap "" INT TERM; exit 1' INT TERM

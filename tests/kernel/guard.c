@@ -1,4 +1,4 @@
-// links: tests/kernel/support/*.c user/sensor/{probe,probe_report,choice,guard,ladder,syscall,trial,sandbox,elf,proctab,*_offsets}.c
+// links: tests/kernel/support/*.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,choice,guard,ladder,syscall,trial,sandbox,elf,proctab,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // Signals to, looks into the memory of, and BPF objects of what is guarded: done for real by
 // another process in every way, each field checked. What guarded processes do among themselves, and
@@ -10,7 +10,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -295,6 +299,29 @@ static int open_link(void)
 	return bpf_link_get_fd_by_id(object_ids[3]) < 0;
 }
 
+/* By a name in the BPF file system, which the sensor gave. */
+static char pins[64];
+
+static int open_pin(const char *kind)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/%s", pins, kind);
+	return bpf_obj_get(path) < 0;
+}
+static int open_map_pin(void)
+{
+	return open_pin("map");
+}
+static int open_program_pin(void)
+{
+	return open_pin("program");
+}
+static int open_link_pin(void)
+{
+	return open_pin("link");
+}
+
 /* By descriptors that it inherited; each is refused, and told. */
 static int map_update(void)
 {
@@ -357,6 +384,10 @@ static const struct object_test {
 	{"program by id", open_program, ROLLCALL__BPF_OBJECT__program, NULL, BPF_PROG_GET_FD_BY_ID,
 	 0, 0},
 	{"link by id", open_link, ROLLCALL__BPF_OBJECT__link, NULL, BPF_LINK_GET_FD_BY_ID, 0, 0},
+	{"map by name", open_map_pin, ROLLCALL__BPF_OBJECT__map, NULL, BPF_OBJ_GET, 0, 0},
+	{"program by name", open_program_pin, ROLLCALL__BPF_OBJECT__program, NULL, BPF_OBJ_GET, 0,
+	 0},
+	{"link by name", open_link_pin, ROLLCALL__BPF_OBJECT__link, NULL, BPF_OBJ_GET, 0, 0},
 	{"map, update", map_update, ROLLCALL__BPF_OBJECT__map, "syscall_shapes",
 	 BPF_MAP_UPDATE_ELEM, EPERM, 0},
 	{"map, delete", map_delete, ROLLCALL__BPF_OBJECT__map, "syscall_exits", BPF_MAP_DELETE_ELEM,
@@ -399,10 +430,46 @@ static void objects_find(void)
 	      object_ids[1] && object_ids[2] && object_ids[3]);
 }
 
+static void pin(const char *kind, int fd)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/%s", pins, kind);
+	check_number("pin", kind, (uint64_t)bpf_obj_pin(fd, path), 0);
+	close(fd);
+}
+
+static void objects_pin(void)
+{
+	struct statfs fs;
+
+	if (statfs("/sys/fs/bpf", &fs) == 0 && fs.f_type != BPF_FS_MAGIC)
+		mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700");
+	snprintf(pins, sizeof(pins), "/sys/fs/bpf/guard-%d", (int)getpid());
+	check_number("pin", "directory", (uint64_t)mkdir(pins, 0700), 0);
+	pin("map", bpf_map_get_fd_by_id(object_ids[1]));
+	pin("program", bpf_prog_get_fd_by_id(object_ids[2]));
+	pin("link", bpf_link_get_fd_by_id(object_ids[3]));
+}
+
+static void objects_unpin(void)
+{
+	static const char *const kinds[] = {"map", "program", "link"};
+	char path[96];
+
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", pins, kinds[i]);
+		unlink(path);
+	}
+	check_number("pin", "directory is removed", (uint64_t)rmdir(pins), 0);
+}
+
 static void object_run(const struct object_test *t)
 {
 	bool behind = strstr(witness_hook("bpf_access"), "sys_exit") != NULL;
-	unsigned n = t->object ? t->before + 1 : 0;
+	/* No function of the kernel that can be followed tells which link a name opened. */
+	bool seen = t->object && (behind || t->go != open_link_pin);
+	unsigned n = seen ? t->before + 1 : 0;
 	const Rollcall__Event *ev;
 	int status;
 	pid_t pid = witness_run(t->go, &status);
@@ -448,8 +515,10 @@ int main(void)
 		if (accesses[i].go != by_attach_i386 || way_has_i386())
 			access_run(&accesses[i]);
 	objects_find();
+	objects_pin();
 	for (size_t i = 0; i < sizeof(objects) / sizeof(*objects); i++)
 		object_run(&objects[i]);
+	objects_unpin();
 	own_check();
 	return witness_close();
 }

@@ -1,4 +1,4 @@
-// links: tests/kernel/support/check.c user/sensor/{pipeline,limits,shed,host,hostnames,watch,filewatch,treewatch,relations,rules,ruleset,losses,lineages,throttle,discover,proctab,probe,probe_report,choice,guard,ladder,syscall,trial,sandbox,elf,*_offsets}.c user/sensor/derive/*.c
+// links: tests/kernel/support/check.c user/sensor/{pipeline,limits,shed,host,hostnames,watch,filewatch,treewatch,relations,rules,ruleset,losses,lineages,throttle,throttled,takeover,repeats,discover,proctab,probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,choice,guard,ladder,syscall,trial,sandbox,elf,*_offsets}.c user/sensor/derive/*.c
 // SPDX-License-Identifier: Apache-2.0
 // The sensor's stages, driven here, and a child that floods them: above each limit what is least
 // important is given up first, in the kernel, and that is said; below it all is told again. What
@@ -96,6 +96,8 @@ static int stages_begin(void)
 	if (r == 0)
 		r = probe_new(&(struct probe_opts){.record = pipeline_record, .ctx = t.pipeline},
 			      &t.probe);
+	if (r == 0)
+		pipeline_use(t.pipeline, t.probe);
 	if (r == 0)
 		r = filewatch_key(t.dir, &key);
 	return r ? r : probe_map_update(t.probe, "watched_tree", &key, &mark);

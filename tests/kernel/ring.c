@@ -143,9 +143,11 @@ static void ring_check(const char *test, uint32_t size)
 		refused |= length + 8 < size;
 		check_number(test, "records", (uint64_t)ring_consume(t.ring), t.written - before);
 		before = t.written;
+		ring_publish(t.ring);
 		most = resident() > most ? resident() : most;
 	}
 	ring_consume(t.ring);
+	ring_publish(t.ring);
 	check(test, "was full", refused);
 	check_number(test, "all read", t.read, t.written);
 	check_number(test, "damaged", t.bad, 0);

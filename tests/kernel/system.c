@@ -1,4 +1,4 @@
-// links: tests/kernel/support/*.c user/sensor/{probe,probe_report,choice,guard,ladder,syscall,trial,sandbox,elf,proctab,*_offsets}.c
+// links: tests/kernel/support/*.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,choice,guard,ladder,syscall,trial,sandbox,elf,proctab,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // Modules, kexec, sysctls, the clock, io_uring: each triggered for real as far as this kernel can
 // be changed without harm (a module that does nothing, where there is one in /modules; a host name
@@ -209,6 +209,12 @@ static int settimeofday_denied(void)
 
 	return setuid(65534) ? 255 : answer(settimeofday(&tv, NULL));
 }
+static int settimeofday_now(void)
+{
+	struct timeval tv;
+
+	return gettimeofday(&tv, NULL) || settimeofday(&tv, NULL);
+}
 static int settime_now(void)
 {
 	return clock_gettime(CLOCK_REALTIME, &when) || clock_settime(CLOCK_REALTIME, &when);
@@ -262,6 +268,7 @@ static void clocks_check(void)
 			    when.tv_sec * NSEC + 7000, 0, EPERM);
 	} else {
 		clock_check("clock_settime", settime_now, "clock_set", -1, 0, 0);
+		clock_check("settimeofday", settimeofday_now, "clock_set", -1, 0, 0);
 	}
 	clock_check("adjtimex, ADJ_SETOFFSET", step_denied, "clock_step", 0, -2 * NSEC + 500000000,
 		    EPERM);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -13,9 +14,9 @@
 
 /* Several of the longest records. Sliding it costs some 10 us. */
 #define WINDOW (256 << 10)
-/* The consumer's position is a line that every producer reads: it is not written for each record.
- */
-#define PUBLISH_EVERY (16 << 10)
+/* A producer writes a header before it moves its position: what is so near to be overwritten may
+ * be so already. */
+#define HEADER_ROOM 4096
 
 struct ring {
 	int map;
@@ -23,6 +24,7 @@ struct ring {
 	size_t page;
 	ring_fn fn;
 	void *ctx;
+	uint64_t position; /* read up to here */
 	uint64_t *consumer;
 	const uint64_t *producer;
 	uint8_t *window; /* NULL before the first record */
@@ -54,6 +56,7 @@ int ring_new(int map, uint32_t size, ring_fn fn, void *ctx, struct ring **ret)
 	r->producer = map_part(r, r->page, r->page, PROT_READ);
 	if (!r->producer)
 		return -errno;
+	r->position = *r->consumer;
 	*ret = take_ptr(r);
 	return 0;
 }
@@ -135,27 +138,90 @@ static int record_deliver(struct ring *r, uint64_t position, uint32_t header, si
 
 int ring_consume(struct ring *r)
 {
-	uint64_t position = *r->consumer, published = position;
 	int n = 0, e = 0;
 
-	while (e >= 0 && position < __atomic_load_n(r->producer, __ATOMIC_ACQUIRE)) {
+	while (r->position < __atomic_load_n(r->producer, __ATOMIC_ACQUIRE)) {
 		uint32_t header = 0;
 		size_t length;
 
-		e = header_read(r, position, &header);
+		e = header_read(r, r->position, &header);
 		if (e < 0 || header & BPF_RINGBUF_BUSY_BIT)
 			break;
 		length = header & ~BPF_RINGBUF_DISCARD_BIT;
-		e = record_deliver(r, position, header, length);
+		e = record_deliver(r, r->position, header, length);
 		if (e < 0)
 			break;
 		n += e;
-		position += (BPF_RINGBUF_HDR_SZ + length + 7) & ~7ull;
-		if (position - published >= PUBLISH_EVERY) {
-			__atomic_store_n(r->consumer, position, __ATOMIC_RELEASE);
-			published = position;
-		}
+		r->position += (BPF_RINGBUF_HDR_SZ + length + 7) & ~7ull;
 	}
-	__atomic_store_n(r->consumer, position, __ATOMIC_RELEASE);
 	return e < 0 ? e : n;
+}
+
+uint64_t ring_position(const struct ring *r)
+{
+	return r->position;
+}
+
+uint64_t ring_pending(const struct ring *r)
+{
+	return r->position - *r->consumer;
+}
+
+void ring_publish(struct ring *r)
+{
+	/* A line that every producer reads. */
+	if (ring_pending(r))
+		__atomic_store_n(r->consumer, r->position, __ATOMIC_RELEASE);
+}
+
+bool ring_holds(const struct ring *r, uint64_t position)
+{
+	uint64_t producer = __atomic_load_n(r->producer, __ATOMIC_ACQUIRE);
+
+	return position <= *r->consumer && producer - position + HEADER_ROOM <= r->size;
+}
+
+/* 1: handed on; 0: overwritten meanwhile. */
+static int past_deliver(struct ring *r, uint64_t position, size_t length, ring_fn fn, void *ctx)
+{
+	_cleanup_(freep) uint8_t *copy = malloc(length + 1);
+	const uint8_t *at;
+	int e;
+
+	if (!copy)
+		return -ENOMEM;
+	e = window_at(r, position, BPF_RINGBUF_HDR_SZ + length, &at);
+	if (e < 0)
+		return e;
+	memcpy(copy, at + BPF_RINGBUF_HDR_SZ, length);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (!ring_holds(r, position))
+		return 0;
+	fn(ctx, copy, length);
+	return 1;
+}
+
+int ring_past(struct ring *r, uint64_t from, ring_fn fn, void *ctx)
+{
+	int n = 0;
+
+	while (from < *r->consumer) {
+		uint32_t header = 0;
+		size_t length;
+		int e = header_read(r, from, &header);
+
+		if (e < 0)
+			return e;
+		if (!ring_holds(r, from))
+			break;
+		length = header & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+		if (!(header & BPF_RINGBUF_DISCARD_BIT)) {
+			e = past_deliver(r, from, length, fn, ctx);
+			if (e <= 0)
+				return e < 0 ? e : n;
+			n++;
+		}
+		from += (BPF_RINGBUF_HDR_SZ + length + 7) & ~7ull;
+	}
+	return n;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/arena.h"
 #include "lib/clean.h"
 #include "sensor/host.h"
 
@@ -57,4 +58,26 @@ int alive_write(int fd, const struct host *h, bool stopped)
 	memset(line + n, ' ', sizeof(line) - (size_t)n);
 	line[ALIVE_SIZE - 1] = '\n';
 	return pwrite(fd, line, ALIVE_SIZE, 0) == ALIVE_SIZE ? 0 : errno ? -errno : -EIO;
+}
+
+Rollcall__Event *alive_gap(const struct alive *last, const struct host *h, struct arena *a)
+{
+	Rollcall__Event *ev = arena_alloc(a, sizeof(*ev));
+	Rollcall__Gap *gap = arena_alloc(a, sizeof(*gap));
+	bool same = strcmp(last->boot_id, h->boot_id) == 0;
+
+	if (!ev || !gap)
+		return NULL;
+	rollcall__event__init(ev);
+	rollcall__gap__init(gap);
+	ev->time = host_boottime();
+	gap->lane = arena_strdup(a, "sensor");
+	gap->reason = arena_strdup(a, last->stopped ? "stop" : same ? "restart" : "reboot");
+	gap->since = last->realtime;
+	gap->until = host_realtime(h, ev->time);
+	gap->since_boottime = same ? last->boottime : 0;
+	gap->until_boottime = ev->time;
+	ev->kind_case = ROLLCALL__EVENT__KIND_GAP;
+	ev->gap = gap;
+	return gap->lane && gap->reason ? ev : NULL;
 }

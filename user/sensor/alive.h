@@ -6,8 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "event.pb-c.h"
+
 #define ALIVE_SIZE 128
 
+struct arena;
 struct host;
 
 struct alive {
@@ -24,3 +27,6 @@ int alive_open(const char *directory, int *ret_fd, struct alive *ret_last);
 
 /* Writes that the sensor is alive now, or that it stops. Negative errno. */
 int alive_write(int fd, const struct host *h, bool stopped);
+
+/* From when it was last alive until now nobody looked: a Gap, of the arena; NULL: no memory. */
+Rollcall__Event *alive_gap(const struct alive *last, const struct host *h, struct arena *a);

@@ -49,13 +49,13 @@ bool choice_refused(const struct choice *c, const char *program)
 }
 
 /* Of what was not refused. An event that has nothing left says why. */
-int choice_make(struct choice *c, struct bpf_object *obj)
+int choice_make(struct choice *c, struct bpf_object *obj, ladder_trial_fn trial, void *ctx)
 {
-	_cleanup_(trial_freep) struct trial *trial = NULL;
+	_cleanup_(trial_freep) struct trial *kernel = NULL;
 	const char *programs[PROGRAMS_MAX];
 	struct bpf_program *prog;
 	size_t n = 0;
-	int r = trial_new(obj, &trial);
+	int r = trial ? 0 : trial_new(obj, &kernel);
 
 	if (r < 0)
 		return log_error(r,
@@ -68,7 +68,7 @@ int choice_make(struct choice *c, struct bpf_object *obj)
 			programs[n++] = bpf_program__name(prog);
 	}
 	memset(&c->ladder, 0, sizeof(c->ladder));
-	ladder_choose(&c->ladder, programs, n, trial_hook, trial);
+	ladder_choose(&c->ladder, programs, n, trial ? trial : trial_hook, trial ? ctx : kernel);
 	for (unsigned i = 0; i < c->n_refused; i++) {
 		const char *name = c->refused[i].program;
 		char event[64];
@@ -117,7 +117,7 @@ bool choice_has(struct choice *c, const char *program)
 		return ladder_uses(&c->ladder, "sys_exit");
 	if (ladder_rank(program, NULL, 0) < 0)
 		return strstr(program, "__uprobe") || strstr(program, "__uretprobe") ||
-		       strstr(program, "__iter");
+		       strstr(program, "__iter") || strstr(program, "__syscall");
 	return ladder_chosen(&c->ladder, program);
 }
 

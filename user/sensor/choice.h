@@ -25,9 +25,10 @@ struct choice {
 
 /*
  * Chooses among the programs of `obj` that were not refused; an event that has nothing left says
- * why. Names in the ladder are borrowed from `obj`. 0 or negative errno, logged.
+ * why. `trial` is asked about each hook; NULL: the kernel. Names in the ladder are borrowed from
+ * `obj`. 0 or negative errno, logged.
  */
-int choice_make(struct choice *c, struct bpf_object *obj);
+int choice_make(struct choice *c, struct bpf_object *obj, ladder_trial_fn trial, void *ctx);
 
 /* Finds the programs in use that the kernel does not load. How many more than before. */
 unsigned choice_refuse(struct choice *c, struct bpf_object *obj);

@@ -80,11 +80,11 @@ static int file_offset(Elf *e, uint64_t addr, uint64_t *ret)
 	return -ENOENT;
 }
 
-int elf_symbol_code(const char *path, const char *name, unsigned char *buf, size_t size)
+int elf_symbol_offset(const char *path, const char *name, uint64_t *ret_offset)
 {
 	_cleanup_(closep) int fd = -1;
 	_cleanup_(elfp) Elf *e = NULL;
-	uint64_t addr, off;
+	uint64_t addr;
 	int r = elf_symbol_value(path, name, &addr);
 
 	if (r < 0)
@@ -93,11 +93,20 @@ int elf_symbol_code(const char *path, const char *name, unsigned char *buf, size
 	if (fd < 0)
 		return -errno;
 	e = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-	if (!e)
-		return -EBADMSG;
-	r = file_offset(e, addr, &off);
+	return e ? file_offset(e, addr, ret_offset) : -EBADMSG;
+}
+
+int elf_symbol_code(const char *path, const char *name, unsigned char *buf, size_t size)
+{
+	_cleanup_(closep) int fd = -1;
+	uint64_t off;
+	int r = elf_symbol_offset(path, name, &off);
+
 	if (r < 0)
 		return r;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
 	return pread(fd, buf, size, (off_t)off) == (ssize_t)size ? 0 : -EBADMSG;
 }
 

@@ -8,6 +8,9 @@
 /* Value of a symbol in .dynsym (or .symtab) of the file. -ENOENT, -EBADMSG, -errno of open. */
 int elf_symbol_value(const char *path, const char *name, uint64_t *ret_value);
 
+/* Where in the file its code is. 0, or as above. */
+int elf_symbol_offset(const char *path, const char *name, uint64_t *ret_offset);
+
 /* The first `size` bytes of a function's code. 0, or as above. */
 int elf_symbol_code(const char *path, const char *name, unsigned char *buf, size_t size);
 

@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "lib/arena.h"
 #include "lib/clean.h"
 #include "lib/dbfile.h"
 #include "lib/resolved.h"
@@ -379,6 +380,18 @@ uint64_t filewatch_match(const struct filewatch *f, uint32_t dev, uint64_t ino)
 		if (f->files[i].key.ino == ino && f->files[i].key.dev == dev && !f->files[i].gone)
 			mask |= f->files[i].mask;
 	return mask;
+}
+
+char *filewatch_tables(const struct filewatch *f, struct arena *a, const Rollcall__Inode *inode)
+{
+	uint64_t mask = inode ? filewatch_match(f, inode->dev, inode->ino) : 0;
+	char *tables = arena_strdup(a, "");
+
+	for (unsigned i = 0; i < watch_count(f->watch) && tables; i++)
+		if (mask & 1ull << i)
+			tables = arena_printf(a, "%s%s%s", tables, *tables ? " " : "",
+					      watch_table_name(f->watch, i));
+	return tables;
 }
 
 uint64_t filewatch_blind(const struct filewatch *f)

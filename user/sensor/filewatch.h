@@ -11,6 +11,7 @@
 
 #define FILEWATCH_FILES_MAX 16384 /* as watched_inode in bpf/file.bpf.c */
 
+struct arena;
 struct filewatch;
 struct resolved;
 struct watch;
@@ -47,6 +48,9 @@ int filewatch_sync(struct filewatch *f, filewatch_set_fn set, void *ctx);
 
 /* Mask of the watched tables in this file; 0: none. */
 uint64_t filewatch_match(const struct filewatch *f, uint32_t dev, uint64_t ino);
+
+/* Their names, "A B"; "": none. Of the arena; NULL: no memory. */
+char *filewatch_tables(const struct filewatch *f, struct arena *a, const Rollcall__Inode *inode);
 
 /* Tables of which no file is known or all have gone (VACUUM FULL): physical reads go unseen until
  * setup is run again. */

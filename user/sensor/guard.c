@@ -6,6 +6,9 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 /* As struct guarded_object_key and enum rec_bpf_object have them. */
 enum { OBJECT_MAP = 1, OBJECT_PROGRAM, OBJECT_LINK };
@@ -14,36 +17,90 @@ struct key {
 	uint32_t object, id;
 };
 
-static int guard(int map_fd, uint32_t object, uint32_t id)
+/* As the kernel names the descriptors of BPF objects. */
+static const struct {
+	const char *link;
+	uint32_t object;
+} objects[] = {
+	{"anon_inode:bpf-map", OBJECT_MAP},
+	{"anon_inode:bpf-prog", OBJECT_PROGRAM},
+	{"anon_inode:bpf_link", OBJECT_LINK}, /* as it is made */
+	{"anon_inode:bpf-link", OBJECT_LINK}, /* as it is opened */
+};
+
+static int key_of(int fd, struct key *ret)
 {
-	struct key key = {object, id};
+	union {
+		struct bpf_map_info map;
+		struct bpf_prog_info program;
+		struct bpf_link_info link;
+	} info = {};
+	uint32_t size = sizeof(info);
+	char path[32], link[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (readlink(path, link, sizeof(link) - 1) < 0)
+		return -errno;
+	for (unsigned i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		if (strncmp(link, objects[i].link, strlen(objects[i].link)) != 0)
+			continue;
+		if (objects[i].object == OBJECT_MAP)
+			size = sizeof(info.map);
+		if (objects[i].object == OBJECT_LINK)
+			size = sizeof(info.link);
+		if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
+			return -errno;
+		/* The id is the second field of each. */
+		*ret = (struct key){objects[i].object, info.map.id};
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int guard_fd(int map_fd, int fd)
+{
 	uint32_t one = 1;
+	struct key key;
+	int r = key_of(fd, &key);
 
-	return bpf_map_update_elem(map_fd, &key, &one, BPF_ANY) < 0 ? -errno : 0;
+	if (r == 0 && bpf_map_update_elem(map_fd, &key, &one, BPF_ANY) < 0)
+		r = -errno;
+	return r;
 }
 
-static int guard_map(int map_fd, const struct bpf_map *map)
+bool guard_has(int map_fd, int fd)
 {
-	struct bpf_map_info info = {};
-	uint32_t size = sizeof(info);
+	uint32_t value;
+	struct key key;
 
-	if (bpf_map__fd(map) < 0)
-		return 0;
-	if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &size) < 0)
-		return -errno;
-	return guard(map_fd, OBJECT_MAP, info.id);
+	return key_of(fd, &key) == 0 && bpf_map_lookup_elem(map_fd, &key, &value) == 0;
 }
 
-static int guard_program(int map_fd, const struct bpf_program *prog)
-{
-	struct bpf_prog_info info = {};
-	uint32_t size = sizeof(info);
+/* What user space writes while the sensor runs, and why; of all else the programs alone are the
+ * writers. */
+static const char *const written[] = {
+	"bulk_shed",			/* what the sensor gives up, and takes back */
+	"bulk_limit",			/* of the configuration, when another sensor takes over */
+	"db_binaries",			/* a server that starts */
+	"db_servers",			/* the same */
+	"guarded_object",		/* its links */
+	"guarded_task",			/* its process */
+	"handover",			/* how far the rings were read, mapped */
+	"pg_relations",			/* tables whose object ids became known */
+	"ring_bulk",			/* the reader's position, mapped */
+	"ring_crit",	  "server_exe", /* programs of database servers */
+	"session_notes",		/* sessions as the sensor knows them */
+	"session_rates",		/* a throttled session begins anew */
+	"watched_exe",			/* files that are replaced have other inodes */
+	"watched_inode",  "watched_name", "watched_tree",
+};
 
-	if (bpf_program__fd(prog) < 0)
-		return 0;
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size) < 0)
-		return -errno;
-	return guard(map_fd, OBJECT_PROGRAM, info.id);
+static bool is_written(const char *map)
+{
+	for (unsigned i = 0; i < sizeof(written) / sizeof(written[0]); i++)
+		if (strcmp(map, written[i]) == 0)
+			return true;
+	return false;
 }
 
 int guard_object(int map_fd, struct bpf_object *obj)
@@ -54,27 +111,29 @@ int guard_object(int map_fd, struct bpf_object *obj)
 
 	bpf_object__for_each_map(map, obj)
 	{
-		e = guard_map(map_fd, map);
+		e = bpf_map__fd(map) < 0 ? 0 : guard_fd(map_fd, bpf_map__fd(map));
 		r = r ? r : e;
 	}
 	bpf_object__for_each_program(prog, obj) {
-		e = guard_program(map_fd, prog);
+		e = bpf_program__fd(prog) < 0 ? 0 : guard_fd(map_fd, bpf_program__fd(prog));
 		r = r ? r : e;
 	}
 	return r;
 }
 
-int guard_link(int map_fd, struct bpf_link *link)
+int guard_freeze(struct bpf_object *obj)
 {
-	struct bpf_link_info info = {};
-	uint32_t size = sizeof(info);
+	struct bpf_map *map;
+	int r = 0;
 
-	if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &size) < 0)
-		return -errno;
-	return guard(map_fd, OBJECT_LINK, info.id);
-}
-
-int guard_freeze(int map_fd)
-{
-	return bpf_map_freeze(map_fd) < 0 ? -errno : 0;
+	bpf_object__for_each_map(map, obj)
+	{
+		/* libbpf froze the constants. */
+		if (bpf_map__fd(map) < 0 || bpf_map__is_internal(map) ||
+		    is_written(bpf_map__name(map)))
+			continue;
+		if (bpf_map_freeze(bpf_map__fd(map)) < 0)
+			r = r ? r : -errno;
+	}
+	return r;
 }

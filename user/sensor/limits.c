@@ -78,6 +78,12 @@ static void step_apply(struct limits *l)
 	}
 }
 
+/* A sensor whose probes were taken over may have given something up. */
+void limits_reset(struct limits *l)
+{
+	step_apply(l);
+}
+
 static char *step_kinds(struct arena *a, unsigned step)
 {
 	char *list = arena_strdup(a, "");

@@ -23,5 +23,8 @@ struct limits {
 	uint64_t forgotten;	     /* processes, since that began; 0: none */
 };
 
+/* At the start: nothing is given up. */
+void limits_reset(struct limits *l);
+
 /* Once a second. */
 void limits_tick(struct limits *l);

@@ -10,13 +10,14 @@
 #include "lib/spool.h"
 #include "sensor/derive/baseline_watch.h"
 #include "sensor/derive/session.h"
+#include "sensor/handover.h"
 #include "sensor/host.h"
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
 #include "sensor/rules.h"
 
 struct teller {
-	struct losses *losses;
+	struct losses *losses, *kernel;
 	struct arena *arena;
 	void (*emit)(void *ctx, Rollcall__Event *gap);
 	void *ctx;
@@ -38,9 +39,10 @@ static struct loss *loss_get(struct losses *l, const char *lane, const char *rea
 	return new;
 }
 
-static void gap(const struct teller *t, const char *lane, const char *reason, uint64_t total)
+static void gap_of(const struct teller *t, struct losses *of, const char *lane, const char *reason,
+		   uint64_t total)
 {
-	struct loss *loss = total ? loss_get(t->losses, lane, reason) : NULL;
+	struct loss *loss = total ? loss_get(of, lane, reason) : NULL;
 	Rollcall__Gap *m;
 	Rollcall__Event *ev;
 
@@ -62,6 +64,12 @@ static void gap(const struct teller *t, const char *lane, const char *reason, ui
 	t->emit(t->ctx, ev);
 }
 
+static void gap(const struct teller *t, const char *lane, const char *reason, uint64_t total)
+{
+	gap_of(t, t->losses, lane, reason, total);
+}
+
+/* The kernel goes on counting under another sensor. */
 static void kernel_losses(const struct teller *t, struct probe *probe)
 {
 	static const char *const reasons[] = {"no scratch memory", "too many sessions",
@@ -74,10 +82,10 @@ static void kernel_losses(const struct teller *t, struct probe *probe)
 		for (size_t i = 0; i < c->n_lanes && i < 2; i++)
 			dropped[i] = c->lanes[i]->dropped;
 	for (unsigned i = 0; i < 2; i++)
-		gap(t, lanes[i], "ring buffer full", dropped[i]);
+		gap_of(t, t->kernel, lanes[i], "ring buffer full", dropped[i]);
 	for (unsigned i = 0; probe_db_misses(probe, misses) == 0 && i < 3; i++)
-		gap(t, "database", reasons[i], misses[i]);
-	gap(t, "probe", "a program interrupted by itself", probe_misses(probe));
+		gap_of(t, t->kernel, "database", reasons[i], misses[i]);
+	gap_of(t, t->kernel, "probe", "a program interrupted by itself", probe_misses(probe));
 }
 
 static void sensor_losses(const struct teller *t, const struct losses_sources *s)
@@ -119,7 +127,7 @@ static void spool_losses(const struct teller *t, struct spool *spool, uint64_t u
 void losses_tell(struct losses *l, const struct losses_sources *s, struct arena *a,
 		 void (*emit)(void *ctx, Rollcall__Event *gap), void *ctx)
 {
-	const struct teller t = {l, a, emit, ctx};
+	const struct teller t = {l, &probe_handover(s->probe)->losses, a, emit, ctx};
 
 	kernel_losses(&t, s->probe);
 	sensor_losses(&t, s);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/conf.h"
+#include "lib/digest.h"
 #include "lib/hostport.h"
 #include "lib/log.h"
 #include "lib/profile.h"
@@ -25,6 +26,7 @@
 
 #define CONFIG	"/etc/rollcall/sensor.yaml"
 #define CONTROL "/run/rollcall/control"
+#define PINS	"/sys/fs/bpf/rollcall"
 
 static int parse_watch(const struct conf_key *key, void *field, const char *text, char *why)
 {
@@ -107,6 +109,10 @@ static const struct conf_key keys[] = {
 	 0, 0},
 	{"control", parse_socket, FIELD(control), "",
 	 "Control socket; \"\": " CONTROL ", when there is an aggregator.", false, 0, 0},
+	{"pins", parse_path_or_none, FIELD(pins), "",
+	 "Directory below /sys/fs/bpf where the probes outlive a killed sensor; \"\": one "
+	 "below " PINS ", when there is an aggregator.",
+	 false, 0, 0},
 	{"database.rows_read", conf_bool, FIELD(rows_read), "true",
 	 "Take from PostgreSQL's own counts how many rows of watched tables a statement read.",
 	 false, 0, 0},
@@ -212,6 +218,7 @@ static const char help[] =
 	"  --spool DIR        where events wait for the aggregator\n"
 	"  --stream-user USER who the process that has the network runs as\n"
 	"  --control PATH     where `rollcall status` and `rollcall watch` ask\n"
+	"  --pins DIR         where the probes outlive a killed sensor, below /sys/fs/bpf\n"
 	"  --resolved FILE    what `rollcall setup database` wrote\n"
 	"  --rules PATH       Sigma rules, a file or a directory\n"
 	"  --host NAME        name of this host in events\n"
@@ -226,10 +233,17 @@ static const struct {
 	int letter;
 	const char *key;
 } settings[] = {
-	{'w', "watch"},		  {'a', "aggregator.address"}, {'b', "aggregator.bundle"},
-	{'S', "spool.directory"}, {'u', "aggregator.user"},    {'c', "control"},
-	{'r', "resolved"},	  {'R', "policy.rules"},       {'n', "host"},
+	{'w', "watch"},
+	{'a', "aggregator.address"},
+	{'b', "aggregator.bundle"},
+	{'S', "spool.directory"},
+	{'u', "aggregator.user"},
+	{'c', "control"},
+	{'r', "resolved"},
+	{'R', "policy.rules"},
+	{'n', "host"},
 	{'p', "profile"},
+	{'P', "pins"},
 };
 
 enum task { RUN, CHECK, DUMP };
@@ -251,6 +265,7 @@ static const struct option options[] = {
 	{"spool", required_argument, NULL, 'S'},
 	{"stream-user", required_argument, NULL, 'u'},
 	{"control", required_argument, NULL, 'c'},
+	{"pins", required_argument, NULL, 'P'},
 	{"resolved", required_argument, NULL, 'r'},
 	{"rules", required_argument, NULL, 'R'},
 	{"host", required_argument, NULL, 'n'},
@@ -356,6 +371,49 @@ static int baseline_place(struct options *o)
 	return 0;
 }
 
+/* Of its own for each spool: two sensors may run on a host. */
+static int pins_place(struct options *o)
+{
+	char digest[DIGEST_HEX];
+
+	if (*o->pins || !*o->aggregator)
+		return 0;
+	if (digest_hex(o->spool, strlen(o->spool), digest) < 0 ||
+	    asprintf(&o->pins_of_spool, PINS "/%.16s", digest) < 0)
+		return log_error(-ENOMEM, "cannot start");
+	o->pins = o->pins_of_spool;
+	return 0;
+}
+
+/*
+ * Who removes what is kept there is told as who changes the configuration; not where no file is
+ * watched at all: nothing that looks at files is loaded then.
+ */
+static int pins_watch(struct options *o)
+{
+	if (*o->pins && !treewatch_empty(o->trees) &&
+	    treewatch_add(o->trees, "files.config", o->pins) < 0)
+		return log_error(0, "more than %d paths cannot be watched", TREEWATCH_PATHS_MAX),
+		       -ENOSPC;
+	return 0;
+}
+
+/* What maps of the kernel are filled by. */
+static int identity_make(struct options *o)
+{
+	size_t size;
+	FILE *f = open_memstream(&o->identity, &size);
+	int r = f ? conf_dump(o->conf, f) : -ENOMEM;
+
+	for (unsigned i = 0; r == 0 && i < watch_count(o->watch); i++)
+		fprintf(f, "%s\n", watch_table_name(o->watch, i));
+	if (r == 0)
+		r = treewatch_print(o->trees, f);
+	if (f && fclose(f) != 0)
+		r = -ENOMEM;
+	return r < 0 ? log_error(r, "cannot start") : 0;
+}
+
 int options_init(struct options *o, int argc, char **argv)
 {
 	struct line l = {};
@@ -390,13 +448,20 @@ int options_init(struct options *o, int argc, char **argv)
 		       -EINVAL;
 	if (*o->aggregator && !*o->control)
 		o->control = CONTROL;
-	return baseline_place(o);
+	r = baseline_place(o);
+	if (r == 0)
+		r = pins_place(o);
+	if (r == 0)
+		r = pins_watch(o);
+	return r < 0 ? r : identity_make(o);
 }
 
 void options_fini(struct options *o)
 {
 	free(o->placeholders);
 	free(o->baseline_beside);
+	free(o->pins_of_spool);
+	free(o->identity);
 	profile_free(o->profile);
 	conf_free(o->conf);
 	watch_free(o->watch);

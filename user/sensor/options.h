@@ -38,6 +38,9 @@ struct options {
 	const char *aggregator; /* not set: nothing is spooled or sent */
 	const char *bundle;
 	const char *stream_user;
+	char *pins_of_spool; /* when there is a spool and nothing else is said */
+	const char *pins;    /* not set: the probes end with the sensor */
+	char *identity;	     /* of what is watched: for those who would take probes over */
 	const char *control; /* not set: no control socket */
 	struct conf *conf;
 };

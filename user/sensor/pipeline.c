@@ -32,7 +32,9 @@
 #include "sensor/proctab.h"
 #include "sensor/relations.h"
 #include "sensor/rules.h"
+#include "sensor/takeover.h"
 #include "sensor/throttle.h"
+#include "sensor/throttled.h"
 #include "sensor/watch.h"
 
 #define SECOND 1000000000ull
@@ -50,6 +52,8 @@ struct pipeline {
 	struct summary *summary;
 	struct hostnames *hostnames;
 	struct probe *probe;
+	bool attached; /* to the servers that run, and those that will */
+	struct takeover takeover;
 	uint64_t seq;		    /* ids when there is no spool */
 	uint64_t undecoded, unkept; /* records; events that the spool could not take */
 	struct losses losses;
@@ -63,22 +67,24 @@ struct pipeline {
 
 /* ---- keep and show ---- */
 
-/* The event's id is its place in the spool; what has none is numbered by itself. */
-static void event_keep(struct pipeline *p, Rollcall__Event *ev)
+static char *event_id(struct pipeline *p, const char *lane, uint64_t seq)
 {
-	const char *boot = p->opts.host->boot_id;
-	uint32_t class = class_of(&p->opts.thresholds, ev);
+	return arena_printf(p->arena, "%.8s-%s-%llu", p->opts.host->boot_id, lane,
+			    (unsigned long long)seq);
+}
+
+/* The event's id is its place in the spool; what has none is numbered by itself. */
+static void event_keep(struct pipeline *p, Rollcall__Event *ev, uint32_t class)
+{
 	uint8_t *room = NULL;
 	size_t size;
 
 	p->counts.classes[class]++;
 	if (!p->opts.spool) {
-		ev->id = arena_printf(p->arena, "%.8s-local-%llu", boot,
-				      (unsigned long long)++p->seq);
+		ev->id = event_id(p, "local", ++p->seq);
 		return;
 	}
-	ev->id = arena_printf(p->arena, "%.8s-%s-%llu", boot, segment_class(class),
-			      (unsigned long long)spool_next(p->opts.spool, class));
+	ev->id = event_id(p, segment_class(class), spool_next(p->opts.spool, class));
 	size = ev->id ? lineages_packed_size(p->lineages, ev) : 0;
 	if (size)
 		spool_claim(p->opts.spool, class, size, &room);
@@ -90,14 +96,9 @@ static void event_keep(struct pipeline *p, Rollcall__Event *ev)
 	spool_commit(p->opts.spool, class, size);
 }
 
-/* What is kept and shown has the wall clock, which may be set; what is decided, the boot's. */
-static void event_out(struct pipeline *p, Rollcall__Event *ev)
+static void event_tell(struct pipeline *p, Rollcall__Event *ev, uint32_t class)
 {
-	uint64_t boottime = ev->time;
-
-	ev->host = p->opts.host->name;
-	ev->time = host_realtime(p->opts.host, boottime);
-	event_keep(p, ev);
+	event_keep(p, ev, class);
 	p->counts.events++;
 	p->counts.findings += ev->kind_case == ROLLCALL__EVENT__KIND_FINDING && !*ev->finding->mode;
 	if (p->opts.json) {
@@ -106,6 +107,21 @@ static void event_out(struct pipeline *p, Rollcall__Event *ev)
 	}
 	if (p->opts.tap)
 		p->opts.tap(p->opts.tap_ctx, ev);
+}
+
+/* What is kept and shown has the wall clock, which may be set; what is decided, the boot's. */
+static void event_out(struct pipeline *p, Rollcall__Event *ev)
+{
+	uint32_t class = class_of(&p->opts.thresholds, ev);
+	uint64_t boottime = ev->time, seq;
+	bool told = takeover_told(&p->takeover, ev, class, &seq);
+
+	ev->host = p->opts.host->name;
+	ev->time = host_realtime(p->opts.host, boottime);
+	if (!told)
+		event_tell(p, ev, class);
+	else if (seq)
+		ev->id = event_id(p, segment_class(class), seq);
 	rules_event(p->rules, p->arena, ev, boottime);
 	ev->time = boottime;
 }
@@ -138,29 +154,26 @@ static void judged(void *ctx, struct arena *a, Rollcall__Event *ev)
 
 /* ---- derive and judge ---- */
 
-static const Rollcall__Db *unwatched(const Rollcall__Event *ev)
+/* What the sensor before read, it learnt from. */
+static void learn(struct pipeline *p, struct arena *a, Rollcall__Event *ev)
 {
-	const Rollcall__Db *db = NULL;
-
-	if (ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT)
-		db = ev->db_result->db;
-	if (ev->kind_case == ROLLCALL__EVENT__KIND_DB_PROGRESS)
-		db = ev->db_progress->db;
-	return db && !db->n_tables && !*db->replication ? db : NULL;
+	if (!p->takeover.again)
+		baseline_watch_event(p->baseline, a, ev, host_realtime(p->opts.host, ev->time));
 }
 
 static void derived(void *ctx, struct arena *a, Rollcall__Event *ev)
 {
 	struct pipeline *p = ctx;
-	const Rollcall__Db *db = unwatched(ev);
+	const Rollcall__Db *db = summary_of(ev);
 	uint64_t boottime = ev->time;
 
-	if (db && ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT)
+	if (db && ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT &&
+	    !takeover_summed(&p->takeover, boottime))
 		summary_add(p->summary, db);
 	if (db) {
 		ev->host = p->opts.host->name;
 		ev->time = host_realtime(p->opts.host, boottime);
-		if (p->opts.tap)
+		if (p->opts.tap && !p->takeover.again)
 			p->opts.tap(p->opts.tap_ctx, ev);
 		rules_event(p->rules, a, ev, boottime);
 		ev->time = boottime;
@@ -169,7 +182,7 @@ static void derived(void *ctx, struct arena *a, Rollcall__Event *ev)
 	}
 	findings_event(p->findings, a, ev);
 	staged_event(p->staged, a, ev);
-	baseline_watch_event(p->baseline, a, ev, host_realtime(p->opts.host, ev->time));
+	learn(p, a, ev);
 }
 
 static void derived_out(void *ctx, struct arena *a, Rollcall__Event *ev)
@@ -198,7 +211,7 @@ static void process_event(struct pipeline *p, Rollcall__Event *ev, uint32_t tgid
 	ev->process = lineages_find(p->lineages, p->arena, tgid, ev->time);
 	event_out(p, ev);
 	staged_event(p->staged, p->arena, ev);
-	baseline_watch_event(p->baseline, p->arena, ev, host_realtime(p->opts.host, ev->time));
+	learn(p, p->arena, ev);
 }
 
 static int file_set(void *ctx, const char *map, const void *key, const void *value)
@@ -229,7 +242,7 @@ static void files_sync(struct pipeline *p, uint64_t now)
 {
 	int r;
 
-	if (!p->opts.files || !p->probe)
+	if (!p->opts.files || !p->attached)
 		return;
 	p->files_time = now;
 	r = filewatch_sync(p->opts.files, file_set, p);
@@ -273,22 +286,17 @@ static void on_exec(struct pipeline *p, Rollcall__Event *ev)
 	ev->exec->exe_age = host_age(p->opts.host, ev->time, ev->exec->exe_ctime);
 	proctab_exec(p->opts.processes, ev->time, ev->exec);
 	process_event(p, ev, ev->exec->task->tgid);
-	if (p->probe && discover_system(ev->exec->exe, &system) == 0)
+	if (p->attached && discover_system(ev->exec->exe, &system) == 0)
 		server_attach(p, system, (int)ev->exec->task->tgid);
 }
 
 /* Names the tables that the file holds. */
 static void on_file_read(struct pipeline *p, Rollcall__Event *ev)
 {
-	const Rollcall__Inode *inode = ev->file_read->inode;
-	uint64_t mask =
-		p->opts.files && inode ? filewatch_match(p->opts.files, inode->dev, inode->ino) : 0;
-	char *tables = ev->file_read->tables;
+	char *tables = p->opts.files
+			       ? filewatch_tables(p->opts.files, p->arena, ev->file_read->inode)
+			       : NULL;
 
-	for (unsigned i = 0; i < watch_count(p->opts.watch) && tables; i++)
-		if (mask & 1ull << i)
-			tables = arena_printf(p->arena, "%s%s%s", tables, *tables ? " " : "",
-					      watch_table_name(p->opts.watch, i));
 	if (tables)
 		ev->file_read->tables = tables;
 	process_event(p, ev, ev->file_read->task->tgid);
@@ -361,7 +369,7 @@ void pipeline_record(void *ctx, const void *record, size_t size)
 		hostnames_event(p->hostnames, p->arena, ev);
 		handle(p, ev);
 	}
-	if (truncated && p->probe)
+	if (truncated && p->probe && !p->takeover.again)
 		probe_truncated(p->probe, record, truncated);
 	event_done(p);
 }
@@ -403,37 +411,6 @@ struct arena *pipeline_arena(struct pipeline *p)
 	return p->arena;
 }
 
-static int session_rate(void *ctx, uint32_t session, struct session_rate *ret)
-{
-	return probe_map_lookup(ctx, "session_rates", &session, ret);
-}
-
-/* The kernel begins to count anew with the next event that is too many. */
-static void throttles_end(struct pipeline *p, struct probe *probe)
-{
-	struct throttle t;
-	unsigned at = 0;
-
-	while (throttle_ended(&p->throttles, &at, session_rate, probe, &t)) {
-		Rollcall__Throttle *m = arena_alloc(p->arena, sizeof(*m));
-		Rollcall__Event *ev = arena_alloc(p->arena, sizeof(*ev));
-
-		probe_map_delete(probe, "session_rates", &t.session);
-		if (!m || !ev)
-			return;
-		rollcall__throttle__init(m);
-		rollcall__event__init(ev);
-		m->session = t.session;
-		m->limit = t.limit;
-		m->throttled = t.throttled;
-		m->ended = true;
-		ev->time = host_boottime();
-		ev->kind_case = ROLLCALL__EVENT__KIND_THROTTLE;
-		ev->throttle = m;
-		event_out(p, ev);
-	}
-}
-
 static void gap_out(void *ctx, Rollcall__Event *gap)
 {
 	pipeline_emit(ctx, gap);
@@ -472,8 +449,8 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 {
 	uint64_t now = host_boottime();
 
-	host_clock(p->opts.host);
-	throttles_end(p, probe);
+	takeover_tick(&p->takeover);
+	throttled_tell(&p->throttles, probe, p->arena, derived_out, p);
 	relations_sync(p->opts.watch, &p->relations_told, relation_set, probe);
 	if (watch_take_stale(p->opts.watch) || now - p->files_time >= MINUTE)
 		files_sync(p, now);
@@ -482,6 +459,7 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 	if (last || now - p->summary_time >= MINUTE) {
 		summary_flush(p->summary, p->arena, now, derived_out, p);
 		p->summary_time = now;
+		takeover_sums(&p->takeover, now);
 	}
 	rules_time(p->rules, p->arena, now);
 	baseline_watch_tick(p->baseline, now, last);
@@ -495,13 +473,20 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 	event_done(p);
 }
 
-void pipeline_flush(struct pipeline *p)
+void pipeline_flush(void *ctx)
 {
+	struct pipeline *p = ctx;
+
 	/* A failure is counted, told by the tick. */
 	if (p->opts.spool)
 		spool_flush(p->opts.spool);
 	if (p->opts.json)
 		fflush(p->opts.json);
+}
+
+void pipeline_flushed(void *ctx)
+{
+	takeover_flushed(&((struct pipeline *)ctx)->takeover);
 }
 
 void pipeline_counts(const struct pipeline *p, struct pipeline_counts *ret_counts)
@@ -513,11 +498,29 @@ void pipeline_counts(const struct pipeline *p, struct pipeline_counts *ret_count
 	ret_counts->sessions = sessions.open;
 }
 
+static void session_noted(void *ctx, uint64_t conn, const struct session_note *note)
+{
+	struct pipeline *p = ctx;
+
+	takeover_note(&p->takeover, conn, note);
+}
+
+void pipeline_use(struct pipeline *p, struct probe *probe)
+{
+	p->probe = p->takeover.probe = probe;
+}
+
+int pipeline_take_over(struct pipeline *p, const char *spool)
+{
+	return takeover_begin(&p->takeover, spool, p->sessions, pipeline_record, p);
+}
+
 int pipeline_attach(struct pipeline *p, struct probe *probe)
 {
 	int r;
 
-	p->probe = probe;
+	p->attached = true;
+	takeover_clock(&p->takeover);
 	relations_sync(p->opts.watch, &p->relations_told, relation_set, probe);
 	r = discover_running(server_attach, p);
 	files_sync(p, host_boottime());
@@ -532,25 +535,19 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 	if (!p)
 		return log_error(-ENOMEM, "cannot start");
 	p->opts = *opts;
+	p->takeover = (struct takeover){.spool = opts->spool, .host = opts->host};
 	p->arena = arena_new(64 * 1024);
 	p->sessions = sessions_new(&(struct sessions_opts){
 		.max = opts->sessions_max,
 		.watch = opts->watch,
 		.process = process_of,
+		.note = session_noted,
 		.emit = derived,
 		.ctx = p,
 	});
-	p->findings = findings_new(&(struct findings_opts){
-		.thresholds = opts->thresholds,
-		.principals_max = opts->principals_max,
-		.emit = judged,
-		.ctx = p,
-	});
-	p->staged = staged_new(&(struct staged_opts){
-		.rows_min = opts->thresholds.result_rows,
-		.emit = judged,
-		.ctx = p,
-	});
+	p->findings = findings_new(
+		&(struct findings_opts){opts->thresholds, opts->principals_max, judged, p});
+	p->staged = staged_new(&(struct staged_opts){opts->thresholds.result_rows, judged, p});
 	p->summary = summary_new(opts->principals_max);
 	p->hostnames = hostnames_new();
 	p->lineages = lineages_new(opts->processes);
@@ -572,6 +569,7 @@ struct pipeline *pipeline_free(struct pipeline *p)
 	if (!p)
 		return NULL;
 	lineages_free(p->lineages);
+	takeover_fini(&p->takeover);
 	sessions_free(p->sessions);
 	findings_free(p->findings);
 	staged_free(p->staged);

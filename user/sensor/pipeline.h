@@ -52,6 +52,16 @@ void pipeline_seed(void *ctx, const void *record, size_t size);
 /* An event made elsewhere (ready, coverage, gap, policy_change). Time is CLOCK_BOOTTIME. */
 void pipeline_emit(struct pipeline *p, Rollcall__Event *ev);
 
+/* The probe that the records are of; before the first. */
+void pipeline_use(struct pipeline *p, struct probe *probe);
+
+/*
+ * The probe was taken over: learns what the sensor before knew, from its notes and from records
+ * that it had read, and what it told of records that it could not mark as read. Until
+ * the first tick such an event is not told again. 0 or negative errno.
+ */
+int pipeline_take_over(struct pipeline *p, const char *spool);
+
 /* Attaches to the servers that run and keeps the probe for those that start. */
 int pipeline_attach(struct pipeline *p, struct probe *probe);
 
@@ -68,5 +78,7 @@ struct arena *pipeline_arena(struct pipeline *p);
 
 struct rules *pipeline_rules(struct pipeline *p);
 
-/* After a batch of records: what was written becomes visible, and survives a crash. */
-void pipeline_flush(struct pipeline *p);
+/* After a batch of records: what was written becomes visible, and survives a crash. `ctx` is the
+ * pipeline, as in what comes then: the batch cannot come again. */
+void pipeline_flush(void *ctx);
+void pipeline_flushed(void *ctx);

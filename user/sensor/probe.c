@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,28 +21,10 @@
 #include "lib/record.h"
 #include "rollcall.skel.h"
 #include "sensor/choice.h"
-#include "sensor/elf.h"
 #include "sensor/guard.h"
 #include "sensor/ladder.h"
-#include "sensor/mariadb_offsets.h"
-#include "sensor/postgresql_offsets.h"
-#include "sensor/sandbox.h"
+#include "sensor/pins.h"
 #include "sensor/syscall.h"
-
-/* As bpf/db.h declares it. */
-struct db_binary {
-	struct postgresql_offsets postgresql;
-	struct mariadb_offsets mariadb;
-};
-
-/* As bpf/db_socket.h declares it. */
-struct db_server {
-	uint32_t system, binary;
-	uint32_t marked;
-};
-
-/* Programs of a database server's binary begin so. */
-static const char *const prefixes[] = {[PROBE_POSTGRESQL] = "pg_", [PROBE_MARIADB] = "mysql_"};
 
 static int probe_print(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -55,23 +38,40 @@ static int probe_print(enum libbpf_print_level level, const char *fmt, va_list a
 	return 0;
 }
 
-static int link_add(struct probe *p, struct bpf_link *link)
+struct probe_program *probe_program(struct probe *p, const char *name)
 {
-	if (!link)
-		return -errno;
+	for (unsigned i = 0; i < p->n_programs; i++)
+		if (strcmp(p->programs[i].name, name) == 0)
+			return &p->programs[i];
+	return NULL;
+}
+
+int probe_link_add(struct probe *p, const char *name, int fd)
+{
+	if (fd < 0)
+		return fd;
 	if (p->n_links == LINKS_MAX) {
-		bpf_link__destroy(link);
+		close(fd);
 		return -ENOSPC;
 	}
-	p->links[p->n_links++] = link;
-	guard_link(bpf_map__fd(p->skel->maps.guarded_object), link);
+	p->links[p->n_links++] = fd;
+	guard_fd(bpf_map__fd(p->skel->maps.guarded_object), fd);
+	probe_pins_link(p, name, fd);
 	return 0;
 }
 
-/* Puts a program into the dispatcher's array, and the dispatcher in place for the first of them. */
-static int syscall_attach(struct probe *p, struct bpf_program *prog, const char *event)
+/* Tracepoints and functions: where to is a property of the loaded program. */
+static int link_make(struct probe *p, const struct probe_program *prog)
 {
-	int fd = bpf_program__fd(prog), array = bpf_map__fd(p->skel->maps.syscall_exits);
+	int fd = bpf_raw_tracepoint_open(NULL, prog->fd);
+
+	return probe_link_add(p, prog->name, fd < 0 ? -errno : fd);
+}
+
+/* Puts a program into the dispatcher's array, and the dispatcher in place for the first of them. */
+static int syscall_attach(struct probe *p, const struct probe_program *prog, const char *event)
+{
+	int array = bpf_map__fd(p->skel->maps.syscall_exits);
 	int shapes = bpf_map__fd(p->skel->maps.syscall_shapes), slot, r;
 	struct syscall_shape shape;
 
@@ -80,68 +80,95 @@ static int syscall_attach(struct probe *p, struct bpf_program *prog, const char 
 			continue;
 		r = slot < 0 ? slot : bpf_map_update_elem(shapes, &slot, &shape, BPF_ANY);
 		if (r == 0)
-			r = bpf_map_update_elem(array, &slot, &fd, BPF_ANY);
+			r = bpf_map_update_elem(array, &slot, &prog->fd, BPF_ANY);
 		if (r < 0)
 			return r;
 	}
 	if (p->dispatching)
 		return 0;
 	p->dispatching = true;
-	return link_add(p, bpf_program__attach(p->skel->progs.syscall_exit__dispatch));
+	return link_make(p, probe_program(p, "syscall_exit__dispatch"));
 }
 
-static int program_attach(struct probe *p, struct bpf_program *prog, const char *event)
+static int program_attach(struct probe *p, const struct probe_program *prog, const char *event)
 {
-	if (strstr(bpf_program__section_name(prog), "/sys_exit"))
+	if (strstr(prog->section, "/sys_exit"))
 		return syscall_attach(p, prog, event);
-	return link_add(p, bpf_program__attach(prog));
+	return link_make(p, prog);
 }
 
 /* Its event goes on without it. */
-static void beside_attach(struct probe *p, struct bpf_program *prog)
+static void beside_attach(struct probe *p, const struct probe_program *prog)
 {
-	int r = link_add(p, bpf_program__attach(prog));
+	int r = link_make(p, prog);
 
 	if (r < 0)
-		log_warn(r, "probe: %s cannot be attached", bpf_program__name(prog));
+		log_warn(r, "probe: %s cannot be attached", prog->name);
 }
 
-static int events_attach(struct probe *p)
+static void events_attach(struct probe *p)
 {
-	struct bpf_program *prog;
-
-	bpf_object__for_each_program(prog, p->skel->obj) {
-		const char *name = bpf_program__name(prog);
+	for (unsigned i = 0; i < p->n_programs; i++) {
+		const struct probe_program *prog = &p->programs[i];
 		struct ladder_event *ev;
 		char event[48];
 
-		if (choice_beside(&p->choice, name))
+		if (choice_beside(&p->choice, prog->name))
 			beside_attach(p, prog);
-		if (ladder_rank(name, event, sizeof(event)) < 0 ||
-		    !ladder_chosen(&p->choice.ladder, name))
+		if (ladder_rank(prog->name, event, sizeof(event)) < 0 ||
+		    !ladder_chosen(&p->choice.ladder, prog->name))
 			continue;
 		ev = ladder_event(&p->choice.ladder, event);
 		ev->error = program_attach(p, prog, event);
 		if (ev->error < 0) {
 			log_warn(ev->error, "probe: %s cannot be attached; %s events are not seen",
-				 name, event);
+				 prog->name, event);
 			ev->program = NULL;
 		}
 	}
-	return 0;
+}
+
+/* A kill in the middle of a batch costs the next sensor at most so much to be read again. */
+#define COMMIT_EVERY (64 << 10)
+#define MARK_EVERY   (64 << 10)
+
+/*
+ * What was made of the records is in the spool before their room is given away: who is killed in
+ * between leaves both, and the next one takes what it finds twice for one.
+ */
+static void commit(struct probe *p)
+{
+	struct handover *h = p->handover;
+	uint64_t position = ring_position(p->rings[LANE_CRIT]);
+
+	if (p->opts.flush)
+		p->opts.flush(p->opts.ctx);
+	for (unsigned i = 0; i < LANES; i++)
+		ring_publish(p->rings[i]);
+	if (p->opts.flushed)
+		p->opts.flushed(p->opts.ctx);
+	memcpy(h->read, p->read, sizeof(h->read));
+	memcpy(h->truncated, p->truncated, sizeof(h->truncated));
+	if (position - h->marks[(h->n_marks - 1) % HANDOVER_MARKS] >= MARK_EVERY || !h->n_marks) {
+		h->marks[h->n_marks % HANDOVER_MARKS] = position;
+		h->n_marks++;
+	}
 }
 
 static void ring_record(void *ctx, const void *data, size_t size)
 {
 	const struct record_header *h = data;
 	struct probe_ring *ring = ctx;
+	struct probe *p = ring->probe;
 
 	/* A process is made (crit) before it does something (bulk), and is read of first. */
 	if (ring->lane != LANE_CRIT)
-		ring_consume(ring->probe->rings[LANE_CRIT]);
-	ring->probe->read[ring->lane][h->kind % RECORD_KINDS]++;
-	ring->probe->delivering = ring;
-	ring->probe->opts.record(ring->probe->opts.ctx, data, size);
+		ring_consume(p->rings[LANE_CRIT]);
+	if (ring_pending(p->rings[ring->lane]) >= COMMIT_EVERY)
+		commit(p);
+	p->read[ring->lane][h->kind % HANDOVER_KINDS]++;
+	p->delivering = ring;
+	p->opts.record(p->opts.ctx, data, size);
 }
 
 static int rings_open(struct probe *p)
@@ -180,34 +207,68 @@ static int objects_load(struct probe *p)
 	return bpf_object__load(p->skel->obj);
 }
 
+static void programs_forget(struct probe *p)
+{
+	for (unsigned i = 0; i < p->n_programs; i++)
+		closep(&p->programs[i].fd);
+	p->n_programs = 0;
+}
+
+int probe_open(struct probe *p)
+{
+	struct bpf_program *prog;
+
+	programs_forget(p);
+	rollcall__destroy(p->skel);
+	p->skel = rollcall__open();
+	if (!p->skel)
+		return -errno;
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		struct probe_program *to = &p->programs[p->n_programs];
+
+		if (p->n_programs == PROGRAMS_MAX)
+			return -E2BIG;
+		to->name = bpf_program__name(prog);
+		to->section = bpf_program__section_name(prog);
+		to->fd = -1;
+		p->n_programs++;
+	}
+	return 0;
+}
+
 /* A program that this kernel refuses must not blind the others: the next rung is taken. */
 static int programs_load(struct probe *p)
 {
-	int r = choice_make(&p->choice, p->skel->obj);
+	struct bpf_program *prog;
+	unsigned i = 0;
+	int r = choice_make(&p->choice, p->skel->obj, NULL, NULL);
 
 	while (r == 0) {
 		r = objects_load(p);
 		if (r == 0 || !choice_refuse(&p->choice, p->skel->obj))
-			return r;
-		rollcall__destroy(p->skel);
-		p->skel = rollcall__open();
-		r = p->skel ? choice_make(&p->choice, p->skel->obj) : -errno;
+			break;
+		r = probe_open(p);
+		if (r == 0)
+			r = choice_make(&p->choice, p->skel->obj, NULL, NULL);
 	}
-	return r;
+	if (r < 0)
+		return r;
+	/* Of its own, as those that are taken over: libbpf closes what it loaded. */
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		if (bpf_program__fd(prog) >= 0)
+			p->programs[i].fd = fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 0);
+		i++;
+	}
+	return 0;
 }
 
 /* From here on nobody changes what was decided at the start, and who looks is told. */
 static void maps_guard(struct probe *p)
 {
-	int r = guard_object(bpf_map__fd(p->skel->maps.guarded_object), p->skel->obj);
+	int r = guard_freeze(p->skel->obj);
 
 	if (r < 0)
-		log_warn(r, "probe: not every map and program is guarded");
-	r = guard_freeze(bpf_map__fd(p->skel->maps.syscall_shapes));
-	if (r == 0)
-		r = guard_freeze(bpf_map__fd(p->skel->maps.syscall_exits));
-	if (r < 0)
-		log_warn(r, "probe: the tables of system calls cannot be frozen");
+		log_warn(r, "probe: not every map can be frozen");
 }
 
 /* Before anything is attached: else our own start would be somebody's hands on our objects. */
@@ -219,6 +280,21 @@ static void self_guard(struct probe *p)
 		log_warn(-errno, "probe: our own doing will be told as somebody's");
 }
 
+int probe_handover_map(struct probe *p)
+{
+	size_t size = bpf_map__value_size(p->skel->maps.handover);
+	void *at;
+
+	if (size < sizeof(*p->handover))
+		return -EMSGSIZE;
+	at = mmap(NULL, sizeof(*p->handover), PROT_READ | PROT_WRITE, MAP_SHARED,
+		  bpf_map__fd(p->skel->maps.handover), 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	p->handover = at;
+	return 0;
+}
+
 static int probe_load(struct probe *p)
 {
 	int r = programs_load(p);
@@ -226,14 +302,39 @@ static int probe_load(struct probe *p)
 	if (r < 0)
 		return log_error(r, "probe: the kernel refused the BPF programs "
 				    "(run as root; --debug shows the verifier's reason)");
+	r = probe_handover_map(p);
+	if (r < 0)
+		return log_error(r, "probe: cannot map what the next sensor needs");
+	self_guard(p);
+	if (guard_object(bpf_map__fd(p->skel->maps.guarded_object), p->skel->obj) < 0)
+		log_warn(0, "probe: not every map and program is guarded");
+	probe_pins_begin(p);
+	events_attach(p);
+	maps_guard(p);
+	return 0;
+}
+
+/* The probes of an earlier sensor, or new ones. */
+static int probe_begin(struct probe *p)
+{
+	int r;
+
+	probe_pins_open(p);
+	r = probe_pins_take(p);
+	if (r < 0 && r != -ENOENT)
+		log_warn(r, "probe: what an earlier sensor left cannot be taken over");
+	if (r < 0)
+		r = probe_open(p);
+	if (r < 0)
+		return log_error(r, "probe: cannot open the BPF object");
+	r = p->taken_over ? 0 : probe_load(p);
+	if (r < 0)
+		return r;
 	r = rings_open(p);
 	if (r < 0)
 		return log_error(r, "probe: cannot map the ring buffers");
-	self_guard(p);
-	r = events_attach(p);
-	if (r == 0)
-		maps_guard(p);
-	return r;
+	probe_pins_end(p);
+	return 0;
 }
 
 int probe_new(const struct probe_opts *opts, struct probe **ret)
@@ -247,10 +348,7 @@ int probe_new(const struct probe_opts *opts, struct probe **ret)
 	p->opts = *opts;
 	p->choice.unwatched = opts->unwatched;
 	p->epoll = -1;
-	p->skel = rollcall__open();
-	if (!p->skel)
-		return log_error(-errno, "probe: cannot open the BPF object");
-	r = probe_load(p);
+	r = probe_begin(p);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(p);
@@ -261,12 +359,18 @@ struct probe *probe_free(struct probe *p)
 {
 	if (!p)
 		return NULL;
+	if (!p->stay)
+		probe_pins_drop(p);
 	for (unsigned i = 0; i < p->n_links; i++)
-		bpf_link__destroy(p->links[i]);
+		close(p->links[i]);
 	for (unsigned i = 0; i < LANES; i++)
 		ring_free(p->rings[i]);
 	closep(&p->epoll);
+	if (p->handover)
+		munmap(p->handover, sizeof(*p->handover));
+	programs_forget(p);
 	rollcall__destroy(p->skel);
+	pins_free(p->pins);
 	free(p);
 	return NULL;
 }
@@ -274,213 +378,6 @@ struct probe *probe_free(struct probe *p)
 void probe_freep(struct probe **p)
 {
 	*p = probe_free(*p);
-}
-
-/* Of what is not one of a ladder, each program is an event of its own. */
-static void program_told(struct probe *p, const char *program, int error)
-{
-	struct ladder_event *ev = ladder_event(&p->choice.ladder, program);
-
-	if (!ev)
-		return;
-	ev->program = error < 0 ? NULL : program;
-	ev->error = error;
-}
-
-/* Marks the executables of servers. */
-static const char server_program[] = "db_exe__iter";
-
-/* Facts of one binary for its BPF programs, under the cookie they are attached with. */
-static int binary_describe(struct probe *p, enum probe_system system, const char *path,
-			   uint32_t cookie, struct db_binary *ret)
-{
-	struct db_binary b = {};
-	int r;
-
-	if (system == PROBE_POSTGRESQL) {
-		r = postgresql_offsets_read(path, &b.postgresql);
-		if (r < 0) {
-			program_told(p, server_program, r);
-			return log_warn(r,
-					"probe: %s: this build lacks MyProcPort or secure_write; "
-					"its sessions are not seen",
-					path);
-		}
-		p->binaries[cookie].counts = b.postgresql.stat_pending != 0;
-		if (!p->opts.rows_read)
-			b.postgresql.stat_pending = 0;
-		else if (!b.postgresql.stat_pending)
-			log_warn(-ENOTSUP,
-				 "probe: %s: this build's counts of rows read cannot be found",
-				 path);
-	}
-	if (system == PROBE_MARIADB) {
-		r = mariadb_offsets_read(path, &b.mariadb);
-		if (r < 0)
-			log_warn(r,
-				 "probe: %s: this build's THD cannot be read; sessions that are "
-				 "open already are not seen",
-				 path);
-	}
-	*ret = b;
-	return bpf_map__update_elem(p->skel->maps.db_binaries, &cookie, sizeof(cookie), &b,
-				    sizeof(b), BPF_ANY);
-}
-
-static int uprobe_attach(struct probe *p, struct bpf_program *prog, const char *path,
-			 uint32_t cookie)
-{
-	const char *section = bpf_program__section_name(prog);
-	const char *symbol = strchr(section, '/');
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = cookie,
-		    .retprobe = strstr(section, "uretprobe") != NULL);
-	int r;
-
-	if (!symbol)
-		return -EINVAL;
-	opts.func_name = symbol + 1;
-	r = link_add(p, bpf_program__attach_uprobe_opts(prog, -1, path, 0, &opts));
-	if (r < 0)
-		log_warn(r, "probe: %s has no usable symbol %s", path, symbol + 1);
-	return r;
-}
-
-/*
- * Process `pid` runs that binary: its sockets are of interest from now on. The kernel names the
- * executable itself: on overlays and some file systems, stat(2) has other numbers. -ESRCH: the
- * process is gone, as is that by which pg_ctl asks for the version.
- */
-static int server_mark(struct probe *p, enum probe_system system, int pid, uint32_t binary)
-{
-	static const uint32_t systems[] = {
-		[PROBE_POSTGRESQL] = ROLLCALL__SYSTEM__postgresql,
-		[PROBE_MARIADB] = ROLLCALL__SYSTEM__mariadb,
-	};
-	struct db_server server = {systems[system], binary, 0};
-	uint32_t tgid = (uint32_t)pid;
-	int r = probe_map_update(p, "db_servers", &tgid, &server);
-
-	if (r < 0)
-		return log_warn(r, "probe: more database servers than can be followed");
-	r = probe_iter(p, server_program, NULL, NULL);
-	if (r == 0)
-		r = probe_map_lookup(p, "db_servers", &tgid, &server);
-	if (r == 0 && !server.marked) {
-		probe_map_delete(p, "db_servers", &tgid);
-		return -ESRCH;
-	}
-	if (r < 0)
-		log_warn(r, "probe: sessions of process %d are not seen", pid);
-	program_told(p, server_program, r);
-	return r;
-}
-
-/* The sessions that a server has already; those of PostgreSQL show themselves. */
-static void sessions_adopt(struct probe *p, enum probe_system system, int pid)
-{
-	int r = system == PROBE_MARIADB ? probe_iter(p, "mysql_sessions__iter", NULL, NULL) : 0;
-
-	if (r < 0)
-		log_warn(r, "probe: sessions that process %d has open are not seen", pid);
-}
-
-/* It needs counts that are to be read, and that are where it looks for them. */
-static bool reads_counts(const char *program)
-{
-	return strncmp(program, "pg_reads__", 10) == 0;
-}
-
-/* Does this binary want this program of its system? */
-static bool binary_wants(const struct probe *p, const struct bpf_program *prog,
-			 enum probe_system system, const char *path, const struct db_binary *b)
-{
-	const char *name = bpf_program__name(prog), *symbol;
-	uint64_t value;
-
-	if (strncmp(name, prefixes[system], strlen(prefixes[system])) != 0 ||
-	    !(strstr(name, "__uprobe") || strstr(name, "__uretprobe")) ||
-	    (reads_counts(name) && !p->opts.rows_read) || choice_refused(&p->choice, name))
-		return false;
-	/* Only where what was read cannot be looked at later. */
-	if (strncmp(name, "pg_tls_read__", 13) == 0 && b->postgresql.recv_buffer)
-		return false;
-	/* A PostgreSQL that was built without TLS or GSS has no such session. */
-	symbol = strstr(bpf_program__section_name(prog), "/be_");
-	return !symbol || elf_symbol_value(path, symbol + 1, &value) == 0;
-}
-
-/* The worst error of a binary's breakpoints, or 0. */
-static int binary_attach(struct probe *p, enum probe_system system, const char *path,
-			 uint32_t cookie, const struct db_binary *binary)
-{
-	struct bpf_program *prog;
-	int worst = 0;
-
-	bpf_object__for_each_program(prog, p->skel->obj) {
-		const char *name = bpf_program__name(prog);
-		int r;
-
-		if (!binary_wants(p, prog, system, path, binary))
-			continue;
-		r = reads_counts(name) && !p->binaries[cookie].counts
-			    ? -ENOTSUP
-			    : uprobe_attach(p, prog, path, cookie);
-		if (r < 0 && r != -ENOTSUP)
-			worst = r;
-		program_told(p, name, r);
-	}
-	return worst;
-}
-
-/* Of a binary that nothing is attached to yet; `exe` is open. */
-static int binary_new(struct probe *p, enum probe_system system, int pid, int exe,
-		      const struct stat *st)
-{
-	struct db_binary binary = {};
-	uint32_t cookie = p->n_binaries;
-	char path[64];
-	int r;
-
-	if (p->n_binaries == BINARIES_MAX)
-		return log_warn(-ENOSPC, "probe: more than %d database binaries", BINARIES_MAX);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
-	r = binary_describe(p, system, path, cookie, &binary);
-	if (r == 0)
-		r = server_mark(p, system, pid, cookie);
-	if (r != -ESRCH) {
-		p->binaries[p->n_binaries].dev = st->st_dev;
-		p->binaries[p->n_binaries++].ino = st->st_ino;
-	}
-	return r < 0 ? r : binary_attach(p, system, path, cookie, &binary);
-}
-
-static int binary_find(const struct probe *p, const struct stat *st)
-{
-	for (unsigned i = 0; i < p->n_binaries; i++)
-		if (p->binaries[i].dev == st->st_dev && p->binaries[i].ino == st->st_ino)
-			return (int)i;
-	return -ENOENT;
-}
-
-int probe_attach_server(struct probe *p, enum probe_system system, int pid)
-{
-	_cleanup_(closep) int exe = -1; /* the process may end while it is looked at */
-	char path[64];
-	struct stat st;
-	int known, r;
-
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	exe = open(path, O_RDONLY | O_CLOEXEC);
-	if (exe < 0 || fstat(exe, &st) < 0)
-		return -errno;
-	known = binary_find(p, &st);
-	sandbox_admin(true);
-	r = known < 0 ? binary_new(p, system, pid, exe, &st)
-		      : server_mark(p, system, pid, (uint32_t)known);
-	if (r != -ESRCH)
-		sessions_adopt(p, system, pid);
-	sandbox_admin(false);
-	return r < 0 ? r : known >= 0;
 }
 
 int probe_fd(const struct probe *p)
@@ -499,25 +396,25 @@ int probe_consume(struct probe *p)
 			return r;
 		n += r;
 	}
+	if (n)
+		commit(p);
 	return n;
 }
 
 int probe_iter(struct probe *p, const char *program, probe_record_fn fn, void *ctx)
 {
-	struct bpf_program *prog = bpf_object__find_program_by_name(p->skel->obj, program);
+	const struct probe_program *prog = probe_program(p, program);
 	_cleanup_(freep) uint8_t *buf = malloc(1 << 20);
-	_cleanup_(closep) int fd = -1;
-	struct bpf_link *link;
+	_cleanup_(closep) int link = -1, fd = -1;
 	size_t have = 0;
 	ssize_t n;
 
 	if (!prog || !buf)
 		return prog ? -ENOMEM : -ENOENT;
-	link = bpf_program__attach_iter(prog, NULL);
-	if (!link)
+	link = bpf_link_create(prog->fd, 0, BPF_TRACE_ITER, NULL);
+	if (link < 0)
 		return -errno;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	bpf_link__destroy(link);
+	fd = bpf_iter_create(link);
 	if (fd < 0)
 		return -errno;
 	while ((n = read(fd, buf + have, (1 << 20) - have)) > 0) {
@@ -540,37 +437,12 @@ int probe_iter(struct probe *p, const char *program, probe_record_fn fn, void *c
 	return n < 0 ? -errno : 0;
 }
 
-int probe_map_fd(const struct probe *p, const char *name)
+int probe_run(struct probe *p, const char *program)
 {
-	int fd = bpf_object__find_map_fd_by_name(p->skel->obj, name);
+	const struct probe_program *prog = probe_program(p, program);
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
 
-	return fd < 0 ? -ENOENT : fd;
-}
-
-int probe_map_lookup(const struct probe *p, const char *name, const void *key, void *ret_value)
-{
-	int fd = probe_map_fd(p, name);
-
-	return fd < 0 ? fd : bpf_map_lookup_elem(fd, key, ret_value);
-}
-
-int probe_map_update(const struct probe *p, const char *name, const void *key, const void *value)
-{
-	int fd = probe_map_fd(p, name);
-
-	return fd < 0 ? fd : bpf_map_update_elem(fd, key, value, BPF_ANY);
-}
-
-int probe_map_delete(const struct probe *p, const char *name, const void *key)
-{
-	int fd = probe_map_fd(p, name);
-
-	return fd < 0 ? fd : bpf_map_delete_elem(fd, key);
-}
-
-int probe_map_next(const struct probe *p, const char *name, const void *key, void *ret_next)
-{
-	int fd = probe_map_fd(p, name);
-
-	return fd < 0 ? fd : bpf_map_get_next_key(fd, key, ret_next);
+	if (!prog)
+		return -ENOENT;
+	return bpf_prog_test_run_opts(prog->fd, &opts) < 0 ? -errno : 0;
 }

@@ -12,6 +12,7 @@
 #include "event.pb-c.h"
 
 struct arena;
+struct handover;
 struct probe;
 
 enum probe_system { PROBE_POSTGRESQL, PROBE_MARIADB };
@@ -27,12 +28,36 @@ struct probe_opts {
 	bool own; /* this process is the sensor: what it does to its own objects is not told */
 	bool rows_read; /* read PostgreSQL's counts of what it reads of watched tables */
 	bool unwatched; /* leave out what tells of nothing but watched files and programs */
+	/*
+	 * Where the probes are kept for the next sensor of the same build and `identity` (text),
+	 * should this one be killed; NULL: nowhere.
+	 */
+	const char *pins, *identity;
+	/* What was made of the records so far is to be put away (may be NULL) ... */
+	void (*flush)(void *ctx);
+	/* ... and was, so that their room was given away (may be NULL). */
+	void (*flushed)(void *ctx);
 };
 
-/* Opens, chooses hooks by trying, loads, attaches. A hook that is missing degrades its event. */
+/*
+ * Takes over the probes of a sensor that was killed, or opens, chooses hooks by trying, loads,
+ * attaches. A hook that is missing degrades its event.
+ */
 int probe_new(const struct probe_opts *opts, struct probe **ret);
-struct probe *probe_free(struct probe *p);
+struct probe *probe_free(struct probe *p); /* nothing of it is left, but after probe_stay */
 void probe_freep(struct probe **p);
+
+/* Did another sensor make them? */
+bool probe_taken_over(const struct probe *p);
+/* What it left, and what this one leaves. */
+struct handover *probe_handover(struct probe *p);
+/* The kernel is to go on without this sensor: another one will come. */
+void probe_stay(struct probe *p);
+/*
+ * Delivers again, as far as the ring still has them, crit records that the sensor before had read.
+ * Number of records, or negative errno.
+ */
+int probe_past(struct probe *p, probe_record_fn fn, void *ctx);
 
 /*
  * Attaches the database probes to the binary that process `pid` runs. A binary (by device and
@@ -48,6 +73,9 @@ int probe_consume(struct probe *p);
 
 /* Of the record that is being delivered, so many strings had been cut: for the counts. */
 void probe_truncated(struct probe *p, const void *record, unsigned strings);
+
+/* Runs a program that is called by nobody else, once. */
+int probe_run(struct probe *p, const char *program);
 
 /* Runs a BPF iterator; each record it wrote is delivered to `fn` (may be NULL). */
 int probe_iter(struct probe *p, const char *program, probe_record_fn fn, void *ctx);

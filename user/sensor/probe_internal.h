@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What probe.c, which loads and attaches, and probe_report.c, which counts, share.
+// What probe.c, which loads and attaches, probe_pins.c, which keeps and takes over, and
+// probe_report.c, which counts, share.
 #pragma once
 
 #include <bpf/libbpf.h>
@@ -10,33 +11,72 @@
 #include "lib/ring.h"
 #include "rollcall.skel.h"
 #include "sensor/choice.h"
+#include "sensor/handover.h"
 #include "sensor/probe.h"
 
-#define BINARIES_MAX 64
-#define LINKS_MAX    1024
-#define RECORD_KINDS 128 /* as in bpf/emit.h */
+#define LINKS_MAX 1024
 
 enum { LANE_CRIT, LANE_BULK, LANES };
 
+struct pins;
+
+/* Of the object; fd -1: not loaded. */
+struct probe_program {
+	const char *name, *section; /* the skeleton's */
+	int fd;
+	bool linked; /* when it was taken over */
+};
+
 struct probe {
 	struct rollcall *skel;
+	struct probe_program programs[PROGRAMS_MAX];
+	unsigned n_programs;
 	struct ring *rings[LANES];
 	int epoll; /* over both */
-	struct bpf_link *links[LINKS_MAX];
+	int links[LINKS_MAX];
 	unsigned n_links;
 	bool dispatching; /* of system calls: the dispatcher is attached */
 	struct choice choice;
-	struct {
-		dev_t dev;
-		ino_t ino;
-		bool counts; /* PostgreSQL: where it counts the rows that it reads is known */
-	} binaries[BINARIES_MAX];
-	unsigned n_binaries;
-	uint64_t read[LANES][RECORD_KINDS], truncated[LANES][RECORD_KINDS];
+	uint64_t read[LANES][HANDOVER_KINDS], truncated[LANES][HANDOVER_KINDS];
 	const struct probe_ring *delivering;
 	struct probe_opts opts;
 	struct probe_ring {
 		struct probe *probe;
 		unsigned lane;
 	} ring_ctx[LANES];
+	struct handover *handover; /* mapped */
+	struct pins *pins;	   /* NULL: nothing is kept */
+	int pins_error;		   /* why */
+	bool taking, taken_over, stay;
 };
+
+/* ---- probe.c ---- */
+
+/* The program of that name, with its section; NULL: there is none. */
+struct probe_program *probe_program(struct probe *p, const char *name);
+
+/* Opens the skeleton anew: nothing is loaded. */
+int probe_open(struct probe *p);
+int probe_handover_map(struct probe *p);
+
+/* Of a link's descriptor, which it takes, or a negative errno, which it returns. */
+int probe_link_add(struct probe *p, const char *name, int fd);
+
+/* ---- probe_pins.c ---- */
+
+/* Opens the directory of the pins, where there is to be one. Why not is told, and no failure. */
+void probe_pins_open(struct probe *p);
+
+/* Takes over what an earlier sensor of the same build and configuration left. -ENOENT: nothing. */
+int probe_pins_take(struct probe *p);
+
+/* Keeps what is loaded; then each link; at last all of it is a whole, and older ones go. */
+void probe_pins_begin(struct probe *p);
+void probe_pins_link(struct probe *p, const char *name, int fd);
+void probe_pins_end(struct probe *p);
+
+/* Leaves nothing in the BPF file system. */
+void probe_pins_drop(struct probe *p);
+
+/* A link to a server's binary is named by its number, and by its program. */
+#define LINK_SERVER "server%u_"

@@ -51,15 +51,14 @@ int probe_db_misses(const struct probe *p, uint64_t counts[3])
 
 uint64_t probe_misses(const struct probe *p)
 {
-	struct bpf_program *prog;
 	uint64_t sum = 0;
 
-	bpf_object__for_each_program(prog, p->skel->obj) {
+	for (unsigned i = 0; i < p->n_programs; i++) {
 		struct bpf_prog_info info = {};
 		uint32_t size = sizeof(info);
 
-		if (bpf_program__fd(prog) >= 0 &&
-		    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size) == 0)
+		if (p->programs[i].fd >= 0 &&
+		    bpf_obj_get_info_by_fd(p->programs[i].fd, &info, &size) == 0)
 			sum += info.recursion_misses;
 	}
 	return sum;
@@ -69,7 +68,7 @@ void probe_truncated(struct probe *p, const void *record, unsigned strings)
 {
 	const struct record_header *h = record;
 
-	p->truncated[p->delivering->lane][h->kind % RECORD_KINDS] += strings;
+	p->truncated[p->delivering->lane][h->kind % HANDOVER_KINDS] += strings;
 }
 
 int probe_measure(void)
@@ -84,23 +83,21 @@ int probe_measure(void)
 
 int probe_costs(const struct probe *p, struct arena *a, Rollcall__Top *top)
 {
-	struct bpf_program *prog;
-
 	top->programs = arena_alloc(a, PROGRAMS_MAX * sizeof(*top->programs));
 	if (!top->programs)
 		return -ENOMEM;
-	bpf_object__for_each_program(prog, p->skel->obj) {
+	for (unsigned i = 0; i < p->n_programs; i++) {
 		Rollcall__ProgramCost *cost = arena_alloc(a, sizeof(*cost));
 		struct bpf_prog_info info = {};
 		uint32_t size = sizeof(info);
 
 		if (!cost)
 			return -ENOMEM;
-		if (bpf_program__fd(prog) < 0 || top->n_programs == PROGRAMS_MAX ||
-		    bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size) < 0)
+		if (p->programs[i].fd < 0 ||
+		    bpf_obj_get_info_by_fd(p->programs[i].fd, &info, &size) < 0)
 			continue;
 		rollcall__program_cost__init(cost);
-		cost->program = (char *)(uintptr_t)bpf_program__name(prog);
+		cost->program = (char *)(uintptr_t)p->programs[i].name;
 		cost->calls = info.run_cnt;
 		cost->nanoseconds = info.run_time_ns;
 		top->programs[top->n_programs++] = cost;
@@ -124,8 +121,8 @@ static int coverage_count(const struct probe *p, struct arena *a, Rollcall__Cove
 	Rollcall__Lane *l = c->lanes[lane];
 	Rollcall__Count *count;
 	uint64_t n[COUNTS];
-	int r = percpu_sum(bpf_map__fd(p->skel->maps.record_counts), lane * RECORD_KINDS + kind, n,
-			   COUNTS);
+	int r = percpu_sum(bpf_map__fd(p->skel->maps.record_counts), lane * HANDOVER_KINDS + kind,
+			   n, COUNTS);
 
 	if (r < 0 ||
 	    !(n[COUNT_WRITTEN] || n[COUNT_DROPPED] || n[COUNT_THROTTLED] || n[COUNT_UNREAD]))
@@ -170,7 +167,7 @@ static int coverage_lanes(const struct probe *p, struct arena *a, Rollcall__Cove
 	int r = 0;
 
 	c->lanes = arena_alloc(a, 2 * sizeof(*c->lanes));
-	c->counts = arena_alloc(a, 2 * RECORD_KINDS * sizeof(*c->counts));
+	c->counts = arena_alloc(a, 2 * HANDOVER_KINDS * sizeof(*c->counts));
 	if (!c->lanes || !c->counts)
 		return -ENOMEM;
 	for (unsigned lane = 0; lane < 2 && r == 0; lane++)
@@ -211,8 +208,11 @@ int probe_coverage(const struct probe *p, struct arena *a, Rollcall__Coverage **
 			state = "degraded";
 	}
 	c->state = arena_strdup(a, state);
+	c->pins = arena_strdup(a, p->pins	  ? "kept"
+				  : p->pins_error ? strerror(-p->pins_error)
+						  : "off");
 	*ret = c;
-	return c->state ? coverage_lanes(p, a, c) : -ENOMEM;
+	return c->state && c->pins ? coverage_lanes(p, a, c) : -ENOMEM;
 }
 
 Rollcall__Event *probe_files_gone(const struct probe *p, struct arena *a, uint64_t time,

@@ -269,9 +269,10 @@ static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit
 
 void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev, uint64_t boottime)
 {
-	/* Findings are asked for before they are told; coverage and ready are about ourselves. */
+	/* Findings are asked for before they are told; coverage is about ourselves. */
 	if (ev->kind_case >= ROLLCALL__EVENT__KIND_FINDING &&
-	    ev->kind_case != ROLLCALL__EVENT__KIND_GAP)
+	    ev->kind_case != ROLLCALL__EVENT__KIND_GAP &&
+	    ev->kind_case != ROLLCALL__EVENT__KIND_READY)
 		return;
 	r->arena = a;
 	engine_event(r->set->engine, ev, boottime);

@@ -22,6 +22,7 @@
 #include "sensor/alive.h"
 #include "sensor/control.h"
 #include "sensor/filewatch.h"
+#include "sensor/handover.h"
 #include "sensor/host.h"
 #include "sensor/limits.h"
 #include "sensor/options.h"
@@ -36,7 +37,8 @@
 #include "sensor/watch.h"
 
 #define SECOND	      1000000000ull
-#define STDOUT_BUFFER 65536 /* events of one look at the rings, in one write */
+#define STDOUT_BUFFER 65536	    /* events of one look at the rings, in one write */
+#define SETTLED	      (10 * SECOND) /* whatever killed the sensor before did not kill this one */
 
 struct sensor {
 	const struct options *opts;
@@ -56,6 +58,8 @@ struct sensor {
 	int alive; /* -1 without a spool */
 	struct alive last;
 	int result;
+	bool begun_whole;
+	pid_t parent; /* supervises; 0: nobody does */
 };
 
 /* ---- state, for the control socket ---- */
@@ -323,8 +327,14 @@ static int sensor_init(struct sensor *s)
 						   .record = pipeline_record,
 						   .ctx = s->pipeline,
 						   .unwatched = treewatch_empty(s->opts->trees),
-						   .rows_read = reads_wanted(s->opts)},
+						   .rows_read = reads_wanted(s->opts),
+						   .pins = *s->opts->pins ? s->opts->pins : NULL,
+						   .identity = s->opts->identity,
+						   .flush = pipeline_flush,
+						   .flushed = pipeline_flushed},
 			      &s->probe);
+	if (r == 0)
+		pipeline_use(s->pipeline, s->probe);
 	if (r == 0)
 		r = loop_begin(s);
 	if (r == 0) {
@@ -355,6 +365,9 @@ static int ready_emit(struct sensor *s)
 	for (unsigned i = 0; i < watch_count(watch); i++)
 		ready->watch[ready->n_watch++] = arena_strdup(a, watch_table_name(watch, i));
 	ev->time = host_boottime();
+	ready->taken_over = probe_taken_over(s->probe);
+	if (ready->taken_over && s->last.boottime)
+		ready->unattended = s->begun - s->last.boottime;
 	ready->seconds = (double)(ev->time - s->begun) / 1e9;
 	ev->kind_case = ROLLCALL__EVENT__KIND_READY;
 	ev->ready = ready;
@@ -392,33 +405,18 @@ static void processes_guard(struct sensor *s)
 			log_warn(-errno, "signals to process %u are not told", pids[i]);
 }
 
-/* An earlier sensor ran here: from when it was last alive until now nobody looked. */
+/* An earlier sensor ran here, and its probes ended with it. */
 static int blind_emit(struct sensor *s)
 {
-	struct arena *a = pipeline_arena(s->pipeline);
-	Rollcall__Event *ev = arena_alloc(a, sizeof(*ev));
-	Rollcall__Gap *gap = arena_alloc(a, sizeof(*gap));
-	bool same = strcmp(s->last.boot_id, s->host->boot_id) == 0;
+	Rollcall__Event *gap;
 
-	if (!*s->last.boot_id)
+	if (!*s->last.boot_id || probe_taken_over(s->probe))
 		return 0;
-	if (!ev || !gap)
-		return -ENOMEM;
 	host_clock(s->host);
-	rollcall__event__init(ev);
-	rollcall__gap__init(gap);
-	ev->time = host_boottime();
-	gap->lane = arena_strdup(a, "sensor");
-	gap->reason = arena_strdup(a, s->last.stopped ? "stop" : same ? "restart" : "reboot");
-	if (!gap->lane || !gap->reason)
+	gap = alive_gap(&s->last, s->host, pipeline_arena(s->pipeline));
+	if (!gap)
 		return -ENOMEM;
-	gap->since = s->last.realtime;
-	gap->until = host_realtime(s->host, ev->time);
-	gap->since_boottime = same ? s->last.boottime : 0;
-	gap->until_boottime = ev->time;
-	ev->kind_case = ROLLCALL__EVENT__KIND_GAP;
-	ev->gap = gap;
-	pipeline_emit(s->pipeline, ev);
+	pipeline_emit(s->pipeline, gap);
 	return 0;
 }
 
@@ -427,6 +425,35 @@ static void alive_tell(struct sensor *s, bool stopped)
 {
 	if (s->alive >= 0)
 		alive_write(s->alive, s->host, stopped);
+}
+
+static void tree_adopt(struct sensor *s, const char *map)
+{
+	struct filewatch_key key, *at = NULL;
+	uint32_t marks;
+
+	while (probe_map_next(s->probe, map, at, &key) == 0) {
+		at = &key;
+		if (probe_map_lookup(s->probe, map, &key, &marks) == 0)
+			treewatch_adopt(s->opts->trees, map, &key, marks);
+	}
+}
+
+/* The probes went on without a sensor: what they know stands. */
+static void take_over(struct sensor *s)
+{
+	int r;
+
+	tree_adopt(s, "watched_tree");
+	tree_adopt(s, "watched_exe");
+	r = pipeline_take_over(s->pipeline, s->opts->spool);
+	if (r < 0)
+		log_warn(r, "not all that the sensor before knew and told is known");
+	/* The texts of statements that it knew are asked of the server. */
+	r = probe_run(s->probe, "pg_adopt__syscall");
+	if (r < 0)
+		log_warn(r, "statements that were prepared before are not known");
+	log_info("took over the probes of a sensor that was killed");
 }
 
 /* Attach first, then learn what ran before, then drain: nothing falls between. */
@@ -438,10 +465,14 @@ static int sensor_begin(struct sensor *s)
 		r = proctab_link(s->processes);
 	if (r < 0)
 		log_warn(r, "processes that ran before the sensor are not known");
-	r = probe_iter(s->probe, "tcp_owner__iter", NULL, NULL);
+	if (probe_taken_over(s->probe))
+		take_over(s);
+	else
+		r = probe_iter(s->probe, "tcp_owner__iter", NULL, NULL);
 	if (r < 0)
 		log_warn(r, "owners of TCP connections older than the sensor are not known");
 	processes_guard(s);
+	limits_reset(&s->limits);
 	r = probe_map_update(s->probe, "bulk_limit", &(uint32_t){0}, &s->opts->bulk_events);
 	if (r < 0)
 		log_warn(r, "limits.bulk_events cannot be set");
@@ -458,6 +489,7 @@ static int sensor_begin(struct sensor *s)
 	r = blind_emit(s);
 	if (r == 0)
 		alive_tell(s, false);
+	s->begun_whole = r == 0;
 	return r < 0 ? r : ready_emit(s);
 }
 
@@ -475,8 +507,6 @@ static int drain(struct sensor *s)
 
 	if (n < 0)
 		failed(s, log_error(n, "the ring buffer cannot be read"));
-	if (n > 0)
-		pipeline_flush(s->pipeline);
 	if (s->opts->print && ferror(stdout))
 		failed(s, log_error(-EPIPE, "standard output is gone"));
 	return n;
@@ -506,6 +536,8 @@ static void on_timer(void *ctx)
 		limits_tick(&s->limits);
 		trees_sync(s);
 		alive_tell(s, false);
+		if (host_boottime() - s->begun > SETTLED)
+			probe_handover(s->probe)->takeovers = 0;
 		s->next_tick = host_boottime() + SECOND;
 	}
 	loop_timer_set(s->timer, s->wait_ms);
@@ -529,10 +561,22 @@ static void sensor_fini(struct sensor *s)
 	closep(&s->alive);
 }
 
+/*
+ * The supervisor was killed and took this process along, or something failed: another sensor will
+ * come. Who is told to stop leaves nothing.
+ */
+static bool is_accident(const struct sensor *s, int r)
+{
+	return s->parent && s->begun_whole && (r < 0 || getppid() != s->parent);
+}
+
 int sensor_run(const struct options *o, struct host *host)
 {
 	struct sensor s = {.opts = o, .host = host, .alive = -1};
-	int r = sensor_init(&s);
+	int r;
+
+	s.parent = *o->aggregator ? getppid() : 0;
+	r = sensor_init(&s);
 
 	if (r == 0)
 		r = sensor_begin(&s);
@@ -541,9 +585,11 @@ int sensor_run(const struct options *o, struct host *host)
 	if (r == 0 && s.result == 0) {
 		drain(&s);
 		pipeline_tick(s.pipeline, s.probe, 1);
-		alive_tell(&s, true);
+		alive_tell(&s, !is_accident(&s, 0));
 	}
 	r = r < 0 ? r : s.result;
+	if (s.probe && is_accident(&s, r))
+		probe_stay(s.probe);
 	sensor_fini(&s);
 	return r;
 }

@@ -156,6 +156,26 @@ static int entries_drop(struct treewatch *t, filewatch_set_fn set, void *ctx)
 	return r;
 }
 
+int treewatch_adopt(struct treewatch *t, const char *map, const struct filewatch_key *key,
+		    uint32_t marks)
+{
+	if (t->n_set == TREEWATCH_PATHS_MAX)
+		return -ENOSPC;
+	for (unsigned i = 0; i < LISTS; i++)
+		if (strcmp(lists[i].map, map) == 0) {
+			t->set[t->n_set++] = (struct entry){lists[i].map, *key, marks};
+			return 0;
+		}
+	return -ENOENT;
+}
+
+int treewatch_print(const struct treewatch *t, FILE *f)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		fprintf(f, "%s %u %s\n", t->paths[i].map, t->paths[i].mark, t->paths[i].path);
+	return ferror(f) ? -EIO : 0;
+}
+
 static int path_put(struct treewatch *t, const struct path *p, filewatch_set_fn set, void *ctx,
 		    bool *exes)
 {

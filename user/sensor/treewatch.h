@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "sensor/filewatch.h"
 
@@ -26,6 +27,16 @@ int treewatch_add(struct treewatch *t, const char *list, const char *path);
  * the first error. *ret_exes: an executable is new, tasks that run it already are not marked yet.
  */
 int treewatch_sync(struct treewatch *t, filewatch_set_fn set, void *ctx, bool *ret_exes);
+
+/*
+ * Before the first look: an entry that a map has from an earlier sensor. It goes when no path is
+ * like that. 0, -ENOSPC or -ENOENT (no such map).
+ */
+int treewatch_adopt(struct treewatch *t, const char *map, const struct filewatch_key *key,
+		    uint32_t marks);
+
+/* Everything that was added, as text: the same text is the same watch. 0 or -EIO. */
+int treewatch_print(const struct treewatch *t, FILE *f);
 
 /* Is it a program of processes.watch, as it was last there? The path is without symbolic links. */
 bool treewatch_exe(const struct treewatch *t, const char *path);

@@ -155,6 +155,52 @@ static void session_principal(struct session *c, const Rollcall__DbConn *k)
 	c->adopted = k->adopted;
 }
 
+static void session_note(struct sessions *s, const struct session *c)
+{
+	struct session_note note = {.system = c->system,
+				    .server_pid = c->server_pid,
+				    .announced = c->announced,
+				    .who = c->who};
+
+	memcpy(note.replication, c->replication, sizeof(note.replication));
+	s->opts.note(s->opts.ctx, c->conn, &note);
+}
+
+/* NULL: there are too many. */
+static struct session *session_new(struct sessions *s, uint64_t conn, Rollcall__System system)
+{
+	struct session *c;
+
+	if (s->counts.open >= s->opts.max) {
+		s->counts.refused++;
+		return NULL;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	c->conn = conn;
+	c->system = system;
+	*session_slot(s, conn) = c;
+	s->counts.open++;
+	return c;
+}
+
+int sessions_restore(struct sessions *s, uint64_t conn, const struct session_note *note)
+{
+	struct session *c;
+
+	if (*session_slot(s, conn))
+		return 0;
+	c = session_new(s, conn, note->system);
+	if (!c)
+		return s->counts.open >= s->opts.max ? -ENOSPC : -ENOMEM;
+	c->who = note->who;
+	c->server_pid = note->server_pid;
+	c->announced = note->announced;
+	memcpy(c->replication, note->replication, sizeof(c->replication));
+	return 0;
+}
+
 static struct session *session_open(struct sessions *s, struct arena *a, uint64_t time,
 				    const Rollcall__DbConn *k)
 {
@@ -165,15 +211,9 @@ static struct session *session_open(struct sessions *s, struct arena *a, uint64_
 		session_principal(*slot, k);
 		return *slot;
 	}
-	if (s->counts.open >= s->opts.max) {
-		s->counts.refused++;
-		return NULL;
-	}
-	c = calloc(1, sizeof(*c));
+	c = session_new(s, k->conn, k->system);
 	if (!c)
 		return NULL;
-	c->conn = k->conn;
-	c->system = k->system;
 	c->server_pid = k->task ? k->task->tgid : 0;
 	session_principal(c, k);
 	socket_address(k->socket, &c->who);
@@ -181,8 +221,6 @@ static struct session *session_open(struct sessions *s, struct arena *a, uint64_
 		c->who.pid = k->socket->peer_tgid;
 	if (c->who.pid)
 		s->opts.process(s->opts.ctx, a, c->who.pid, time, &c->who);
-	*slot = c;
-	s->counts.open++;
 	return c;
 }
 
@@ -382,6 +420,7 @@ static void mysql_command(struct sessions *s, struct arena *a, uint64_t time, st
 	case COM_BINLOG_DUMP:
 	case COM_BINLOG_DUMP_GTID:
 		snprintf(c->replication, sizeof(c->replication), "binlog");
+		session_note(s, c);
 		command_add(s, c, k, NULL, 0);
 		return;
 	case COM_CHANGE_USER:
@@ -398,10 +437,13 @@ static void on_command(struct sessions *s, struct arena *a, uint64_t time,
 		       const Rollcall__DbCommand *k)
 {
 	struct session *c = session_find(s, k->conn);
-	bool whole;
+	struct principal before;
+	bool whole, announced;
 
 	if (!c)
 		return;
+	before = c->who;
+	announced = c->announced;
 	whole = pieces_add(&c->text, &k->text, k->offset, k->length,
 			   c->system == ROLLCALL__SYSTEM__postgresql ? PG_TEXT_MAX
 								     : MYSQL_TEXT_MAX);
@@ -411,6 +453,8 @@ static void on_command(struct sessions *s, struct arena *a, uint64_t time,
 		pg_command(s, a, time, c, k);
 	else
 		mysql_command(s, a, time, c, k);
+	if (announced != c->announced || memcmp(&before, &c->who, sizeof(before)) != 0)
+		session_note(s, c);
 }
 
 /* ---- results ---- */
@@ -515,6 +559,7 @@ static void on_close(struct sessions *s, struct arena *a, uint64_t time, const R
 	/* Who never said who he is, as a look at the port, had no session. */
 	if (c->announced)
 		result_session(s, a, time, c, true, k);
+	s->opts.note(s->opts.ctx, c->conn, NULL);
 	*slot = c->next;
 	s->counts.open--;
 	session_free(c);
@@ -530,6 +575,8 @@ int sessions_record(struct sessions *s, struct arena *a, const Rollcall__Event *
 		/* Others are announced when their login was read. */
 		if (c && c->adopted)
 			result_session(s, a, ev->time, c, false, NULL);
+		if (c)
+			session_note(s, c);
 		break;
 	case ROLLCALL__EVENT__KIND_DB_COMMAND:
 		on_command(s, a, ev->time, ev->db_command);

@@ -24,6 +24,15 @@ struct principal {
 	uint32_t pid;
 };
 
+/* What is known of an open session and cannot be learnt again. */
+struct session_note {
+	Rollcall__System system;
+	uint32_t server_pid;
+	bool announced; /* told that it began */
+	struct principal who;
+	char replication[16];
+};
+
 struct sessions_opts {
 	uint32_t max; /* sessions; further ones are counted, not followed */
 	struct watch *watch;
@@ -33,6 +42,8 @@ struct sessions_opts {
 	 */
 	Rollcall__Process *(*process)(void *ctx, struct arena *a, uint32_t tgid, uint64_t time,
 				      struct principal *p);
+	/* Notes it for a sensor that takes over; NULL: the session ended. */
+	void (*note)(void *ctx, uint64_t conn, const struct session_note *note);
 	/* Takes a derived event; it lives until the record's arena is reset. */
 	void (*emit)(void *ctx, struct arena *a, Rollcall__Event *ev);
 	void *ctx;
@@ -46,6 +57,9 @@ struct sessions_counts {
 struct sessions *sessions_new(const struct sessions_opts *opts);
 struct sessions *sessions_free(struct sessions *s);
 void sessions_freep(struct sessions **s);
+
+/* A session that an earlier sensor noted and this one does not know. 0, -ENOSPC, -ENOMEM. */
+int sessions_restore(struct sessions *s, uint64_t conn, const struct session_note *note);
 
 /* Takes a kernel record of the database family; others are ignored. 0 or -ENOMEM. */
 int sessions_record(struct sessions *s, struct arena *a, const Rollcall__Event *ev);

@@ -34,6 +34,17 @@ struct summary *summary_new(uint32_t principals_max)
 	return s;
 }
 
+const Rollcall__Db *summary_of(const Rollcall__Event *ev)
+{
+	const Rollcall__Db *db = NULL;
+
+	if (ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT)
+		db = ev->db_result->db;
+	if (ev->kind_case == ROLLCALL__EVENT__KIND_DB_PROGRESS)
+		db = ev->db_progress->db;
+	return db && !db->n_tables && !*db->replication ? db : NULL;
+}
+
 static void summary_clear(struct summary *s)
 {
 	for (unsigned i = 0; i < BUCKETS; i++) {

@@ -13,6 +13,9 @@ struct summary *summary_new(uint32_t principals_max);
 struct summary *summary_free(struct summary *s);
 void summary_freep(struct summary **s);
 
+/* What a result or its progress is of, when that is no watched table; else NULL. */
+const Rollcall__Db *summary_of(const Rollcall__Event *ev);
+
 /* Adds one result. 0, or -ENOSPC when it could not be attributed (it is counted as "other"). */
 int summary_add(struct summary *s, const Rollcall__Db *db);
 

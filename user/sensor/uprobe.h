@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attaches a loaded program to a function of a file, whoever loaded it. Called by probe.c.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * At each call of `symbol` in the file, or at its return, by whatever process. A descriptor of the
+ * link, or negative errno (-ENOENT: the file has no such symbol).
+ */
+int uprobe_attach(int program, const char *path, const char *symbol, bool at_return,
+		  uint64_t cookie);
