@@ -144,8 +144,7 @@ static bool binary_wants(const struct probe *p, const struct probe_program *prog
 	const char *symbol = strstr(prog->section, "/be_");
 	uint64_t value;
 
-	if (prog->fd < 0 ||
-	    strncmp(prog->name, prefixes[system], strlen(prefixes[system])) != 0 ||
+	if (prog->fd < 0 || strncmp(prog->name, prefixes[system], strlen(prefixes[system])) != 0 ||
 	    !(strstr(prog->name, "__uprobe") || strstr(prog->name, "__uretprobe")) ||
 	    (reads_counts(prog->name) && !p->opts.rows_read))
 		return false;
