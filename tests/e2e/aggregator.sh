@@ -3,6 +3,7 @@
 aggregator=$(realpath "${ROLLCALL_AGGREGATOR:-build/rollcall-aggregator}")
 rollcall=$(realpath "${ROLLCALL_CLI:-build/rollcall}")
 agg_port=$((port + 1))
+trap 'agg_stop; cleanup' EXIT
 
 agg_init() {
 	"$aggregator" init --dir "$dir/agg" --name 127.0.0.1 --name localhost >/dev/null &&
