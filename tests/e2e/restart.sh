@@ -115,8 +115,14 @@ check "both clocks tell the same length" "$(gaps '.[0] | (.until - .since - .unt
 check "the old probes are gone" "$(ls "$pins" | wc -l)" 1
 sensor_stop
 check "an orderly stop leaves nothing" "$(ls -d "$pins" 2>/dev/null)" ""
+# As a terminal and timeout(1) do it: the probes' process is told by them, and by its supervisor again.
 start
-check "and is told" "$(gaps '[.[].reason]')" '["restart","stop"]'
+probes=$(child sensor)
+for _ in $(seq 40); do kill -TERM "$probes" 2>/dev/null || break; sleep 0.01; done
+sensor_stop
+check "one that is told again and again stops once" "$(grep -c 'killed by signal 15' "$dir/sensor.log")$(ls -d "$pins" 2>/dev/null)" 0
+start
+check "and is told" "$(gaps '[.[].reason]')" '["restart","stop","stop"]'
 
 # ---- what is kept, the aggregator has once ----
 agg_start

@@ -547,9 +547,6 @@ static void sensor_fini(struct sensor *s)
 {
 	loop_watch_free(s->ring);
 	loop_watch_free(s->timer);
-	loop_watch_free(s->term);
-	loop_watch_free(s->quit);
-	loop_watch_free(s->hup);
 	control_free(s->control);
 	probe_free(s->probe);
 	reload_free(s->reload);
@@ -557,6 +554,11 @@ static void sensor_fini(struct sensor *s)
 	spool_free(s->spool);
 	proctab_free(s->processes);
 	filewatch_free(s->files);
+	/* Last: who is told to stop by his terminal is told by the supervisor, too, and may be
+	 * late. */
+	loop_watch_free(s->term);
+	loop_watch_free(s->quit);
+	loop_watch_free(s->hup);
 	loop_free(s->loop);
 	closep(&s->alive);
 }
