@@ -72,22 +72,26 @@ int main(int argc, char **argv)
 				MAP_SHARED | MAP_ANONYMOUS, -1, 0),
 		 sum = 0;
 	double began = seconds();
-	int failed = 0, status;
+	int failed = 0, status, signo;
+	sigset_t term;
 
 	if (argc < 2 || events == MAP_FAILED) {
 		fprintf(stderr, "usage: flooder DIRECTORY: %s\n", strerror(errno));
 		return 2;
 	}
 	signal(SIGTERM, on_term);
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
 	n = n > FLOODERS_MAX ? FLOODERS_MAX : n;
 	for (unsigned i = 0; i < n; i++) {
 		if (fork())
 			continue;
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		sigprocmask(SIG_UNBLOCK, &term, NULL);
 		_exit(flood(argv[1], &events[i]));
 	}
-	while (!ended)
-		pause();
+	sigwait(&term, &signo);
 	kill(0, SIGTERM);
 	while (wait(&status) > 0)
 		failed |= status;
