@@ -6,6 +6,7 @@
 #pragma once
 
 #include "db.h"
+#include "pg_quiet.h"
 #include "pg_reads.h"
 #include "pg_tls.h"
 
@@ -36,6 +37,12 @@ static __noinline void pg_on_command(struct pg_walk *w, __u32 off, __u32 n)
 
 	if (!scratch || !s || off >= DB_WINDOW)
 		return;
+	s->quiet.on = 0;
+	s->quiet.shape = 0;
+	if (s->client.tag == 'Q' && n == s->client.length)
+		pg_quiet_command(s, scratch, off, n);
+	if (s->quiet.on)
+		return;
 	c = (void *)scratch->record;
 	__builtin_memset(c, 0, sizeof(*c));
 	task_fill(&c->task, bpf_get_current_task_btf());
@@ -45,6 +52,7 @@ static __noinline void pg_on_command(struct pg_walk *w, __u32 off, __u32 n)
 	c->code = s->client.tag;
 	c->offset = s->client.pos;
 	c->length = s->client.length;
+	c->shape = s->quiet.shape;
 	db_emit_text(scratch, sizeof(*c), &c->text, scratch->window + off, n, KIND_db_command);
 }
 
@@ -54,7 +62,7 @@ static __noinline void pg_on_columns(struct pg_walk *w, __u32 off, __u32 n)
 	struct pg_session *s = w->s;
 	struct rec_db_columns *c;
 
-	if (!scratch || !s || off >= DB_WINDOW)
+	if (!scratch || !s || off >= DB_WINDOW || s->quiet.on)
 		return;
 	c = (void *)scratch->record;
 	__builtin_memset(c, 0, sizeof(*c));
@@ -124,7 +132,7 @@ static __always_inline void pg_emit_end(struct pg_session *s, struct db_scratch 
 	__builtin_memcpy(scratch->record + fixed, s->result.tag, sizeof(s->result.tag));
 	db_slice(&e->tag, fixed, s->result.tag_len, s->result.tag_len);
 	/* The commands of a session that was opened before the sensor may be unknown. */
-	if (s->adopted || s->missed)
+	if (s->adopted || s->missed || s->quiet.held)
 		n = pg_statement(s, scratch->record + size);
 	if (n > DB_TEXT_MAX)
 		n = DB_TEXT_MAX;
@@ -138,7 +146,8 @@ static __noinline void pg_on_end(struct pg_walk *w, enum rec_end end)
 
 	if (!w->scratch || !s)
 		return;
-	pg_emit_end(s, w->scratch, end);
+	if (!pg_quiet_result(s, end))
+		pg_emit_end(s, w->scratch, end);
 	pg_result_close(s);
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "db_walk.h"
+#include "quiet.h"
 
 #define PG_LENGTH_MAX	  (1u << 30)
 #define PG_STARTUP_MAX	  10000 /* MAX_STARTUP_PACKET_LENGTH in libpq/pqcomm.h */
@@ -78,6 +79,7 @@ struct pg_session {
 	__u64 text_base;	   /* run-time address of secure_write */
 	struct pg_flush flush;
 	struct pg_fill fill;
+	struct quiet quiet;
 	__u32 binary;
 	int fd;	    /* the client's socket: Port.sock */
 	__u8 crypt; /* enum pg_crypt */

@@ -146,6 +146,7 @@ static __always_inline void pg_server_group_end(struct pg_session *s)
 {
 	s->server_group++;
 	s->server_index = 0;
+	s->quiet.on = s->quiet.held = 0;
 }
 
 /* A body is complete. */

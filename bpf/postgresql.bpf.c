@@ -395,6 +395,7 @@ int BPF_PROG(pg_close__tp_btf, struct task_struct *task)
 		pg_emit_end(s, scratch, End_aborted);
 		pg_result_close(s);
 	}
+	pg_quiet_tell(s);
 	c = (void *)scratch->record;
 	__builtin_memset(c, 0, sizeof(*c));
 	task_fill(&c->task, task);
@@ -414,6 +415,21 @@ static long pg_adopt_step(struct bpf_map *map, const struct pg_key *key, struct 
 			  void *unused)
 {
 	s->adopted = 1;
+	return 0;
+}
+
+static long pg_quiet_step(struct bpf_map *map, const struct pg_key *key, struct pg_session *s,
+			  void *unused)
+{
+	pg_quiet_tell(s);
+	return 0;
+}
+
+/* Asked for each second. */
+SEC("?syscall")
+int pg_quiet__syscall(void *ctx)
+{
+	bpf_for_each_map_elem(&pg_sessions, pg_quiet_step, NULL, 0);
 	return 0;
 }
 

@@ -51,7 +51,7 @@ static inline long bpf_loop(__u32 n, void *callback, void *ctx, __u64 flags)
 
 #include "bpf/db_walk.h"
 
-static void db_miss(enum db_miss why)
+static inline void db_miss(enum db_miss why)
 {
 	(void)why;
 	walk_misses++;

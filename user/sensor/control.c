@@ -116,7 +116,9 @@ static int on_frame(void *ctx, enum frame_type type, const ProtobufCMessage *m)
 	case ROLLCALL__ASK__watch:
 	case ROLLCALL__ASK__record:
 		g->watching = true;
-		g->recording = ((const Rollcall__Request *)m)->ask == ROLLCALL__ASK__record;
+		g->recording = ask->ask == ROLLCALL__ASK__record;
+		if (g->recording)
+			g->control->opts.record(g->control->opts.ctx);
 		return 0;
 	case ROLLCALL__ASK__top:
 		return top_send(g);
@@ -189,18 +191,21 @@ static int event_show(struct guest *g, const Rollcall__Event *ev)
 }
 
 /* What is not kept has no id. */
-void control_event(void *ctx, const Rollcall__Event *ev)
+bool control_event(void *ctx, const Rollcall__Event *ev)
 {
 	struct control *c = ctx;
+	bool recorded = false;
 
 	for (unsigned i = 0; i < GUESTS_MAX; i++) {
 		struct guest *g = c->guests[i];
 
+		recorded |= g && g->recording;
 		if (!g || !g->watching || (!*ev->id && !g->recording) || event_show(g, ev) == 0)
 			continue;
 		g->missed++;
 		c->dropped++;
 	}
+	return recorded;
 }
 
 uint64_t control_dropped(const struct control *c)

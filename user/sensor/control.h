@@ -3,6 +3,7 @@
 // state of the sensor and looks on at live events. Nothing listens on the network.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -39,6 +40,7 @@ struct control_opts {
 	int (*measure)(void); /* the kernel measures until this descriptor is closed */
 	void *ctx;
 	control_policy_fn policy;
+	void (*record)(void *ctx); /* somebody begins to */
 };
 
 /* Logs why not. The path's directory is made when missing. */
@@ -46,8 +48,8 @@ int control_new(const struct control_opts *opts, struct control **ret_control);
 struct control *control_free(struct control *c); /* accepts NULL, returns NULL */
 
 /* Shows an event to everybody who looks on; one without an id, which is shown to the rules alone,
- * to those who record. `ctx` is the control (pipeline_tap_fn). */
-void control_event(void *ctx, const Rollcall__Event *ev);
+ * to those who record. Does anybody? `ctx` is the control (pipeline_tap_fn). */
+bool control_event(void *ctx, const Rollcall__Event *ev);
 
 /* Events that a slow onlooker missed. */
 uint64_t control_dropped(const struct control *c);

@@ -87,6 +87,8 @@ static const char *const written[] = {
 	"guarded_task",			/* its process */
 	"handover",			/* how far the rings were read, mapped */
 	"pg_relations",			/* tables whose object ids became known */
+	"quiet_secrets",		/* statements of no interest: what is judged anew */
+	"quiet_verdicts",		/* what was judged */
 	"ring_bulk",			/* the reader's position, mapped */
 	"ring_crit",	  "server_exe", /* programs of database servers */
 	"session_notes",		/* sessions as the sensor knows them */

@@ -26,10 +26,12 @@
 #include "sensor/filewatch.h"
 #include "sensor/host.h"
 #include "sensor/hostnames.h"
+#include "sensor/keep.h"
 #include "sensor/lineages.h"
 #include "sensor/losses.h"
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
+#include "sensor/quiet.h"
 #include "sensor/relations.h"
 #include "sensor/rules.h"
 #include "sensor/takeover.h"
@@ -54,10 +56,9 @@ struct pipeline {
 	struct probe *probe;
 	bool attached; /* to the servers that run, and those that will */
 	struct takeover takeover;
-	uint64_t seq;		    /* ids when there is no spool */
-	uint64_t undecoded, unkept; /* records; events that the spool could not take */
+	struct keep keep;
+	uint64_t undecoded; /* records */
 	struct losses losses;
-	int spool_failing;
 	struct pipeline_counts counts;
 	uint64_t summary_time;
 	unsigned relations_told;
@@ -67,38 +68,10 @@ struct pipeline {
 
 /* ---- keep and show ---- */
 
-static char *event_id(struct pipeline *p, const char *lane, uint64_t seq)
-{
-	return arena_printf(p->arena, "%.8s-%s-%llu", p->opts.host->boot_id, lane,
-			    (unsigned long long)seq);
-}
-
-/* The event's id is its place in the spool; what has none is numbered by itself. */
-static void event_keep(struct pipeline *p, Rollcall__Event *ev, uint32_t class)
-{
-	uint8_t *room = NULL;
-	size_t size;
-
-	p->counts.classes[class]++;
-	if (!p->opts.spool) {
-		ev->id = event_id(p, "local", ++p->seq);
-		return;
-	}
-	ev->id = event_id(p, segment_class(class), spool_next(p->opts.spool, class));
-	size = ev->id ? lineages_packed_size(p->lineages, ev) : 0;
-	if (size)
-		spool_claim(p->opts.spool, class, size, &room);
-	if (!room) {
-		p->unkept++;
-		return;
-	}
-	lineages_pack(p->lineages, ev, room);
-	spool_commit(p->opts.spool, class, size);
-}
-
 static void event_tell(struct pipeline *p, Rollcall__Event *ev, uint32_t class)
 {
-	event_keep(p, ev, class);
+	keep_event(&p->keep, p->arena, ev, class);
+	p->counts.classes[class]++;
 	p->counts.events++;
 	p->counts.findings += ev->kind_case == ROLLCALL__EVENT__KIND_FINDING && !*ev->finding->mode;
 	if (p->opts.json) {
@@ -121,7 +94,7 @@ static void event_out(struct pipeline *p, Rollcall__Event *ev)
 	if (!told)
 		event_tell(p, ev, class);
 	else if (seq)
-		ev->id = event_id(p, segment_class(class), seq);
+		ev->id = keep_id(&p->keep, p->arena, segment_class(class), seq);
 	rules_event(p->rules, p->arena, ev, boottime);
 	ev->time = boottime;
 }
@@ -161,28 +134,60 @@ static void learn(struct pipeline *p, struct arena *a, Rollcall__Event *ev)
 		baseline_watch_event(p->baseline, a, ev, host_realtime(p->opts.host, ev->time));
 }
 
-static void derived(void *ctx, struct arena *a, Rollcall__Event *ev)
+/* A result of no watched table is not told, but the rules see it, and who records. */
+static bool unwatched(struct pipeline *p, struct arena *a, Rollcall__Event *ev,
+		      const Rollcall__Db *db)
+{
+	uint64_t boottime = ev->time;
+	bool seen;
+
+	if (ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT &&
+	    !takeover_summed(&p->takeover, boottime))
+		summary_add(p->summary, db, 1);
+	ev->host = p->opts.host->name;
+	ev->time = host_realtime(p->opts.host, boottime);
+	seen = p->opts.tap && !p->takeover.again && p->opts.tap(p->opts.tap_ctx, ev);
+	seen |= rules_event(p->rules, a, ev, boottime) || p->takeover.again;
+	ev->time = boottime;
+	return seen;
+}
+
+static bool derived(void *ctx, struct arena *a, Rollcall__Event *ev)
 {
 	struct pipeline *p = ctx;
 	const Rollcall__Db *db = summary_of(ev);
-	uint64_t boottime = ev->time;
+	bool seen = !db || unwatched(p, a, ev, db);
 
-	if (db && ev->kind_case == ROLLCALL__EVENT__KIND_DB_RESULT &&
-	    !takeover_summed(&p->takeover, boottime))
-		summary_add(p->summary, db);
-	if (db) {
-		ev->host = p->opts.host->name;
-		ev->time = host_realtime(p->opts.host, boottime);
-		if (p->opts.tap && !p->takeover.again)
-			p->opts.tap(p->opts.tap_ctx, ev);
-		rules_event(p->rules, a, ev, boottime);
-		ev->time = boottime;
-	} else {
+	if (!db)
 		event_out(p, ev);
-	}
 	findings_event(p->findings, a, ev);
 	staged_event(p->staged, a, ev);
 	learn(p, a, ev);
+	return seen;
+}
+
+static void unremarkable(void *ctx, uint64_t conn, uint64_t shape, const Rollcall__Db *db)
+{
+	struct pipeline *p = ctx;
+
+	if (p->probe)
+		quiet_verdict(p->probe, conn, shape, db);
+}
+
+static void counted(void *ctx, uint64_t time, const Rollcall__Db *db, uint64_t results)
+{
+	struct pipeline *p = ctx;
+
+	if (!takeover_summed(&p->takeover, time))
+		summary_add(p->summary, db, results);
+}
+
+void pipeline_see_all(void *ctx)
+{
+	struct pipeline *p = ctx;
+
+	if (p->probe)
+		quiet_begin(p->probe);
 }
 
 static void derived_out(void *ctx, struct arena *a, Rollcall__Event *ev)
@@ -338,6 +343,7 @@ static void handle(struct pipeline *p, Rollcall__Event *ev)
 	case ROLLCALL__EVENT__KIND_DB_COLUMNS:
 	case ROLLCALL__EVENT__KIND_DB_END:
 	case ROLLCALL__EVENT__KIND_DB_READS:
+	case ROLLCALL__EVENT__KIND_DB_QUIET:
 	case ROLLCALL__EVENT__KIND_DB_CLOSE:
 		sessions_record(p->sessions, p->arena, ev);
 		break;
@@ -426,23 +432,10 @@ static void losses(struct pipeline *p, struct probe *probe)
 		.baseline = p->baseline,
 		.spool = p->opts.spool,
 		.undecoded = p->undecoded,
-		.unkept = p->unkept,
+		.unkept = p->keep.lost,
 	};
 
 	losses_tell(&p->losses, &sources, p->arena, gap_out, p);
-}
-
-/* Once a second: what was written reaches the disk, what was delivered leaves it. */
-static void spool_tick(struct pipeline *p)
-{
-	int r = spool_sync(p->opts.spool);
-
-	if (r == 0)
-		r = spool_trim(p->opts.spool, NULL, NULL);
-	/* Told when it begins, not each second; the numbers go out as gaps. */
-	if (r < 0 && !p->spool_failing)
-		log_error(r, "the spool cannot be written: events are lost");
-	p->spool_failing = r < 0;
 }
 
 void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
@@ -457,6 +450,8 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 	if (!p->summary_time)
 		p->summary_time = now;
 	if (last || now - p->summary_time >= MINUTE) {
+		quiet_collect(probe);
+		probe_consume(probe);
 		summary_flush(p->summary, p->arena, now, derived_out, p);
 		p->summary_time = now;
 		takeover_sums(&p->takeover, now);
@@ -464,8 +459,7 @@ void pipeline_tick(struct pipeline *p, struct probe *probe, int last)
 	rules_time(p->rules, p->arena, now);
 	baseline_watch_tick(p->baseline, now, last);
 	proctab_expire(p->opts.processes, now);
-	if (p->opts.spool)
-		spool_tick(p);
+	keep_tick(&p->keep);
 	losses(p, probe);
 	pipeline_flush(p);
 	if (last && p->opts.spool)
@@ -520,6 +514,7 @@ int pipeline_attach(struct pipeline *p, struct probe *probe)
 	int r;
 
 	p->attached = true;
+	pipeline_see_all(p);
 	takeover_clock(&p->takeover);
 	relations_sync(p->opts.watch, &p->relations_told, relation_set, probe);
 	r = discover_running(server_attach, p);
@@ -543,6 +538,9 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 		.process = process_of,
 		.note = session_noted,
 		.emit = derived,
+		.unremarkable = unremarkable,
+		.renamed = pipeline_see_all,
+		.counted = counted,
 		.ctx = p,
 	});
 	p->findings = findings_new(
@@ -551,6 +549,8 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 	p->summary = summary_new(opts->principals_max);
 	p->hostnames = hostnames_new();
 	p->lineages = lineages_new(opts->processes);
+	p->keep = (struct keep){
+		.spool = opts->spool, .lineages = p->lineages, .boot_id = opts->host->boot_id};
 	if (!p->arena || !p->lineages || !p->sessions || !p->findings || !p->staged ||
 	    !p->summary || !p->hostnames)
 		return log_error(-ENOMEM, "cannot start");

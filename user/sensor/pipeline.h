@@ -2,6 +2,7 @@
 // From kernel record to finding: the first file to read. Owns the stages, is driven by main.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -18,8 +19,9 @@ struct rules;
 struct spool;
 struct watch;
 
-/* Each event as it goes out, for those who look on; valid during the call. */
-typedef void (*pipeline_tap_fn)(void *ctx, const Rollcall__Event *ev);
+/* Each event as it goes out, for those who look on; valid during the call. True: somebody wants to
+ * see the results of unwatched tables, too. */
+typedef bool (*pipeline_tap_fn)(void *ctx, const Rollcall__Event *ev);
 
 struct pipeline_opts {
 	struct host *host;
@@ -64,6 +66,10 @@ int pipeline_take_over(struct pipeline *p, const char *spool);
 
 /* Attaches to the servers that run and keeps the probe for those that start. */
 int pipeline_attach(struct pipeline *p, struct probe *probe);
+
+/* From the next event on other rules are in force, or somebody wants to see each result: what the
+ * kernel only counted is told again. `ctx` is the pipeline. */
+void pipeline_see_all(void *ctx);
 
 /* Once a second: clock, losses, summaries each minute. `last`: the sensor is stopping. */
 void pipeline_tick(struct pipeline *p, struct probe *probe, int last);

@@ -106,6 +106,7 @@ static int put_in_force(struct reload *r, struct ruleset *set)
 		ruleset_free(set);
 		return refuse(r, e, "%s", strerror(-e));
 	}
+	pipeline_see_all(r->pipeline);
 	r->answer.done = true;
 	r->change.added = r->answer.added = n.added;
 	r->change.removed = r->answer.removed = n.removed;

@@ -267,15 +267,15 @@ static void on_hit(void *ctx, const Rollcall__Event *ev, const struct engine_hit
 		finding_emit(r, hit->rule, o, who, ev);
 }
 
-void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev, uint64_t boottime)
+bool rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev, uint64_t boottime)
 {
 	/* Findings are asked for before they are told; coverage is about ourselves. */
 	if (ev->kind_case >= ROLLCALL__EVENT__KIND_FINDING &&
 	    ev->kind_case != ROLLCALL__EVENT__KIND_GAP &&
 	    ev->kind_case != ROLLCALL__EVENT__KIND_READY)
-		return;
+		return false;
 	r->arena = a;
-	engine_event(r->set->engine, ev, boottime);
+	return engine_event(r->set->engine, ev, boottime) > 0;
 }
 
 static const struct rule *rule_named(const struct rules *r, const char *name)

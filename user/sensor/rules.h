@@ -47,9 +47,9 @@ const struct ruleset *rules_set(const struct rules *r);
 
 /*
  * An event that was given its id and its wall-clock time. Timespans, and the times of findings, are
- * those of the boot: the other clock may be set.
+ * those of the boot: the other clock may be set. False: it matched none.
  */
-void rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev, uint64_t boottime);
+bool rules_event(struct rules *r, struct arena *a, const Rollcall__Event *ev, uint64_t boottime);
 
 /*
  * A finding of the sensor's own, with its wall-clock time: may it be told? A rule of the policy

@@ -33,6 +33,7 @@
 #include "sensor/rules.h"
 #include "sensor/ruleset.h"
 #include "sensor/sandbox.h"
+#include "sensor/status.h"
 #include "sensor/treewatch.h"
 #include "sensor/watch.h"
 
@@ -64,50 +65,6 @@ struct sensor {
 
 /* ---- state, for the control socket ---- */
 
-static void status_stream(const struct sensor *s, struct arena *a, Rollcall__Status *m)
-{
-	char path[4096];
-	uint8_t packed[1024];
-	_cleanup_(closep) int fd = -1;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "%s/stream/status", s->opts->spool);
-	/* The directory is the stream process's: no links, no waiting. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	n = fd < 0 ? -1 : read(fd, packed, sizeof(packed));
-	if (n > 0)
-		m->stream = rollcall__stream_status__unpack(arena_protobuf(a), (size_t)n, packed);
-}
-
-static int status_spool(const struct sensor *s, struct arena *a, Rollcall__Status *m)
-{
-	struct spool_status st;
-
-	spool_status(s->spool, &st);
-	m->spool = arena_alloc(a, sizeof(*m->spool));
-	if (!m->spool)
-		return -ENOMEM;
-	rollcall__spool_status__init(m->spool);
-	m->spool->directory = (char *)(uintptr_t)s->opts->spool;
-	m->spool->bytes = st.bytes;
-	m->spool->max_bytes = st.max_bytes;
-	m->spool->errors = st.errors;
-	m->spool->lanes = arena_alloc(a, SEGMENT_CLASSES * sizeof(*m->spool->lanes));
-	for (uint32_t c = 1; c < SEGMENT_CLASSES && m->spool->lanes; c++) {
-		Rollcall__SpoolLane *l = arena_alloc(a, sizeof(*l));
-
-		if (!l)
-			return -ENOMEM;
-		rollcall__spool_lane__init(l);
-		l->class_ = (char *)(uintptr_t)segment_class(c);
-		l->last_seq = st.lanes[c].last_seq;
-		l->acked_seq = st.lanes[c].acked_seq;
-		l->trimmed = st.lanes[c].trimmed;
-		m->spool->lanes[m->spool->n_lanes++] = l;
-	}
-	return 0;
-}
-
 static int status_fill(void *ctx, struct arena *a, Rollcall__Status *m)
 {
 	struct sensor *s = ctx;
@@ -133,8 +90,8 @@ static int status_fill(void *ctx, struct arena *a, Rollcall__Status *m)
 		m->watch[m->n_watch++] = (char *)(uintptr_t)watch_table_name(s->opts->watch, i);
 	r = probe_coverage(s->probe, a, &m->coverage);
 	if (r == 0 && s->spool) {
-		status_stream(s, a, m);
-		r = status_spool(s, a, m);
+		status_stream(s->opts->spool, a, m);
+		r = status_spool(s->spool, s->opts->spool, a, m);
 	}
 	return r;
 }
@@ -299,6 +256,13 @@ static bool reads_wanted(const struct options *o)
 	return false;
 }
 
+static void on_record(void *ctx)
+{
+	struct sensor *s = ctx;
+
+	pipeline_see_all(s->pipeline);
+}
+
 static int sensor_init(struct sensor *s)
 {
 	int r = 0;
@@ -318,7 +282,8 @@ static int sensor_init(struct sensor *s)
 		r = spool_begin(s);
 	if (r == 0 && *s->opts->control)
 		r = control_new(&(struct control_opts){s->loop, s->opts->control, status_fill,
-						       top_fill, probe_measure, s, on_policy},
+						       top_fill, probe_measure, s, on_policy,
+						       on_record},
 				&s->control);
 	if (r == 0)
 		r = stages_new(s);

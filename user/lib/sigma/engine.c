@@ -27,6 +27,7 @@ struct engine {
 		uint64_t n, last;
 	} * hits; /* by number of rule */
 	struct meter meter;
+	unsigned matched; /* rules, by the present event */
 	uint64_t gave_up; /* before this policy */
 };
 
@@ -88,13 +89,14 @@ static void on_rule(void *ctx, uint32_t number)
 	struct engine *e = ctx;
 	const struct rule *rule = e->program->rules[number].rule;
 
+	e->matched++;
 	hit_count(e, rule);
 	if (!rule->silent)
 		e->fn(e->ctx, e->ev, &(struct engine_hit){rule, e->now, NULL});
 	correlate_rule(e->correlate, rule, e->match, e->now, e->ev->id);
 }
 
-void engine_event(struct engine *e, const Rollcall__Event *ev, uint64_t now)
+unsigned engine_event(struct engine *e, const Rollcall__Event *ev, uint64_t now)
 {
 	struct meter *m = &e->meter;
 	struct fields_view view;
@@ -107,12 +109,14 @@ void engine_event(struct engine *e, const Rollcall__Event *ev, uint64_t now)
 	engine_time(e, now);
 	fields_view(e->fields, ev, &view);
 	e->ev = ev;
+	e->matched = 0;
 	match_event(e->match, &view.match, on_rule, e);
-	if (!m->on)
-		return;
-	m->total += m->clock() - begun;
-	m->sampled++;
-	m->on = false;
+	if (m->on) {
+		m->total += m->clock() - begun;
+		m->sampled++;
+		m->on = false;
+	}
+	return e->matched;
 }
 
 void engine_time(struct engine *e, uint64_t now)

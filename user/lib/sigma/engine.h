@@ -26,8 +26,11 @@ typedef void (*engine_fn)(void *ctx, const Rollcall__Event *ev, const struct eng
 struct engine *engine_new(const struct policy *p, engine_fn fn, void *ctx);
 struct engine *engine_free(struct engine *e); /* accepts NULL, returns NULL */
 
-/* An event with its id and wall-clock time. `now` is what timespans are measured by. */
-void engine_event(struct engine *e, const Rollcall__Event *ev, uint64_t now);
+/*
+ * An event with its id and wall-clock time. `now` is what timespans are measured by. How many rules
+ * it matched, those that only correlations ask for among them.
+ */
+unsigned engine_event(struct engine *e, const Rollcall__Event *ev, uint64_t now);
 
 /* Time goes on without events, too. */
 void engine_time(struct engine *e, uint64_t now);

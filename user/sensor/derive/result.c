@@ -131,14 +131,14 @@ static Rollcall__Event *event_new(struct arena *a, uint64_t time)
 	return ev;
 }
 
-static void session_emit(struct sessions *s, struct arena *a, struct session *c,
+static bool session_emit(struct sessions *s, struct arena *a, struct session *c,
 			 Rollcall__Event *ev)
 {
 	struct principal scratch;
 
 	if (c->who.pid)
 		ev->process = s->opts.process(s->opts.ctx, a, c->who.pid, ev->time, &scratch);
-	s->opts.emit(s->opts.ctx, a, ev);
+	return s->opts.emit(s->opts.ctx, a, ev);
 }
 
 void result_session(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
@@ -358,6 +358,24 @@ void result_end(struct sessions *s, struct arena *a, uint64_t time, struct sessi
 			created_learn(s->opts.watch, c, script ? script : cmd->script, q);
 		if (q && q->ddl)
 			watch_ddl_seen(s->opts.watch, c->system, c->who.database);
+		if (q && (q->ddl || q->created))
+			s->opts.renamed(s->opts.ctx);
 	}
-	session_emit(s, a, c, ev);
+	if (!session_emit(s, a, c, ev) && !streaming && cmd && cmd->shape &&
+	    script_is_select(cmd->script))
+		s->opts.unremarkable(s->opts.ctx, c->conn, cmd->shape, db);
+}
+
+void result_counted(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
+		    const Rollcall__DbQuiet *k)
+{
+	Rollcall__Db *db = db_new(a, c);
+
+	c->rows += k->rows;
+	if (!db)
+		return;
+	db->rows = k->rows;
+	db->bytes = k->bytes;
+	db->confidence = ROLLCALL__CONFIDENCE__exact;
+	s->opts.counted(s->opts.ctx, time, db, k->results);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/sql/fold.h"
 #include "lib/sql/statement.h"
@@ -175,4 +176,12 @@ const struct query *script_query(const struct script *s, unsigned nth)
 	if (!s || !s->n)
 		return NULL;
 	return &s->queries[nth < s->n ? nth : s->n - 1];
+}
+
+bool script_is_select(const struct script *s)
+{
+	const struct query *q = s && s->n == 1 ? &s->queries[0] : NULL;
+
+	return q && q->folded && strncasecmp(q->folded, "select", 6) == 0 && !q->server_copy &&
+	       !q->ddl && !q->created && !q->call && !q->uses_portal[0] && !q->uses_prepared[0];
 }

@@ -51,5 +51,7 @@ void script_unref(struct script *s);	     /* accepts NULL */
 uint64_t script_query_tables(const struct query *q);
 /* Tables that what the query creates shows or reads: of a routine, its whole body in the text. */
 uint64_t script_created(const struct script *s, const struct query *q);
+/* One SELECT, that only reads, by no name made elsewhere. */
+bool script_is_select(const struct script *s);
 /* The nth query; the last one when there are fewer (a CALL makes many results). NULL if none. */
 const struct query *script_query(const struct script *s, unsigned nth);

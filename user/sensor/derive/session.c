@@ -3,12 +3,10 @@
 // index), so this file keeps the texts and looks up the number. What a result means is result.c.
 #include "sensor/derive/session.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "lib/arena.h"
 #include "lib/clean.h"
@@ -112,37 +110,6 @@ void sessions_counts(const struct sessions *s, struct sessions_counts *ret)
 	*ret = s->counts;
 }
 
-static void socket_address(const Rollcall__Socket *k, struct principal *p)
-{
-	struct in6_addr addr;
-	char text[INET6_ADDRSTRLEN];
-
-	if (!k || !k->family)
-		return;
-	if (k->family == AF_UNIX) {
-		snprintf(p->address, sizeof(p->address), "unix");
-		return;
-	}
-	memcpy(addr.s6_addr, &k->addr_hi, 8);
-	memcpy(addr.s6_addr + 8, &k->addr_lo, 8);
-	if (IN6_IS_ADDR_V4MAPPED(&addr)) {
-		inet_ntop(AF_INET, addr.s6_addr + 12, text, sizeof(text));
-		snprintf(p->address, sizeof(p->address), "%s:%u", text, k->remote_port);
-	} else {
-		inet_ntop(AF_INET6, &addr, text, sizeof(text));
-		snprintf(p->address, sizeof(p->address), "[%s]:%u", text, k->remote_port);
-	}
-}
-
-/* "postgres: 15/main: app hr 127.0.0.1(4711) idle": a cluster_name may stand between. */
-static void title_principal(const char *title, struct principal *who)
-{
-	const char *at = strncmp(title, "postgres: ", 10) == 0 ? title + 10 : "";
-	const char *cluster = strstr(at, ": ");
-
-	sscanf(cluster ? cluster + 2 : at, "%63s %63s", who->user, who->database);
-}
-
 /* Whose session it is that was adopted, in the server's own words. */
 static void session_principal(struct session *c, const Rollcall__DbConn *k)
 {
@@ -151,7 +118,7 @@ static void session_principal(struct session *c, const Rollcall__DbConn *k)
 	if (*k->database)
 		snprintf(c->who.database, sizeof(c->who.database), "%s", k->database);
 	if (*k->title)
-		title_principal(k->title, &c->who);
+		principal_title(&c->who, k->title);
 	c->adopted = k->adopted;
 }
 
@@ -216,7 +183,7 @@ static struct session *session_open(struct sessions *s, struct arena *a, uint64_
 		return NULL;
 	c->server_pid = k->task ? k->task->tgid : 0;
 	session_principal(c, k);
-	socket_address(k->socket, &c->who);
+	principal_socket(&c->who, k->socket);
 	if (k->socket && k->socket->peer_tgid)
 		c->who.pid = k->socket->peer_tgid;
 	if (c->who.pid)
@@ -246,6 +213,7 @@ static void command_add(struct sessions *s, struct session *c, const Rollcall__D
 	cmd->group = k->group;
 	cmd->index = k->index;
 	cmd->code = k->code;
+	cmd->shape = k->shape;
 	cmd->script = script_ref(script);
 	cmd->nth = nth;
 	if (c->tail)
@@ -586,6 +554,11 @@ int sessions_record(struct sessions *s, struct arena *a, const Rollcall__Event *
 		break;
 	case ROLLCALL__EVENT__KIND_DB_READS:
 		on_reads(s, ev->db_reads);
+		break;
+	case ROLLCALL__EVENT__KIND_DB_QUIET:
+		c = session_find(s, ev->db_quiet->conn);
+		if (c)
+			result_counted(s, a, ev->time, c, ev->db_quiet);
 		break;
 	case ROLLCALL__EVENT__KIND_DB_END:
 		on_end(s, a, ev->time, ev->db_end);

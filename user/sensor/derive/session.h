@@ -44,8 +44,15 @@ struct sessions_opts {
 				      struct principal *p);
 	/* Notes it for a sensor that takes over; NULL: the session ended. */
 	void (*note)(void *ctx, uint64_t conn, const struct session_note *note);
-	/* Takes a derived event; it lives until the record's arena is reset. */
-	void (*emit)(void *ctx, struct arena *a, Rollcall__Event *ev);
+	/* Takes a derived event; it lives until the record's arena is reset. False: it was of no
+	 * interest to anybody. */
+	bool (*emit)(void *ctx, struct arena *a, Rollcall__Event *ev);
+	/* Such a result's statement has a shape: the kernel may count further ones. */
+	void (*unremarkable)(void *ctx, uint64_t conn, uint64_t shape, const Rollcall__Db *db);
+	/* Names may mean something else from now on: what was unremarkable may not be. */
+	void (*renamed)(void *ctx);
+	/* The kernel has counted so many, of rows and bytes as in *db. */
+	void (*counted)(void *ctx, uint64_t time, const Rollcall__Db *db, uint64_t results);
 	void *ctx;
 };
 

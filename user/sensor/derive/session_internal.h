@@ -20,6 +20,7 @@ struct command {
 	struct script *script;
 	unsigned nth;
 	uint32_t group, index, code;
+	uint64_t shape; /* 0: its results are told one by one */
 };
 
 struct counts {
@@ -77,6 +78,11 @@ struct sessions {
 	struct session *buckets[SESSION_BUCKETS];
 };
 
+/* The client's address. */
+void principal_socket(struct principal *p, const Rollcall__Socket *k);
+/* User and database, from what ps shows of a PostgreSQL backend. */
+void principal_title(struct principal *p, const char *title);
+
 /* Emits db_session; `close` may be NULL. */
 void result_session(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
 		    bool closed, const Rollcall__DbClose *close);
@@ -85,6 +91,10 @@ void result_session(struct sessions *s, struct arena *a, uint64_t time, struct s
  * the server's memory where the command is not known, or may not be what it was. */
 void result_end(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
 		const Rollcall__DbEnd *k, const struct command *cmd, struct script *script);
+
+/* Results that the kernel counted for the session. */
+void result_counted(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
+		    const Rollcall__DbQuiet *k);
 
 /* Takes what the server read for a statement of the session, told before its result. */
 void reads_record(struct session *c, const struct watch *w, const Rollcall__DbReads *k);

@@ -139,7 +139,7 @@ static struct entry *entry_get(struct summary *s, const struct entry *key)
 	return *p;
 }
 
-int summary_add(struct summary *s, const Rollcall__Db *db)
+int summary_add(struct summary *s, const Rollcall__Db *db, uint64_t results)
 {
 	struct entry key, *e;
 
@@ -147,7 +147,7 @@ int summary_add(struct summary *s, const Rollcall__Db *db)
 	e = entry_get(s, &key);
 	if (!e->results || db->confidence < e->confidence)
 		e->confidence = db->confidence;
-	e->results++;
+	e->results += results;
 	e->rows += db->rows;
 	e->bytes += db->bytes;
 	e->side_bytes += db->side_bytes;

@@ -16,8 +16,9 @@ void summary_freep(struct summary **s);
 /* What a result or its progress is of, when that is no watched table; else NULL. */
 const Rollcall__Db *summary_of(const Rollcall__Event *ev);
 
-/* Adds one result. 0, or -ENOSPC when it could not be attributed (it is counted as "other"). */
-int summary_add(struct summary *s, const Rollcall__Db *db);
+/* Adds results, of rows and bytes as in *db. 0, or -ENOSPC when they could not be attributed (they
+ * are counted as "other"). */
+int summary_add(struct summary *s, const Rollcall__Db *db, uint64_t results);
 
 /* Hands out one db_summary event per principal and begins anew. */
 int summary_flush(struct summary *s, struct arena *a, uint64_t time,

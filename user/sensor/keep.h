@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where an event is kept until it was delivered: its place in the spool is its id.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event.pb-c.h"
+
+struct arena;
+struct lineages;
+struct spool;
+
+struct keep {
+	struct spool *spool; /* NULL: not kept, numbered only */
+	struct lineages *lineages;
+	const char *boot_id;
+	uint64_t seq;  /* where there is no spool */
+	uint64_t lost; /* events that the spool could not take */
+	bool failing;
+};
+
+/* The id of an event of that class and number; lives in the arena. */
+char *keep_id(const struct keep *k, struct arena *a, const char *class, uint64_t seq);
+
+/* Gives the event its id, and keeps it. What cannot be is counted. */
+void keep_event(struct keep *k, struct arena *a, Rollcall__Event *ev, uint32_t class);
+
+/* Once a second: what was written reaches the disk, what was delivered leaves it. */
+void keep_tick(struct keep *k);
