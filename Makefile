@@ -58,6 +58,7 @@ help:
 ## make check-sanitize  unit tests under ASan, UBSan and valgrind
 ## make check-sigmahq   every Linux rule of a clone of SigmaHQ/sigma in the directory SIGMAHQ loads
 ## make bench           paired benchmarks, with and without the sensor, into docs/performance.md;
+##                      FLOOR=1: an empty program at every system call's exit in the same run;
 ##                      PEERS=1: auditd, bpftrace, pgaudit and server_audit in the same run
 ## make fuzz            every fuzz target for FUZZ_SECONDS (60)
 ## make format          clang-format over the sources

@@ -20,12 +20,13 @@ files_make() { # SECONDS PAIRS-A-SECOND NICE: prints pairs, seconds
 }
 
 # Without --stdout nothing tells that it is ready but its answer, which is that nobody fetches.
-sensor_spooling() { # ADDRESS [OPTIONS]
-	"$sensor" --config "$dir/sensor_flood.yaml" --host mdm1 --aggregator "$1" --bundle "$dir/bundle" \
-		--spool "$memory_disk/spool" --control "$dir/control" --stream-user nobody "${@:2}" >"${out:-/dev/null}" 2>"$dir/sensor.log" &
+sensor_spooling() { # CONFIGURATION ADDRESS [OPTIONS]; $probes_pid: its process that has the probes
+	"$sensor" --config "$dir/$1" --host mdm1 --aggregator "$2" --bundle "$dir/bundle" \
+		--spool "$memory_disk/spool" --pins "$pins" --control "$dir/control" --stream-user nobody "${@:3}" >"${out:-/dev/null}" 2>"$dir/sensor.log" &
 	sensor_pid=$!
 	for _ in $(seq 600); do
-		[ -z "$(ctl status --json 2>/dev/null)" ] || return 0
+		probes_pid=$(ctl status --json 2>/dev/null | jq '.pid // empty')
+		[ -z "$probes_pid" ] || return 0
 		sleep 0.05
 	done
 	cat "$dir/sensor.log"
@@ -77,7 +78,7 @@ files_alone() { # PAIRS-A-SECOND
 }
 files_watched() { # PAIRS-A-SECOND
 	local fields
-	sensor_spooling 127.0.0.1:1
+	sensor_spooling sensor_flood.yaml 127.0.0.1:1
 	fields=$(files_flood 2 "$1" 0) || exit 1
 	sample files "\"rate\":$((2 * $1)),\"turn\":$turn,\"side\":\"rollcall\",$fields"
 	turn=$((turn + 1))
@@ -87,7 +88,7 @@ files_watched() { # PAIRS-A-SECOND
 # As fast as every CPU can: nobody is below anybody's priority.
 files_full() {
 	local fields
-	sensor_spooling 127.0.0.1:1
+	sensor_spooling sensor_flood.yaml 127.0.0.1:1
 	fields=$(files_flood 2 0 0) || exit 1
 	sample flood "\"name\":\"full speed\",$fields"
 	sensor_spooled
@@ -103,7 +104,7 @@ files_starved() {
 	grep --line-buffered '"event":"exec"' <"$dir/told" >"$memory_disk/execs" &
 	filter=$!
 	out=$dir/told
-	sensor_spooling 127.0.0.1:1 --stdout
+	sensor_spooling sensor_flood.yaml 127.0.0.1:1 --stdout
 	(for i in $(seq $MARKS); do nice -n -15 "$dir/marker" "$i"; done) &
 	fields=$(files_flood 3 300000 -15) || exit 1
 	wait $!

@@ -67,7 +67,7 @@ load() { # WORKLOAD
 	pg_unix) program=pg_point target="host=$dir/run $pg" ;;
 	pg_tcp) program=pg_point target="$tcp=disable" ;;
 	pg_tls) program=pg_point target="$tcp=require" ;;
-	pg_rows | pg_million | pg_other) target="host=$dir/run $pg" ;;
+	pg_rows | pg_million | pg_watched) target="host=$dir/run $pg" ;;
 	my_*) target=$dir/my/sock ;;
 	esac
 	build/tests/bench/load "$program" "$each" "$target" "$people"
@@ -104,7 +104,7 @@ latency() {
 	mkfifo "$out"
 	build/tests/bench/stamp <"$out" >"$memory_disk/stamped" &
 	stamp=$!
-	sensor_spooling "127.0.0.1:$agg_port" --stdout
+	sensor_spooling sensor_flood.yaml "127.0.0.1:$agg_port" --stdout
 	for i in $(seq 100); do
 		PGAPPNAME=bench$i pg -c 'select name, mobile from staff limit 300' >/dev/null
 	done

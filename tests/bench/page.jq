@@ -37,7 +37,7 @@ def both: "\(.median | fixed(2)) (\(.low | fixed(2))-\(.high | fixed(2)))";
 "|---|---|",
 "| start to attached | \(.start_to_attached_s | both) s |",
 "| resident memory | \(.memory_kb.resident / 1024 | fixed(1)) MB, at most \(.memory_kb.peak / 1024 | fixed(1)) MB |",
-"| events of loss | \(.gap_events) |",
+"| events lost in these loads | \(.events_lost) |",
 (.delivery // {} | to_entries[] | "| \(.key) | \(.value.per_core_s | fixed(0)) events a second of one core; \(.value.per_s | fixed(0)) in a second of this run |"),
 "| a record from the ring into the spool, judged by the shipped rules | \(.record_ns) ns of CPU |",
 (.rules[] | "| \(.rules) rules | \(.per_s) events a second on one core |"),

@@ -2,13 +2,13 @@
 # Sourced by tests/bench/run: what Debian ships for the job, with PEERS=1 (packaging/debian-packages,
 # group peers). Each is off in the turns of the others; only pgaudit's library, which PostgreSQL
 # takes at its start, is there in all of them. Of one that cannot run here it is said why.
+# FLOOR=1: an empty program at the exit of every system call, too.
 peers=
 [ -z "${PEERS:-}" ] || [ ! -f "$pg_bin/../lib/pgaudit.so" ] || pg_options="-c shared_preload_libraries=pgaudit"
 
 peers_find() {
 	local p
-	[ -n "${PEERS:-}" ] || return 0
-	for p in auditd bpftrace pgaudit server_audit; do
+	for p in ${FLOOR:+empty} ${PEERS:+auditd bpftrace pgaudit server_audit}; do
 		if peer_start "$p" >"$dir/peer" 2>&1; then
 			peers="$peers $p"
 		else
@@ -22,13 +22,14 @@ peer_loads() { # NAME LOADS...: those that it looks at
 	local w
 	for w in "${@:2}"; do
 		case $1:$w in
-		pgaudit:pg_* | server_audit:my_* | auditd:* | bpftrace:*) echo "$w" ;;
+		pgaudit:pg_* | server_audit:my_* | auditd:* | bpftrace:* | empty:*) echo "$w" ;;
 		esac
 	done
 }
 
 peer_start() { # NAME
 	case $1 in
+	empty) empty_start ;;
 	auditd) auditd_start ;;
 	bpftrace) bpftrace_start ;;
 	pgaudit) pg -c "alter system set pgaudit.log = 'read'" -c 'select pg_reload_conf()' >/dev/null && sleep 0.3 ;;
@@ -38,6 +39,7 @@ peer_start() { # NAME
 }
 peer_stop() { # NAME
 	case $1 in
+	empty) empty_stop ;;
 	auditd) auditd_stop ;;
 	bpftrace) bpftrace_stop ;;
 	pgaudit) pg -c 'alter system reset pgaudit.log' -c 'select pg_reload_conf()' >/dev/null 2>&1 ;;
@@ -47,8 +49,25 @@ peer_stop() { # NAME
 }
 # Whatever happened: no rule and no daemon of ours stays. The databases are gone with their directory.
 peers_stop() {
+	empty_stop
 	auditd_stop
 	bpftrace_stop
+}
+
+empty_start() {
+	build/tests/bench/empty >"$dir/empty.log" 2>&1 &
+	empty_pid=$!
+	for _ in $(seq 100); do
+		grep -q '^attached' "$dir/empty.log" && return
+		sleep 0.05
+	done
+	cat "$dir/empty.log"
+	return 1
+}
+empty_stop() {
+	[ -n "${empty_pid:-}" ] || return 0
+	kill "$empty_pid" 2>/dev/null && wait "$empty_pid" 2>/dev/null
+	empty_pid=
 }
 
 my_root() { mariadb --no-defaults -S "$dir/my/sock" -u root -e "$1"; }

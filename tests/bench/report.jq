@@ -89,7 +89,7 @@ def delivery($d): if $d | length == 0 then null else [$d[] | {(.stage): {events:
 	coverage: [of("coverage")[] | .coverage[]],
 	start_to_attached_s: (of("ready") | map(.seconds) | spread),
 	memory_kb: {peak: (of("memory") | map(.peak_kb) | max), resident: (of("memory") | map(.now_kb) | median)},
-	gap_events: (of("lost") | map(.gaps) | add),
+	events_lost: (of("lost") | map(.lost) | add),
 	files: files(of("files")),
 	floods: [of("flood")[] | flood],
 	delivery: delivery(of("delivery")),

@@ -15,7 +15,7 @@ include "targets";
 	+ (if .tap_ns_per_row then ", \(.tap_ns_per_row | fixed(1)) ns a row" else "" end),
 	(.programs[] | select(.type == "kprobe") | "  \(.name | pad(22)) \(.ns_per_call | fixed(0) | lead(7)) ns a call, \(.calls_per_op | fixed(2)) calls a statement")),
 "",
-"start to attached \(.start_to_attached_s.median | fixed(3)) s (\(.start_to_attached_s.q1 | fixed(3))-\(.start_to_attached_s.q3 | fixed(3))); resident \(.memory_kb.resident / 1024 | fixed(1)) MB, at most \(.memory_kb.peak / 1024 | fixed(1)) MB; events of loss: \(.gap_events)",
+"start to attached \(.start_to_attached_s.median | fixed(3)) s (\(.start_to_attached_s.q1 | fixed(3))-\(.start_to_attached_s.q3 | fixed(3))); resident \(.memory_kb.resident / 1024 | fixed(1)) MB, at most \(.memory_kb.peak / 1024 | fixed(1)) MB; events lost in the loads: \(.events_lost)",
 (.delivery // {} | to_entries[] | "\(.key | pad(10)) \(.value.per_core_s | fixed(0)) events a second of one core, \(.value.per_s | fixed(0)) in a second here"),
 "a record from the ring into the spool, judged by the shipped rules: \(.record_ns) ns of CPU",
 (.rules[] | "\(.rules | lead(5)) rules \(.per_s) events a second on one core"),

@@ -1,4 +1,4 @@
-// links: tests/kernel/support/check.c user/sensor/{pipeline,limits,shed,host,hostnames,watch,filewatch,treewatch,relations,rules,ruleset,losses,lineages,throttle,throttled,takeover,repeats,discover,proctab,probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,choice,guard,ladder,syscall,trial,sandbox,elf,*_offsets}.c user/sensor/derive/*.c
+// links: tests/kernel/support/check.c user/sensor/{pipeline,keep,quiet,limits,shed,host,hostnames,watch,filewatch,treewatch,relations,rules,ruleset,losses,lineages,throttle,throttled,takeover,repeats,discover,proctab,probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,choice,guard,ladder,syscall,trial,sandbox,elf,*_offsets}.c user/sensor/derive/*.c
 // SPDX-License-Identifier: Apache-2.0
 // The sensor's stages, driven here, and a child that floods them: above each limit what is least
 // important is given up first, in the kernel, and that is said; below it all is told again. What
@@ -48,19 +48,20 @@ static struct {
 	} told[64];
 } t;
 
-static void on_event(void *ctx, const Rollcall__Event *ev)
+static bool on_event(void *ctx, const Rollcall__Event *ev)
 {
 	const Rollcall__Throttle *m = ev->throttle;
 
 	(void)ctx;
 	t.changes += ev->kind_case == ROLLCALL__EVENT__KIND_FILE_CHANGE;
 	if (ev->kind_case != ROLLCALL__EVENT__KIND_THROTTLE || !*m->resource || t.n == 64)
-		return;
+		return false;
 	snprintf(t.told[t.n].resource, sizeof(t.told[0].resource), "%s", m->resource);
 	snprintf(t.told[t.n].shed, sizeof(t.told[0].shed), "%s", m->shed);
 	t.told[t.n].limit = m->limit;
 	t.told[t.n].throttled = m->throttled;
 	t.told[t.n++].ended = m->ended;
+	return false;
 }
 
 static bool no_service(void *ctx, const char *exe)

@@ -1,4 +1,4 @@
-// links: user/sensor/{pipeline,host,hostnames,watch,filewatch,treewatch,relations,rules,ruleset,losses,lineages,throttle,throttled,takeover,repeats,discover,proctab,probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,choice,guard,ladder,syscall,trial,sandbox,elf,*_offsets}.c user/sensor/derive/*.c
+// links: user/sensor/{pipeline,keep,quiet,host,hostnames,watch,filewatch,treewatch,relations,rules,ruleset,losses,lineages,throttle,throttled,takeover,repeats,discover,proctab,probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,choice,guard,ladder,syscall,trial,sandbox,elf,*_offsets}.c user/sensor/derive/*.c
 // SPDX-License-Identifier: Apache-2.0
 // The wall clock is set while something goes on: what is within a span stays within it, what is not
 // comes not into it. Records go through the whole pipeline.
@@ -41,16 +41,17 @@ struct replay {
 	const char *title; /* of the rule that is looked at */
 };
 
-static void told(void *ctx, const Rollcall__Event *ev)
+static bool told(void *ctx, const Rollcall__Event *ev)
 {
 	struct replay *r = ctx;
 
 	if (ev->kind_case != ROLLCALL__EVENT__KIND_FINDING || r->n == 16 ||
 	    strcmp(ev->finding->rule->title, r->title) != 0)
-		return;
+		return false;
 	r->found[r->n] = *ev->finding;
 	r->time[r->n] = ev->time;
 	snprintf(r->status[r->n++], sizeof(r->status[0]), "%s", ev->finding->status);
+	return false;
 }
 
 static bool no_service(void *ctx, const char *exe)
