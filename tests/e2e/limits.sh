@@ -48,7 +48,7 @@ counts() {
 throttles() { jq -c "select(.event == \"throttle\" and .resource) | $2" "$dir/$1"; }
 wait_for() { # NAME FILTER
 	local until=$((SECONDS + 120))
-	while [ $SECONDS -lt $until ]; do [ -n "$(throttles "$1" "select($2)")" ] && return; sleep 0.1; done
+	while [ $SECONDS -lt $until ]; do [ -n "$(throttles "$1" "select($2)")" ] && return; sleep 0.5; done
 	check "$1: tells of $2 within two minutes" "$(throttles "$1" . | tail -1)" "it"
 }
 # What this host does by itself, as the sensor NAME has it: events of files and network, ticks of CPU.
@@ -65,7 +65,7 @@ options="--host mdm1 --aggregator 127.0.0.1:1 --bundle $dir/bundle --stream-user
 was=$(bulk disk) used=$(ticks "${pid[disk]}")
 sleep 3
 events=$((500 + ($(bulk disk) - was) / 3 * 2))
-percent=$((5 + ($(ticks "${pid[disk]}") - used) / 3 * 2))
+percent=$((10 + ($(ticks "${pid[disk]}") - used) / 3 * 2))
 limited cpu "cpu_percent: $percent" "events: 0" "memory: 0B"
 limited events "cpu_percent: 0" "events: $events" "memory: 0B"
 memory=$(awk '/^VmRSS:/ { print int($2 / 1024) + 1 }' "/proc/${pid[events]}/status")
