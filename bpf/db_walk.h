@@ -16,6 +16,16 @@
 #define DB_PROGRESS_ROWS  1000
 #define DB_PROGRESS_BYTES (1 << 20)
 
+/* Eight bytes, wherever they are. */
+static __always_inline void db_copy8(__u8 *dst, const __u8 *src)
+{
+#ifdef __bpf__
+	*(__u64 *)dst = *(const __u64 *)src;
+#else
+	memcpy(dst, src, 8);
+#endif
+}
+
 /* One result set or command, while it streams. */
 struct db_result {
 	__u64 begin_time; /* 0: none open */

@@ -48,6 +48,7 @@ struct pg_stream {
 	__u8 tag;
 	__u8 tentative; /* joined at what looked like a boundary: no second message seen yet */
 	__u8 hdr[8];
+	__u8 room[8]; /* so that a bounded copy cannot run over */
 };
 
 /* A write under encryption that may not have left yet (pg_tls.h). */

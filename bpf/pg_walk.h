@@ -28,24 +28,26 @@ static __always_inline __u32 pg_be32(const __u8 *p)
 	return (__u32)p[0] << 24 | (__u32)p[1] << 16 | (__u32)p[2] << 8 | p[3];
 }
 
-/* Collects up to `size` header bytes; true when they are complete. */
+/* Collects `size` header bytes, 5 or 8; true when they are complete. */
 static __always_inline bool pg_header(struct pg_walk *w, struct pg_stream *d, __u32 size)
 {
-	__u32 off = w->at->off;
+	__u32 off = w->at->off, have = d->have & 7, n;
 
-	for (__u32 i = 0; i < 8; i++) {
-		__u32 have = d->have;
-
-		if (have >= size)
-			break;
-		if (off >= w->at->end || off >= DB_WINDOW)
-			break;
-		d->have = have + 1;
-		barrier_var(have);
-		d->hdr[have & 7] = w->window[off];
-		off++;
+	if (off >= w->at->end || off >= DB_WINDOW)
+		return false;
+	n = w->at->end - off;
+	if (!have && n >= size) {
+		db_copy8(d->hdr, w->window + off);
+		w->at->off = off + size;
+		return true;
 	}
-	w->at->off = off;
+	if (n > size - have)
+		n = size - have;
+	barrier_var(n);
+	if (n > sizeof(d->hdr) || bpf_probe_read_kernel(d->hdr + have, n, w->window + off))
+		return false;
+	w->at->off = off + n;
+	d->have = have + n;
 	if (d->have < size)
 		return false;
 	d->have = 0;
@@ -179,19 +181,16 @@ static __always_inline void pg_server_end(struct pg_walk *w)
 static __always_inline void pg_tag_bytes(struct pg_walk *w, __u32 off, __u32 n)
 {
 	struct db_result *r = &w->s->result;
+	__u32 at = r->tag_len;
 
-	for (__u32 i = 0; i < sizeof(r->tag); i++) {
-		__u32 at = r->tag_len, from = off + i;
-
-		/* One register for the comparison and the access, or 6.1's verifier sees no bound.
-		 */
-		barrier_var(from);
-		if (i >= n || at >= sizeof(r->tag) || from >= DB_WINDOW)
-			break;
-		r->tag_len = at + 1;
-		barrier_var(at); /* keep the mask: the verifier cannot follow the comparison */
-		r->tag[at & 31] = w->window[from];
-	}
+	if (at >= sizeof(r->tag) || off >= DB_WINDOW)
+		return;
+	if (n > sizeof(r->tag) - at)
+		n = sizeof(r->tag) - at;
+	barrier_var(n);
+	if (n > sizeof(r->tag) || bpf_probe_read_kernel(r->tag + at, n, w->window + off))
+		return;
+	r->tag_len = at + n;
 }
 
 /*

@@ -41,19 +41,6 @@ struct quiet {
 	__u8 held; /* it was not told */
 };
 
-/* Eight bytes of text, the first the lowest (both architectures are little-endian). */
-static __always_inline __u64 quiet_load(const __u8 *text)
-{
-#ifdef __bpf__
-	return *(const __u64 *)text;
-#else
-	__u64 w;
-
-	memcpy(&w, text, sizeof(w));
-	return w;
-#endif
-}
-
 #define QUIET_EACH(byte) (0x0101010101010101ull * (byte))
 #define QUIET_HIGH	 QUIET_EACH(0x80)
 
@@ -111,7 +98,7 @@ static long quiet_step(__u64 i, struct quiet_walk *q)
 
 	if (!q->text || at >= QUIET_TEXT_MAX || at >= q->n)
 		return 1;
-	w = quiet_load(q->text + at);
+	db_copy8((__u8 *)&w, q->text + at); /* the first is the lowest: little-endian */
 	if (q->n - at < 8)
 		w &= (1ull << 8 * (q->n - at)) - 1;
 	q->quotes |= quiet_equal(w, '"');
