@@ -43,8 +43,8 @@ static __always_inline bool pg_header(struct pg_walk *w, struct pg_stream *d, __
 	}
 	if (n > size - have)
 		n = size - have;
-	barrier_var(n);
-	if (n > sizeof(d->hdr) || bpf_probe_read_kernel(d->hdr + have, n, w->window + off))
+	barrier_var(n); /* keep the mask: 6.1 cannot follow the comparison */
+	if (bpf_probe_read_kernel(d->hdr + have, n & 15, w->window + off))
 		return false;
 	w->at->off = off + n;
 	d->have = have + n;
@@ -187,8 +187,8 @@ static __always_inline void pg_tag_bytes(struct pg_walk *w, __u32 off, __u32 n)
 		return;
 	if (n > sizeof(r->tag) - at)
 		n = sizeof(r->tag) - at;
-	barrier_var(n);
-	if (n > sizeof(r->tag) || bpf_probe_read_kernel(r->tag + at, n, w->window + off))
+	barrier_var(n); /* keep the mask: 6.1 cannot follow the comparison */
+	if (bpf_probe_read_kernel(r->tag + at, n & 63, w->window + off))
 		return;
 	r->tag_len = at + n;
 }
