@@ -27,7 +27,8 @@ fresh=$(exec_of ".exe == \"$dir/fresh\"" .exe_age)
 old=$(exec_of ".process.args[1] == \"$dir/system\"" .exe_age)
 echo "ages: fresh ${fresh}, system ${old}"
 check "a fresh file is as old as its last change" "$((${fresh:-9999} <= now - made))" 1
-check "an installed program is older" "$((${old:-0} >= made - system && ${old:-0} <= now - system))" 1
+# Whole seconds of an age, of which the two times have fractions.
+check "an installed program is older" "$((${old:-0} >= made - system - 1 && ${old:-0} <= now - system))" 1
 check "arguments that were cut are counted" "$((cut > 0))" 1
 check "the environment" "$(exec_of ".exe == \"$dir/fresh\"" .env | grep -c 'LD_PRELOAD=')" 1
 finish

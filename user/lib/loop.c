@@ -40,8 +40,11 @@ struct loop *loop_new(void)
 
 struct loop *loop_free(struct loop *l)
 {
-	if (l && l->base)
+	if (l && l->base) {
+		/* What a buffer has put off holds it: libevent would forget both. */
+		event_base_loop(l->base, EVLOOP_NONBLOCK);
 		event_base_free(l->base);
+	}
 	free(l);
 	return NULL;
 }
