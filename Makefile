@@ -55,7 +55,7 @@ help:
 ## make check           every test that runs natively
 ## make check-kernels   the kernel tests in QEMU on Debian's 6.1 and 6.12 kernels
 ## make check-fresh     the README's commands in a clean Debian 12 root
-## make check-sanitize  unit tests under ASan, UBSan and valgrind
+## make check-sanitize  the tests under ASan and UBSan, then what can run there under valgrind
 ## make check-sigmahq   every Linux rule of a clone of SigmaHQ/sigma in the directory SIGMAHQ loads
 ## make bench           paired benchmarks, with and without the sensor, into docs/performance.md;
 ##                      FLOOR=1: an empty program at every system call's exit in the same run;
