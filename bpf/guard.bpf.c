@@ -254,44 +254,35 @@ int BPF_PROG(bpf_access__fentry, int command, union bpf_attr *attr)
 }
 
 /*
- * A pin is opened by name: what it is of is known where the descriptor is made. Only a map's and a
- * program's is checked there; who opens the pin of a link has a link that is still attached.
+ * A pin is opened by name: what it is of only the descriptor tells that was made. (The arguments of
+ * the function are others since 6.4; its result is not.)
  */
-static __always_inline void opened_by_name(__u32 object, __u32 id)
+static __always_inline int opened_by_name(void *ctx)
 {
-	struct guarded_object_key key = {object, id};
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct guarded_object_key key;
+	struct file *file;
+	__u64 fd = 0;
 
-	if (syscall_arg(regs, 0) == BPF_OBJ_GET)
+	bpf_get_func_ret(ctx, &fd);
+	file = syscall_file((int)fd);
+	if (!file)
+		return 0;
+	key = object_of(file);
+	if (key.object)
 		object_accessed(BPF_OBJ_GET, &key, 0);
-}
-
-SEC("?lsm/bpf_map")
-int BPF_PROG(bpf_access__lsm_map, struct bpf_map *map)
-{
-	opened_by_name(BpfObject_map, BPF_CORE_READ(map, id));
 	return 0;
 }
 
-SEC("?lsm/bpf_prog")
-int BPF_PROG(bpf_access__lsm_prog, struct bpf_prog *prog)
+SEC("?fexit/bpf_obj_get_user")
+int bpf_access__lsm_pin(void *ctx)
 {
-	opened_by_name(BpfObject_program, BPF_CORE_READ(prog, aux, id));
-	return 0;
+	return opened_by_name(ctx);
 }
 
-SEC("?fentry/security_bpf_map")
-int BPF_PROG(bpf_access__fentry_map, struct bpf_map *map)
+SEC("?fexit/bpf_obj_get_user")
+int bpf_access__fentry_pin(void *ctx)
 {
-	opened_by_name(BpfObject_map, BPF_CORE_READ(map, id));
-	return 0;
-}
-
-SEC("?fentry/security_bpf_prog")
-int BPF_PROG(bpf_access__fentry_prog, struct bpf_prog *prog)
-{
-	opened_by_name(BpfObject_program, BPF_CORE_READ(prog, aux, id));
-	return 0;
+	return opened_by_name(ctx);
 }
 
 /* bpf(vw): command, attributes, and behind them their size. */
