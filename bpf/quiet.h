@@ -4,8 +4,9 @@
  * same session, a moment ago, and neither a rule nor a watched table was in it. Their small results
  * are only counted. Compiled into the probe and, for tests and fuzzing, into user space.
  *
- * A shape is the text with its numbers made alike. It is hashed with a secret: who chooses the text
- * of statements cannot make one that passes for another.
+ * A shape is the text with its numbers made alike, hashed by SipHash-1-3 (Aumasson, Bernstein:
+ * "SipHash: a fast short-input PRF") with a secret key: who chooses the text of statements cannot
+ * make one that passes for another.
  */
 #pragma once
 
@@ -20,8 +21,8 @@
 #define QUIET_LASTS 100000000 /* ns */
 
 struct quiet_secret {
-	__u64 seed, factor; /* the factor is odd */
-	__u64 since;	    /* what was judged before is void (CLOCK_BOOTTIME) */
+	__u64 key[2];
+	__u64 since; /* what was judged before is void (CLOCK_BOOTTIME); 0: there is no key yet */
 };
 
 /* As user/sensor/quiet.c writes it: a result of that shape may have so many. */
@@ -86,10 +87,37 @@ static __always_inline __u64 quiet_fold(__u64 w, struct quiet_before *before)
 
 struct quiet_walk {
 	const __u8 *text; /* QUIET_TEXT_MAX bytes, of which n are its */
-	__u64 factor, hash, quotes;
+	__u64 v[4];	  /* SipHash's state */
+	__u64 quotes;
 	struct quiet_before before;
 	__u32 n;
 };
+
+static __always_inline __u64 quiet_rotate(__u64 x, __u32 by)
+{
+	return x << by | x >> (64 - by);
+}
+
+static __always_inline void quiet_round(__u64 *v)
+{
+	v[0] += v[1];
+	v[2] += v[3];
+	v[1] = quiet_rotate(v[1], 13) ^ v[0];
+	v[3] = quiet_rotate(v[3], 16) ^ v[2];
+	v[0] = quiet_rotate(v[0], 32);
+	v[2] += v[1];
+	v[0] += v[3];
+	v[1] = quiet_rotate(v[1], 17) ^ v[2];
+	v[3] = quiet_rotate(v[3], 21) ^ v[0];
+	v[2] = quiet_rotate(v[2], 32);
+}
+
+static __always_inline void quiet_mix(__u64 *v, __u64 w)
+{
+	v[3] ^= w;
+	quiet_round(v);
+	v[0] ^= w;
+}
 
 static long quiet_step(__u64 i, struct quiet_walk *q)
 {
@@ -102,8 +130,7 @@ static long quiet_step(__u64 i, struct quiet_walk *q)
 	if (q->n - at < 8)
 		w &= (1ull << 8 * (q->n - at)) - 1;
 	q->quotes |= quiet_equal(w, '"');
-	q->hash = (q->hash ^ quiet_fold(w, &q->before)) * q->factor;
-	q->hash ^= q->hash >> 32;
+	quiet_mix(q->v, quiet_fold(w, &q->before));
 	return 0;
 }
 
@@ -114,13 +141,23 @@ static long quiet_step(__u64 i, struct quiet_walk *q)
 static __always_inline __u64 quiet_shape(const struct quiet_secret *secret, const __u8 *text,
 					 __u32 n)
 {
-	struct quiet_walk q = {
-		.text = text, .factor = secret->factor, .hash = secret->seed, .n = n};
+	struct quiet_walk q = {.text = text, .n = n};
 
-	if (!n || n > QUIET_TEXT_MAX || !secret->factor)
+	if (!n || n > QUIET_TEXT_MAX || !secret->since)
 		return 0;
+	q.v[0] = secret->key[0] ^ 0x736f6d6570736575;
+	q.v[1] = secret->key[1] ^ 0x646f72616e646f6d;
+	q.v[2] = secret->key[0] ^ 0x6c7967656e657261;
+	q.v[3] = secret->key[1] ^ 0x7465646279746573;
 	bpf_loop(QUIET_TEXT_MAX / 8, quiet_step, &q, 0);
-	return q.quotes ? 0 : q.hash ?: 1;
+	if (q.quotes)
+		return 0;
+	/* The length is mixed in by itself: the last word of the text has its place already. */
+	quiet_mix(q.v, (__u64)n << 56);
+	q.v[2] ^= 0xff;
+	for (int i = 0; i < 3; i++)
+		quiet_round(q.v);
+	return (q.v[0] ^ q.v[1] ^ q.v[2] ^ q.v[3]) ?: 1;
 }
 
 /* A result like the one that was judged: whole, of rows that left in messages, no larger, at once.

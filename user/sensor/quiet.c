@@ -17,7 +17,7 @@
 
 /* As bpf/quiet.h and bpf/pg_quiet.h have them. */
 struct quiet_secret {
-	uint64_t seed, factor, since;
+	uint64_t key[2], since;
 };
 struct quiet_key {
 	uint64_t conn, shape;
@@ -29,13 +29,13 @@ struct quiet_verdict {
 
 void quiet_begin(struct probe *p)
 {
-	struct quiet_secret s;
-	int r = getrandom(&s, sizeof(s), 0) == sizeof(s) ? 0 : -errno;
+	struct quiet_secret s = {.since = host_boottime()};
+	int r;
 
-	s.factor |= 1;
-	s.since = host_boottime();
-	if (r == 0)
-		r = probe_map_update(p, "quiet_secrets", &(uint32_t){0}, &s);
+	/* Without a key nothing has a shape: each is told. */
+	if (getrandom(s.key, sizeof(s.key), 0) != sizeof(s.key))
+		s.since = 0;
+	r = probe_map_update(p, "quiet_secrets", &(uint32_t){0}, &s);
 	if (r < 0)
 		log_warn(r, "statements of no interest cannot be told from others again");
 }
