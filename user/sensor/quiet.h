@@ -3,7 +3,6 @@
 // counted.
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "event.pb-c.h"
