@@ -1,7 +1,8 @@
 // links: tests/kernel/support/check.c
 // SPDX-License-Identifier: Apache-2.0
 // The reading end of a kernel ring: records of all lengths, written by a BPF program into rings of
-// several sizes and read back, many times around; a full ring; what of a large ring is resident.
+// several sizes and read back, many times around; a full ring; a producer that never rests; what of
+// a large ring is resident.
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 #include <stdio.h>
@@ -119,20 +120,34 @@ static uint64_t length_next(void)
 	return RECORD_MIN + length % (length % 8 ? 700 : RECORD_MAX - RECORD_MIN);
 }
 
-/* Fills it until it refuses, and reads all, `ROUNDS` times around. */
-static void ring_check(const char *test, uint32_t size)
+static void ring_make(const char *test, uint32_t size, ring_fn fn)
 {
-	uint64_t bytes = 0, most = 0, before = 0;
-	bool refused = false;
-
 	t.test = test;
 	t.written = t.read = t.bad = 0;
 	t.map = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ring_test", 0, 0, size, NULL);
 	t.data = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ring_data", 4, RECORD_MAX + 8, 1, NULL);
 	t.program = program_load();
 	check(test, "program", t.map >= 0 && t.data >= 0 && t.program >= 0);
-	check_number(test, "open", (uint64_t)ring_new(t.map, size, record_read, NULL, &t.ring), 0);
+	check_number(test, "open", (uint64_t)ring_new(t.map, size, fn, NULL, &t.ring), 0);
 	check_number(test, "empty", (uint64_t)ring_consume(t.ring), 0);
+}
+
+static void ring_end(const char *test)
+{
+	t.ring = ring_free(t.ring);
+	check_number(test, "nothing stays mapped", resident(), 0);
+	close(t.program);
+	close(t.data);
+	close(t.map);
+}
+
+/* Fills it until it refuses, and reads all, `ROUNDS` times around. */
+static void ring_check(const char *test, uint32_t size)
+{
+	uint64_t bytes = 0, most = 0, before = 0;
+	bool refused = false;
+
+	ring_make(test, size, record_read);
 	while (bytes < (uint64_t)ROUNDS * size) {
 		uint64_t length = length_next();
 
@@ -152,11 +167,26 @@ static void ring_check(const char *test, uint32_t size)
 	check_number(test, "all read", t.read, t.written);
 	check_number(test, "damaged", t.bad, 0);
 	check(test, "little is resident", most <= 300);
-	t.ring = ring_free(t.ring);
-	check_number(test, "nothing stays mapped", resident(), 0);
-	close(t.program);
-	close(t.data);
-	close(t.map);
+	ring_end(test);
+}
+
+/* Writes as fast as it is read, so that the ring is never empty. A test ends at some time. */
+static void record_answer(void *ctx, const void *record, size_t size)
+{
+	record_read(ctx, record, size);
+	if (t.written < 1000)
+		record_write(RECORD_MIN);
+}
+
+/* Who reads has other things to do. */
+static void flood_check(const char *test)
+{
+	ring_make(test, 1 << 20, record_answer);
+	check(test, "one is there", record_write(RECORD_MIN));
+	check_number(test, "what was there", (uint64_t)ring_consume(t.ring), 1);
+	check_number(test, "what came meanwhile", (uint64_t)ring_consume(t.ring), 1);
+	check_number(test, "damaged", t.bad, 0);
+	ring_end(test);
 }
 
 int main(void)
@@ -164,5 +194,6 @@ int main(void)
 	ring_check("one page", 4096);
 	ring_check("as the window", 256 << 10);
 	ring_check("16 MiB", 1 << 24);
+	flood_check("read while written");
 	return check_close();
 }

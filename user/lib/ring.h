@@ -19,8 +19,9 @@ struct ring *ring_free(struct ring *r);
 void ring_freep(struct ring **r);
 
 /*
- * Delivers all records there are. Number of records, or negative errno. Their room stays theirs
- * until ring_publish: who is killed before it has them again.
+ * Delivers all records that were there when it was called, not those that come meanwhile. Number of
+ * records, or negative errno. Their room stays theirs until ring_publish: who is killed before it
+ * has them again.
  */
 int ring_consume(struct ring *r);
 

@@ -68,7 +68,7 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid);
 /* An epoll descriptor that becomes readable when an urgent record arrives. */
 int probe_fd(const struct probe *p);
 
-/* Delivers all records there are. Number of records, or negative errno. */
+/* Delivers all records that were there when it was called. Number of records, or negative errno. */
 int probe_consume(struct probe *p);
 
 /* Of the record that is being delivered, so many strings had been cut: for the counts. */
