@@ -74,6 +74,22 @@ static __noinline void pg_on_columns(struct pg_walk *w, __u32 off, __u32 n)
 	db_emit_text(scratch, sizeof(*c), &c->body, scratch->window + off, n, KIND_db_columns);
 }
 
+static __noinline void pg_on_parameter(struct pg_walk *w, __u32 off, __u32 n)
+{
+	struct db_scratch *scratch = w->scratch;
+	struct pg_session *s = w->s;
+	struct rec_db_parameter *p;
+
+	if (!scratch || !s || off >= DB_WINDOW)
+		return;
+	p = (void *)scratch->record;
+	__builtin_memset(p, 0, sizeof(*p));
+	p->conn = s->conn;
+	p->offset = s->server.pos;
+	p->length = s->server.length;
+	db_emit_text(scratch, sizeof(*p), &p->body, scratch->window + off, n, KIND_db_parameter);
+}
+
 /*
  * The text of the statement that runs now or, when the backend has forgotten it, as it does
  * before it sends what fits into one buffer: that it shows in pg_stat_activity.

@@ -17,7 +17,8 @@
 #define PG_PROTOCOL_MAJOR 3
 #define PG_COMPLETION_MAX 64 /* COMPLETION_TAG_BUFSIZE in tcop/cmdtag.h */
 #define PG_READY_SIZE	  6
-#define PG_HEADER	  5 /* tag, length */
+#define PG_PARAMETER_MAX  128 /* application_name and a value of NAMEDATALEN (64) */
+#define PG_HEADER	  5   /* tag, length */
 
 /* Records of TLS begin with a type and the major version (RFC 8446, 5.1). */
 #define TLS_CHANGE_CIPHER 0x14

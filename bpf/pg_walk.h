@@ -2,7 +2,7 @@
 /*
  * The PostgreSQL v3 protocol, walked by its headers with constant state. Chunks may split a
  * message anywhere. Compiled into the probe and, for tests and fuzzing, into user space: the
- * includer supplies db_miss() and the three pg_on_*() functions. Facts: PostgreSQL manual,
+ * includer supplies db_miss() and the pg_on_*() functions. Facts: PostgreSQL manual,
  * "Frontend/Backend Protocol: Message Formats".
  */
 #pragma once
@@ -21,6 +21,7 @@ struct pg_walk {
 
 static void pg_on_command(struct pg_walk *w, __u32 off, __u32 n);
 static void pg_on_columns(struct pg_walk *w, __u32 off, __u32 n);
+static void pg_on_parameter(struct pg_walk *w, __u32 off, __u32 n);
 static void pg_on_end(struct pg_walk *w, enum rec_end end);
 
 static __always_inline __u32 pg_be32(const __u8 *p)
@@ -132,6 +133,9 @@ static __always_inline void pg_server_begin(struct pg_walk *w, __u8 tag, __u32 l
 		r->tag_len = 0;
 		want = length > sizeof(r->tag) ? sizeof(r->tag) : length;
 		break;
+	case 'S':
+		want = length > PG_PARAMETER_MAX ? 0 : length;
+		break;
 	case 'N':
 	case 'A':
 	case 'E':
@@ -191,6 +195,23 @@ static __always_inline void pg_tag_bytes(struct pg_walk *w, __u32 off, __u32 n)
 	if (bpf_probe_read_kernel(r->tag + at, n & 63, w->window + off))
 		return;
 	r->tag_len = at + n;
+}
+
+/* A ParameterStatus, of which one tells who the client is: what it calls itself may change. */
+static __always_inline void pg_parameter(struct pg_walk *w, __u32 off, __u32 n)
+{
+	struct pg_stream *d = &w->s->server;
+	__u64 name, wanted = 0x746163696c707061; /* "applicat", of application_name */
+
+	if (off >= DB_WINDOW)
+		return;
+	db_copy8((__u8 *)&name, w->window + off);
+	if (n < sizeof(name))
+		wanted = (name & -1ull << 8 * n) | (wanted & ~(-1ull << 8 * n));
+	if (!d->pos && name != wanted)
+		d->want = n;
+	else
+		pg_on_parameter(w, off, n);
 }
 
 /*
@@ -268,6 +289,8 @@ static __always_inline int pg_server_step(struct pg_walk *w)
 	k = n > d->want ? d->want : n;
 	if (k && d->tag == 'T')
 		pg_on_columns(w, off, k);
+	else if (k && d->tag == 'S')
+		pg_parameter(w, off, k);
 	else if (k)
 		pg_tag_bytes(w, off, k);
 	d->want -= k;

@@ -85,12 +85,13 @@ check "the socket to another server is not the session's" \
 check "what it reads there is that server's" "$(by inner "$rows") $(by inner2 "$rows")" "5000 5000"
 check "no session was lost over it" "$(jq -s -c '[.[] | select(.event == "db_session" and .closed) | .desync // 0] | add' "$dir/events")" 0
 
-# A startup packet of a byte a record is missed, too; whose session it is, the process title says.
+# A startup packet of a byte a record is missed, too: what the client calls itself the server reports.
 old='(.db.client | has("program") | not) and .db.user == "app" and .db.name == "hr"'
 check "11 prepared before, under TLS: client" "$prepared_rows" 10150
-check "encrypted before the sensor" "$(results "$old and (.db.tables == [\"hr.public.staff\"])" | jq -s -c 'map(.db.rows) | sort')" '[30,150,5000,5000,5000,5000]'
+check "encrypted before the sensor" "$(results "$old and (.db.tables == [\"hr.public.staff\"])" | jq -s -c 'map(.db.rows) | sort')" '[30,150,5000,5000,5000]'
 check "encrypted before the sensor: how sure" "$(results "$old" | jq -s -c 'map([.db.confidence, .db.tap]) | unique')" '[["exact","uprobe"]]'
 check "a byte a record: client" "${got[bytewise]}" 5000
+check "a byte a record" "$(results '.db.client.program == "bytewise"' | jq -c '[.db.rows, .db.confidence, .db.tap]')" '[5000,"exact","uprobe"]'
 for c in portal_slices pipelined by_key long_text; do
 	check "$c under TLS: exact" "$(by $c "[($rows), (map(.db.confidence) | unique)]")" "[${got[$c]},[\"exact\"]]"
 done

@@ -19,6 +19,12 @@ struct twin_command {
 	__u8 text[DB_TEXT_MAX];
 };
 
+/* The server's ParameterStatus, likewise. */
+struct twin_parameter {
+	__u32 have;
+	char body[PG_PARAMETER_MAX];
+};
+
 static struct pg_twin {
 	struct pg_session s;
 	struct db_cursor at;
@@ -27,6 +33,8 @@ static struct pg_twin {
 	unsigned n_ends; /* the first TWIN_ENDS are kept */
 	struct twin_command command;
 	unsigned n_commands;
+	struct twin_parameter parameter;
+	unsigned n_parameters;
 	__u64 column_bytes;
 	__u64 digest; /* of all text that was handed out */
 } twin;
@@ -66,6 +74,22 @@ static void pg_on_columns(struct pg_walk *w, __u32 off, __u32 n)
 	if (off + n > sizeof(twin.window) || w->s->server.pos + n > DB_TEXT_MAX)
 		abort();
 	twin.column_bytes += n;
+	twin_digest(w->window + off, n);
+}
+
+static void pg_on_parameter(struct pg_walk *w, __u32 off, __u32 n)
+{
+	struct twin_parameter *p = &twin.parameter;
+	const struct pg_stream *d = &w->s->server;
+
+	if (!d->pos) {
+		*p = (struct twin_parameter){};
+		twin.n_parameters++;
+	}
+	if (off + n > sizeof(twin.window) || d->pos != p->have || p->have + n > sizeof(p->body))
+		abort();
+	memcpy(p->body + p->have, w->window + off, n);
+	p->have += n;
 	twin_digest(w->window + off, n);
 }
 

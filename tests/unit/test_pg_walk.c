@@ -106,6 +106,36 @@ static void test_simple(void **state)
 	free(w.bytes);
 }
 
+static void verify_parameters(void)
+{
+	static const char told[] = "application_name\0HR portal";
+
+	assert_int_equal(twin.n_parameters, 1);
+	assert_int_equal(twin.parameter.have, sizeof(told));
+	assert_memory_equal(twin.parameter.body, told, sizeof(told));
+	assert_int_equal(twin.n_ends, 1);
+	assert_int_equal(end(0)->rows, 0);
+}
+
+/* Of all that a server reports, what the client calls itself is handed out. */
+static void test_parameters(void **state)
+{
+	static const char set[] = "application_name\0HR portal", longer[200] = "application_name";
+	struct wire w = {};
+
+	(void)state;
+	wire_pg(&w, 'S', "DateStyle\0ISO, DMY", 19);
+	wire_pg(&w, 'S', longer, sizeof(longer));
+	wire_pg(&w, 'S', "b\0b", 4);
+	wire_pg(&w, 'S', NULL, 0);
+	complete(&w, "SET");
+	wire_pg(&w, 'S', set, sizeof(set));
+	ready(&w);
+	whole_and_cut(&w, verify_parameters);
+	byte_by_byte(&w, verify_parameters);
+	free(w.bytes);
+}
+
 static void verify_extended(void)
 {
 	assert_int_equal(twin.n_ends, 5);
@@ -481,12 +511,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_simple),	       cmocka_unit_test(test_extended),
-		cmocka_unit_test(test_copy),	       cmocka_unit_test(test_side),
-		cmocka_unit_test(test_large_row),      cmocka_unit_test(test_many),
-		cmocka_unit_test(test_abort),	       cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_lost_in_digits), cmocka_unit_test(test_impossible),
-		cmocka_unit_test(test_unreadable),     cmocka_unit_test(test_adopted),
-		cmocka_unit_test(test_client),	       cmocka_unit_test(test_client_adopted),
+		cmocka_unit_test(test_parameters),     cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_side),	       cmocka_unit_test(test_large_row),
+		cmocka_unit_test(test_many),	       cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_lost),	       cmocka_unit_test(test_lost_in_digits),
+		cmocka_unit_test(test_impossible),     cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_adopted),	       cmocka_unit_test(test_client),
+		cmocka_unit_test(test_client_adopted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

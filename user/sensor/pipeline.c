@@ -344,6 +344,7 @@ static void handle(struct pipeline *p, Rollcall__Event *ev)
 	case ROLLCALL__EVENT__KIND_DB_END:
 	case ROLLCALL__EVENT__KIND_DB_READS:
 	case ROLLCALL__EVENT__KIND_DB_QUIET:
+	case ROLLCALL__EVENT__KIND_DB_PARAMETER:
 	case ROLLCALL__EVENT__KIND_DB_CLOSE:
 		sessions_record(p->sessions, p->arena, ev);
 		break;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who a session acts for, from what the kernel and the server say.
 #include <arpa/inet.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,4 +37,24 @@ void principal_title(struct principal *p, const char *title)
 	const char *cluster = strstr(at, ": ");
 
 	sscanf(cluster ? cluster + 2 : at, "%63s %63s", p->user, p->database);
+}
+
+/* As check_application_name() (utils/misc/guc.c) leaves a name, of which this is a byte. */
+static char reported(char c)
+{
+	return c < 32 || c > 126 ? '?' : c;
+}
+
+bool principal_program(struct principal *p, const char *name)
+{
+	size_t i = 0;
+
+	while (p->program[i] && reported(p->program[i]) == name[i])
+		i++;
+	/* A long one is cut where a character of up to four bytes begins. */
+	if (!name[i] && (!p->program[i] || i >= sizeof(p->program) - 4))
+		return false;
+	memset(p->program, 0, sizeof(p->program));
+	snprintf(p->program, sizeof(p->program), "%s", name);
+	return true;
 }

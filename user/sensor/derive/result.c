@@ -362,8 +362,10 @@ void result_end(struct sessions *s, struct arena *a, uint64_t time, struct sessi
 			s->opts.renamed(s->opts.ctx);
 	}
 	if (!session_emit(s, a, c, ev) && !streaming && cmd && cmd->shape &&
-	    script_is_select(cmd->script))
+	    script_is_select(cmd->script)) {
+		c->judged = true;
 		s->opts.unremarkable(s->opts.ctx, c->conn, cmd->shape, db);
+	}
 }
 
 void result_counted(struct sessions *s, struct arena *a, uint64_t time, struct session *c,

@@ -81,6 +81,7 @@ static void session_free(struct session *c)
 	script_unref(c->running);
 	pieces_free(&c->text);
 	pieces_free(&c->columns);
+	pieces_free(&c->parameter);
 	free(c);
 }
 
@@ -466,6 +467,28 @@ static void on_columns(struct sessions *s, const Rollcall__DbColumns *k)
 	c->last_stmt = k->stmt_id;
 }
 
+/* The same session, for another client's rules. */
+static void session_renamed(struct sessions *s, struct session *c)
+{
+	session_note(s, c);
+	if (c->judged)
+		s->opts.renamed(s->opts.ctx);
+	c->judged = false;
+}
+
+static void on_parameter(struct sessions *s, const Rollcall__DbParameter *k)
+{
+	struct session *c = session_find(s, k->conn);
+	size_t off = 0;
+
+	if (!c || !pieces_add(&c->parameter, &k->body, k->offset, k->length, PARAMETER_MAX))
+		return;
+	if (strcmp(next_string(&c->parameter, &off), "application_name") == 0 &&
+	    principal_program(&c->who, next_string(&c->parameter, &off)))
+		session_renamed(s, c);
+	pieces_free(&c->parameter);
+}
+
 /*
  * A result whose command was not seen: the text is what the server itself says it runs. Read while
  * the result streams; at its end the server may have forgotten it.
@@ -551,6 +574,9 @@ int sessions_record(struct sessions *s, struct arena *a, const Rollcall__Event *
 		break;
 	case ROLLCALL__EVENT__KIND_DB_COLUMNS:
 		on_columns(s, ev->db_columns);
+		break;
+	case ROLLCALL__EVENT__KIND_DB_PARAMETER:
+		on_parameter(s, ev->db_parameter);
 		break;
 	case ROLLCALL__EVENT__KIND_DB_READS:
 		on_reads(s, ev->db_reads);

@@ -13,6 +13,7 @@
 #define READ_TABLES	8    /* as bpf/pg_stat.h tells: PG_READ_TABLES */
 #define PG_TEXT_MAX	4096 /* as bpf/db_walk.h sends: DB_TEXT_MAX */
 #define COLUMNS_MAX	4096
+#define PARAMETER_MAX	128   /* as bpf/pg_session.h asks for: PG_PARAMETER_MAX */
 #define MYSQL_TEXT_MAX	65536 /* as bpf/mysql_client.h: MY_TEXT_MAX */
 
 struct command {
@@ -55,10 +56,11 @@ struct session {
 	char replication[16];
 	uint32_t server_pid;
 	bool adopted, announced;
+	bool judged; /* the kernel may count some of its results, as the present client's */
 	struct command *head, *tail;
 	unsigned n_commands;
 	struct named *prepared, *portals;
-	struct pieces text, columns;
+	struct pieces text, columns, parameter;
 	uint32_t columns_group, columns_index;
 	uint32_t last_stmt;		   /* prepared last; MariaDB */
 	struct login login;		   /* MariaDB: the last that was asked for ... */
@@ -80,6 +82,12 @@ struct sessions {
 
 /* The client's address. */
 void principal_socket(struct principal *p, const Rollcall__Socket *k);
+/*
+ * What the client calls itself, as PostgreSQL reports it: JDBC drivers and poolers say it when the
+ * session is open. What it said at the start stays where only bytes differ that the server does
+ * not let through. True: it is another.
+ */
+bool principal_program(struct principal *p, const char *name);
 /* User and database, from what ps shows of a PostgreSQL backend. */
 void principal_title(struct principal *p, const char *title);
 
