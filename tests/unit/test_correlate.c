@@ -170,6 +170,63 @@ static void value_sum_and_average(void **state)
 	world_end(&w);
 }
 
+/* What is in the timespan, kept and looked at as simply as can be. */
+static struct {
+	struct {
+		uint64_t time;
+		unsigned value;
+	} events[4096];
+	unsigned n, sum;
+} plain;
+
+#define SLIDING_SPAN 300
+
+static void plain_add(uint64_t time, unsigned value)
+{
+	unsigned k = 0;
+
+	plain.sum = 0;
+	plain.events[plain.n].time = time;
+	plain.events[plain.n++].value = value;
+	for (unsigned i = 0; i < plain.n; i++) {
+		if (plain.events[i].time + SLIDING_SPAN <= time)
+			continue;
+		plain.sum += plain.events[i].value;
+		plain.events[k++] = plain.events[i];
+	}
+	plain.n = k;
+}
+
+/* Thousands of events through one timespan; in the second half some are late. */
+static void sums_slide(void **state)
+{
+	char value[16], wanted[64];
+	unsigned seed = 1, fired = 0;
+	uint64_t now = 0;
+	struct world w;
+
+	(void)state;
+	world_begin(&w, CORRELATION("type: value_sum, rules: [a], timespan: 300s, "
+				    "condition: {field: N, gte: 3050}"));
+	for (unsigned i = 0; i < 20000; i++) {
+		unsigned v = (unsigned)rand_r(&seed) % 10;
+		unsigned late = i < 10000 ? 0 : (unsigned)rand_r(&seed) % 400;
+
+		now += (unsigned)rand_r(&seed) % 1000 / 555;
+		plain_add(now + 1000 - late, v);
+		snprintf(wanted, sizeof(wanted), "t[] %u %u;", plain.sum, plain.n);
+		if (plain.sum < 3050)
+			*wanted = '\0';
+		else
+			plain.n = 0;
+		fired += *wanted != '\0';
+		snprintf(value, sizeof(value), "N#%u", v);
+		assert_string_equal(AT(now + 1000 - late, "R=a", value), wanted);
+	}
+	assert_true(fired > 2);
+	world_end(&w);
+}
+
 static void value_percentile(void **state)
 {
 	struct world w;
@@ -410,6 +467,7 @@ int main(void)
 		cmocka_unit_test(ranges_are_decided_at_the_end),
 		cmocka_unit_test(value_count),
 		cmocka_unit_test(value_sum_and_average),
+		cmocka_unit_test(sums_slide),
 		cmocka_unit_test(value_percentile),
 		cmocka_unit_test(temporal),
 		cmocka_unit_test(temporal_ordered),

@@ -34,11 +34,14 @@ struct group {
 	LIST_ENTRY(group) bucket;
 	TAILQ_ENTRY(group) age;
 	const struct rule *rule;
-	uint64_t hash;	/* of the whole key */
-	uint64_t first; /* of the present timespan; 0: none */
-	uint64_t event; /* the last of a detection rule that was counted */
-	struct entry *entries;
-	uint32_t n, room;
+	uint64_t hash;	       /* of the whole key */
+	uint64_t first;	       /* of the present timespan; 0: none */
+	uint64_t event;	       /* the last of a detection rule that was counted */
+	struct entry *entries; /* n of them, from `begin` on; oldest first unless `disordered` */
+	uint32_t begin, n, room;
+	bool disordered; /* one came with a time before the last one's, or a time has changed */
+	uint64_t events; /* of all entries, as their values in `sum` */
+	double sum;
 	unsigned n_evidence; /* in all; the last ones are kept */
 	char evidence[CORRELATE_EVIDENCE_MAX][CORRELATE_ID_MAX];
 	char key[];
@@ -174,6 +177,11 @@ void correlate_measure(struct correlate *c, struct meter *meter)
 	c->meter = meter;
 }
 
+static struct entry *entry_at(const struct group *g, uint32_t i)
+{
+	return &g->entries[g->begin + i];
+}
+
 static void room_make(struct correlate *c, const struct group *keep)
 {
 	while (c->n_groups > GROUPS_MAX || c->n_entries > BUDGET) {
@@ -181,29 +189,71 @@ static void room_make(struct correlate *c, const struct group *keep)
 
 		if (g == keep)
 			return;
-		c->dropped +=
-			g->n && g->entries[g->n - 1].time + g->rule->correlation->span > c->looked;
+		c->dropped += g->n &&
+			      entry_at(g, g->n - 1)->time + g->rule->correlation->span > c->looked;
 		group_free(c, g);
 	}
 }
 
 static void group_clear(struct group *g)
 {
-	g->n = 0;
+	g->begin = g->n = 0;
+	g->disordered = false;
+	g->events = 0;
+	g->sum = 0;
 	g->first = 0;
 	g->n_evidence = 0;
 }
 
 /* ---- entries ---- */
 
-static void entries_expire(struct group *g, uint64_t now, uint64_t span)
+static void entry_count(struct group *g, const struct entry *e)
+{
+	g->events += e->n;
+	g->sum += e->value;
+}
+
+/* Moves to the front what is not over; a sum of fractions is exact again. */
+static void entries_pack(struct group *g, uint64_t now, uint64_t span)
 {
 	uint32_t k = 0;
 
-	for (uint32_t i = 0; i < g->n; i++)
-		if (g->entries[i].time + span > now)
-			g->entries[k++] = g->entries[i];
+	g->events = 0;
+	g->sum = 0;
+	for (uint32_t i = 0; i < g->n; i++) {
+		const struct entry *e = entry_at(g, i);
+
+		if (e->time + span <= now)
+			continue;
+		entry_count(g, e);
+		g->entries[k++] = *e;
+	}
+	g->begin = 0;
 	g->n = k;
+}
+
+static void entry_drop(struct group *g)
+{
+	const struct entry *e = entry_at(g, 0);
+
+	g->events -= e->n;
+	g->sum -= e->value;
+	g->begin++;
+	g->n--;
+	if (!g->n) {
+		g->begin = 0;
+		g->sum = 0;
+	}
+}
+
+static void entries_expire(struct group *g, uint64_t now, uint64_t span)
+{
+	if (g->disordered) {
+		entries_pack(g, now, span);
+		return;
+	}
+	while (g->n && entry_at(g, 0)->time + span <= now)
+		entry_drop(g);
 }
 
 /* Neighbours become one: times get coarser, nothing is forgotten. */
@@ -212,11 +262,35 @@ static void entries_halve(struct group *g)
 	uint32_t k = 0;
 
 	for (uint32_t i = 0; i + 1 < g->n; i += 2, k++) {
-		g->entries[k] = g->entries[i + 1];
-		g->entries[k].n += g->entries[i].n;
-		g->entries[k].value += g->entries[i].value;
+		struct entry both = *entry_at(g, i + 1);
+
+		both.n += entry_at(g, i)->n;
+		both.value += entry_at(g, i)->value;
+		g->entries[k] = both;
 	}
+	g->begin = 0;
 	g->n = k;
+}
+
+/* False: there is no memory. */
+static bool entries_room(struct correlate *c, struct group *g)
+{
+	uint32_t room = g->room ? 2 * g->room : 4;
+	struct entry *more;
+
+	if (g->begin + g->n < g->room)
+		return true;
+	if (g->begin && g->begin >= g->n) {
+		entries_pack(g, 0, 1); /* all */
+		return true;
+	}
+	more = realloc(g->entries, room * sizeof(*more));
+	if (!more)
+		return false;
+	c->n_entries += room - g->room;
+	g->entries = more;
+	g->room = room;
+	return true;
 }
 
 static void entry_add(struct correlate *c, struct group *g, const struct entry *e, bool joins)
@@ -224,29 +298,27 @@ static void entry_add(struct correlate *c, struct group *g, const struct entry *
 	if (g->n == ENTRIES_MAX && joins)
 		entries_halve(g);
 	else if (g->n == ENTRIES_MAX)
-		memmove(g->entries, g->entries + 1, --g->n * sizeof(*g->entries));
-	if (g->n == g->room) {
-		uint32_t room = g->room ? 2 * g->room : 4;
-		struct entry *more = realloc(g->entries, room * sizeof(*more));
-
-		if (!more)
-			return;
-		c->n_entries += room - g->room;
-		g->entries = more;
-		g->room = room;
-	}
-	g->entries[g->n++] = *e;
+		entry_drop(g);
+	if (!entries_room(c, g))
+		return;
+	g->disordered |= g->n && e->time < entry_at(g, g->n - 1)->time;
+	*entry_at(g, g->n++) = *e;
+	entry_count(g, e);
 }
 
 /* One entry a value: the last time it was seen. */
 static void distinct_add(struct correlate *c, struct group *g, const struct entry *e)
 {
-	for (uint32_t i = 0; i < g->n; i++)
-		if (g->entries[i].hash == e->hash) {
-			if (e->time > g->entries[i].time)
-				g->entries[i].time = e->time;
-			return;
-		}
+	for (uint32_t i = 0; i < g->n; i++) {
+		struct entry *known = entry_at(g, i);
+
+		if (known->hash != e->hash)
+			continue;
+		if (e->time > known->time)
+			known->time = e->time;
+		g->disordered = true;
+		return;
+	}
 	entry_add(c, g, e, false);
 }
 
@@ -283,28 +355,23 @@ static double percentile(const struct group *g, const struct entry *e, bool numb
 	double below = 0, equal = 0;
 
 	for (uint32_t i = 0; i < g->n; i++) {
-		below += number && g->entries[i].value < e->value;
-		equal += number ? g->entries[i].value == e->value : g->entries[i].hash == e->hash;
+		const struct entry *other = entry_at(g, i);
+
+		below += number && other->value < e->value;
+		equal += number ? other->value == e->value : other->hash == e->hash;
 	}
 	return g->n ? 100 * (number ? below + equal / 2 : equal) / g->n : 0;
 }
 
 static double group_value(const struct correlation *k, const struct group *g)
 {
-	double sum = 0;
-	uint64_t n = 0;
-
-	for (uint32_t i = 0; i < g->n; i++) {
-		sum += g->entries[i].value;
-		n += g->entries[i].n;
-	}
 	switch (k->type) {
 	case CORRELATION_VALUE_SUM:
-		return sum;
+		return g->sum;
 	case CORRELATION_VALUE_AVG:
-		return n ? sum / (double)n : 0;
+		return g->events ? g->sum / (double)g->events : 0;
 	case CORRELATION_EVENT_COUNT:
-		return (double)n;
+		return (double)g->events;
 	default:
 		return g->n;
 	}
@@ -312,13 +379,7 @@ static double group_value(const struct correlation *k, const struct group *g)
 
 static uint64_t events_of(const struct group *g)
 {
-	uint64_t n = 0;
-
-	if (g->rule->correlation->type == CORRELATION_TEMPORAL_ORDERED)
-		return g->n;
-	for (uint32_t i = 0; i < g->n; i++)
-		n += g->entries[i].n;
-	return n;
+	return g->rule->correlation->type == CORRELATION_TEMPORAL_ORDERED ? g->n : g->events;
 }
 
 static void evidence_add(struct group *g, const char *id)
@@ -443,7 +504,7 @@ static bool event_add(struct correlate *c, struct group *g, const struct correla
 	if (!g->n)
 		g->first = e->time;
 	else if (!k->closes)
-		g->first = g->entries[0].time;
+		g->first = entry_at(g, 0)->time;
 	if (k->type == CORRELATION_TEMPORAL)
 		e->hash = target;
 	if (k->type == CORRELATION_TEMPORAL || k->type == CORRELATION_VALUE_COUNT)
