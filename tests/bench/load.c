@@ -49,6 +49,21 @@ static void open_pg(struct load *l, const char *target)
 		die(PQerrorMessage(l->pg));
 }
 
+/* A table that nobody watches; servers.sh makes it. */
+#define DEVICE	"select serial from device"
+#define DEVICES 5000
+
+static void open_prepared(struct load *l, const char *target)
+{
+	PGresult *r;
+
+	open_pg(l, target);
+	r = PQprepare(l->pg, "S_1", DEVICE " where id = $1::int", 0, NULL);
+	if (PQresultStatus(r) != PGRES_COMMAND_OK)
+		die(PQerrorMessage(l->pg));
+	PQclear(r);
+}
+
 static void open_my(struct load *l, const char *target)
 {
 	l->my = mysql_init(NULL);
@@ -56,13 +71,16 @@ static void open_my(struct load *l, const char *target)
 		die("cannot connect to MariaDB");
 }
 
-static void query_pg(struct load *l, const char *sql, unsigned rows)
+static void result_pg(struct load *l, PGresult *r, unsigned rows)
 {
-	PGresult *r = PQexec(l->pg, sql);
-
 	if (PQresultStatus(r) != PGRES_TUPLES_OK || (unsigned)PQntuples(r) != rows)
 		die(PQerrorMessage(l->pg));
 	PQclear(r);
+}
+
+static void query_pg(struct load *l, const char *sql, unsigned rows)
+{
+	result_pg(l, PQexec(l->pg, sql), rows);
 }
 
 static void query_my(struct load *l, const char *sql, unsigned rows)
@@ -74,11 +92,17 @@ static void query_my(struct load *l, const char *sql, unsigned rows)
 	mysql_free_result(r);
 }
 
-/* As `pgbench -S` asks: another row each time, not prepared. */
-static const char *point(struct load *l, const char *select, unsigned rows)
+/* Another row each time. */
+static unsigned key_next(struct load *l, unsigned rows)
 {
 	l->key = (l->key + 7919) % rows;
-	snprintf(l->sql, sizeof(l->sql), "%s where id = %u", select, l->key + 1);
+	return l->key + 1;
+}
+
+/* As `pgbench -S` asks: not prepared. */
+static const char *point(struct load *l, const char *select, unsigned rows)
+{
+	snprintf(l->sql, sizeof(l->sql), "%s where id = %u", select, key_next(l, rows));
 	return l->sql;
 }
 
@@ -121,10 +145,20 @@ static unsigned pg_watched(struct load *l)
 	return 1;
 }
 
-/* A table that nobody watches; servers.sh makes it. */
 static unsigned pg_point(struct load *l)
 {
-	query_pg(l, point(l, "select serial from device", 5000), 1);
+	query_pg(l, point(l, DEVICE, DEVICES), 1);
+	return 1;
+}
+
+/* As JDBC's driver asks from the fifth time on: Bind, Execute, Sync. */
+static unsigned pg_prepared(struct load *l)
+{
+	char key[16];
+	const char *const values[] = {key};
+
+	snprintf(key, sizeof(key), "%u", key_next(l, DEVICES));
+	result_pg(l, PQexecPrepared(l->pg, "S_1", 1, values, NULL, NULL, 0), 1);
 	return 1;
 }
 
@@ -186,11 +220,17 @@ static const struct workload {
 	void (*open)(struct load *l, const char *target);
 	unsigned (*once)(struct load *l); /* returns how many operations that was */
 } workloads[] = {
-	{"getppid", NULL, do_getppid},	     {"pipe", NULL, do_pipe},
-	{"fork_exec", NULL, fork_exec},	     {"pg_million", open_pg, pg_million},
-	{"my_million", open_my, my_million}, {"pg_point", open_pg, pg_point},
-	{"pg_watched", open_pg, pg_watched}, {"pg_rows", open_pg, pg_rows},
-	{"my_point", open_my, my_point},     {"my_rows", open_my, my_rows},
+	{"getppid", NULL, do_getppid},
+	{"pipe", NULL, do_pipe},
+	{"fork_exec", NULL, fork_exec},
+	{"pg_million", open_pg, pg_million},
+	{"my_million", open_my, my_million},
+	{"pg_point", open_pg, pg_point},
+	{"pg_watched", open_pg, pg_watched},
+	{"pg_rows", open_pg, pg_rows},
+	{"my_point", open_my, my_point},
+	{"my_rows", open_my, my_rows},
+	{"pg_prepared", open_prepared, pg_prepared},
 };
 
 static void measure(const struct workload *w, struct load *l, double seconds)

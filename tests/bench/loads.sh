@@ -67,7 +67,7 @@ load() { # WORKLOAD
 	pg_unix) program=pg_point target="host=$dir/run $pg" ;;
 	pg_tcp) program=pg_point target="$tcp=disable" ;;
 	pg_tls) program=pg_point target="$tcp=require" ;;
-	pg_rows | pg_million | pg_watched) target="host=$dir/run $pg" ;;
+	pg_rows | pg_million | pg_watched | pg_prepared) target="host=$dir/run $pg" ;;
 	my_*) target=$dir/my/sock ;;
 	esac
 	build/tests/bench/load "$program" "$each" "$target" "$people"
