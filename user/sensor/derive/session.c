@@ -311,7 +311,7 @@ static void pg_command(struct sessions *s, struct arena *a, uint64_t time, struc
 		name = next_string(&c->text, &off);
 		from = next_string(&c->text, &off);
 		n = named_find(c->prepared, from);
-		named_set(&c->portals, name, n ? n->script : NULL, 0);
+		named_set(&c->portals, name, n ? n->script : NULL, n ? n->nth : 0);
 		return;
 	case PG_EXECUTE:
 		name = next_string(&c->text, &off);
