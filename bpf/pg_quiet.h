@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * PostgreSQL's unremarkable statements (quiet.h): whether the one that came is such a one, and
- * whether its result is. That no watched table was in it the server's own counts say (pg_reads.h),
- * not the text; where there are none, nothing is unremarkable.
+ * PostgreSQL's unremarkable statements (quiet.h), by Query or in parts: whether the one that came
+ * is such a one, and whether its result is. That no watched table was in it the server's own counts
+ * say (pg_reads.h), not the text; where there are none, nothing is unremarkable.
  */
 #pragma once
 
 #include "db.h"
 #include "pg_reads.h"
-#include "pg_walk.h"
+#include "pg_parts.h"
 
 struct quiet_key {
 	__u64 conn, shape;
@@ -41,22 +41,121 @@ static __always_inline bool quiet_judged(struct quiet *q, __u64 conn,
 	return true;
 }
 
-/*
- * A Query message, whole: n bytes of the window. From here on s->quiet has its shape, and says
- * whether it need not be told; nothing is when the answer to another is under way.
- */
-static __always_inline void pg_quiet_command(struct pg_session *s, const struct db_scratch *scratch,
-					     __u32 off, __u32 n)
+static __always_inline const struct quiet_secret *pg_quiet_secret(void)
 {
 	__u32 zero = 0;
-	struct quiet_secret *secret = bpf_map_lookup_elem(&quiet_secrets, &zero);
+
+	return bpf_map_lookup_elem(&quiet_secrets, &zero);
+}
+
+/* Nothing is only counted while the answer to another is under way. */
+static __always_inline bool pg_quiet_may(const struct pg_session *s)
+{
+	return pg_server_idle(s) && s->client_group == s->server_group;
+}
+
+/* A statement of that shape is to be run: q->on says from here on whether it need not be told. */
+static __always_inline void pg_quiet_begin(struct pg_session *s, const struct quiet_secret *secret,
+					   __u64 shape)
+{
 	struct quiet *q = &s->quiet;
 
-	if (!secret || !pg_server_idle(s) || s->client_group != s->server_group)
-		return;
-	q->shape = quiet_shape(secret, scratch->window + off, n);
-	q->on = q->held = q->shape && quiet_judged(q, s->conn, secret);
+	q->shape = shape;
+	q->on = q->held = shape && quiet_judged(q, s->conn, secret);
 	q->side_bytes = s->totals.side_bytes;
+}
+
+/* A Query message, whole: n bytes of the window. It may prepare under any name. */
+static __always_inline void pg_quiet_query(struct pg_session *s, const struct db_scratch *scratch,
+					   __u32 off, __u32 n)
+{
+	const struct quiet_secret *secret = pg_quiet_secret();
+
+	if (secret && pg_quiet_may(s))
+		pg_quiet_begin(s, secret, quiet_shape(secret, scratch->window + off, n));
+	if (!s->quiet.on)
+		s->quiet.queries++;
+}
+
+/* ---- the extended protocol ---- */
+
+struct quiet_name {
+	__u64 conn, name;
+	__u64 queries; /* told before it was parsed */
+};
+
+/* Shapes of what was parsed, by short names. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct quiet_name);
+	__type(value, __u64);
+} quiet_names __weak SEC(".maps");
+
+static __always_inline void quiet_name_set(const struct pg_session *s, __u64 name, __u64 shape)
+{
+	struct quiet_name key = {s->conn, name, s->quiet.queries};
+
+	bpf_map_update_elem(&quiet_names, &key, &shape, BPF_ANY);
+}
+
+static __always_inline __u64 quiet_name_shape(const struct pg_session *s, __u64 name)
+{
+	struct quiet_name key = {s->conn, name, s->quiet.queries};
+	__u64 *shape = bpf_map_lookup_elem(&quiet_names, &key);
+
+	return shape ? *shape : 0;
+}
+
+/* Messages that were received at once, and begin one: is it one statement that need not be told? */
+static __noinline void pg_quiet_parts(struct pg_session *s, struct db_scratch *scratch, __u32 n)
+{
+	const struct quiet_secret *secret = pg_quiet_secret();
+	struct pg_parts p = {};
+	__u64 shape;
+
+	if (!s || !scratch || !secret || s->missed || s->adopted || !pg_quiet_may(s) ||
+	    s->client_index || !pg_parts_read(scratch->window, n, &p))
+		return;
+	if (p.parse && p.parse < DB_WINDOW)
+		quiet_name_set(s, 0, quiet_shape(secret, scratch->window + p.parse, p.parse_size));
+	shape = quiet_name_shape(s, p.name);
+	pg_quiet_begin(s, secret, shape);
+	if (!s->quiet.on)
+		return;
+	s->quiet.unseen |= QUIET_PORTAL;
+	if (p.parse)
+		s->quiet.unseen |= QUIET_STATEMENT;
+}
+
+/*
+ * A message that is told. What it refers to may be of one that was not: then the server's own word
+ * for what it runs is taken, for the rest of the session.
+ */
+static __always_inline void pg_quiet_told(struct pg_session *s, const struct db_scratch *scratch,
+					  __u32 off, __u32 n)
+{
+	const struct quiet_secret *secret = pg_quiet_secret();
+	const __u8 *body = scratch->window + off;
+	__u64 name = 0;
+	__u32 size = 0;
+
+	if (s->client.tag == 'P' && n == s->client.length && pg_name(body, &name, &size)) {
+		if (!name)
+			s->quiet.unseen &= ~QUIET_STATEMENT;
+		quiet_name_set(s, name,
+			       secret && size < n ? quiet_shape(secret, body + size, n - size) : 0);
+	} else if (s->client.tag == 'P') {
+		s->quiet.queries++; /* whichever name it has */
+		s->missed |= s->quiet.unseen & QUIET_STATEMENT;
+	} else if (s->client.tag == 'B' && !body[0]) {
+		s->quiet.unseen &= ~QUIET_PORTAL;
+		s->missed |= s->quiet.unseen && !body[1];
+	} else if (s->client.tag == 'B') {
+		s->missed |= s->quiet.unseen & QUIET_STATEMENT;
+	} else if (s->client.tag == 'E' && !body[0]) {
+		s->missed |= (s->quiet.unseen & QUIET_PORTAL) != 0;
+	}
 }
 
 static __always_inline bool pg_read_is_new(const struct pg_read *r)
@@ -94,7 +193,6 @@ static __always_inline bool pg_quiet_result(struct pg_session *s, enum rec_end e
 	__sync_fetch_and_add(&q->results, 1);
 	__sync_fetch_and_add(&q->rows, r->rows);
 	__sync_fetch_and_add(&q->bytes, r->bytes);
-	q->held = 0;
 	return true;
 }
 

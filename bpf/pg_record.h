@@ -37,12 +37,17 @@ static __noinline void pg_on_command(struct pg_walk *w, __u32 off, __u32 n)
 
 	if (!scratch || !s || off >= DB_WINDOW)
 		return;
-	s->quiet.on = 0;
-	s->quiet.shape = 0;
+	/* Those of a statement in parts are of the group that the server is to answer next. */
+	if (s->client.tag == 'Q' || s->client_group != s->server_group) {
+		s->quiet.on = 0;
+		s->quiet.shape = 0;
+	}
 	if (s->client.tag == 'Q' && n == s->client.length)
-		pg_quiet_command(s, scratch, off, n);
+		pg_quiet_query(s, scratch, off, n);
 	if (s->quiet.on)
 		return;
+	if (!s->client.pos)
+		pg_quiet_told(s, scratch, off, n);
 	c = (void *)scratch->record;
 	__builtin_memset(c, 0, sizeof(*c));
 	task_fill(&c->task, bpf_get_current_task_btf());
@@ -52,8 +57,20 @@ static __noinline void pg_on_command(struct pg_walk *w, __u32 off, __u32 n)
 	c->code = s->client.tag;
 	c->offset = s->client.pos;
 	c->length = s->client.length;
-	c->shape = s->quiet.shape;
+	c->shape = s->client.tag == 'Q' || s->client.tag == 'E' ? s->quiet.shape : 0;
 	db_emit_text(scratch, sizeof(*c), &c->text, scratch->window + off, n, KIND_db_command);
+}
+
+static __noinline void pg_on_received(struct pg_walk *w)
+{
+	struct pg_session *s = w->s;
+
+	if (!s)
+		return;
+	s->quiet.on = 0;
+	s->quiet.shape = 0;
+	if (s->client.phase == PG_MESSAGES && !s->client.skip && !s->client.have && !w->at->left)
+		pg_quiet_parts(s, w->scratch, w->at->end);
 }
 
 static __noinline void pg_on_columns(struct pg_walk *w, __u32 off, __u32 n)

@@ -19,6 +19,7 @@ struct pg_walk {
 	struct db_cursor *at;
 };
 
+static void pg_on_received(struct pg_walk *w); /* a window of what the client sent */
 static void pg_on_command(struct pg_walk *w, __u32 off, __u32 n);
 static void pg_on_columns(struct pg_walk *w, __u32 off, __u32 n);
 static void pg_on_parameter(struct pg_walk *w, __u32 off, __u32 n);
@@ -522,6 +523,7 @@ static long pg_client_window_cb(__u64 i, struct pg_walk *w)
 {
 	if (!w->s || !w->window || !pg_window(w, &w->s->client))
 		return 1;
+	pg_on_received(w);
 	bpf_loop(DB_WINDOW, pg_client_cb, w, 0);
 	return 0;
 }

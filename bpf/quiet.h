@@ -38,8 +38,12 @@ struct quiet {
 	__u64 shape;		    /* of the statement that came last; 0: none */
 	__u64 side_bytes;	    /* when it came */
 	__u32 rows_max, bytes_max;
-	__u8 on;   /* the statement that runs is such a one */
-	__u8 held; /* it was not told */
+	__u64 queries;	  /* that were told, and may have prepared statements */
+	__u8 on;	  /* the statement that runs is such a one */
+	__u8 held;	  /* it was not told */
+	__u8 unseen;	  /* what is there and was not told: */
+#define QUIET_STATEMENT 1 /* the unnamed prepared statement */
+#define QUIET_PORTAL	2 /* the unnamed portal */
 };
 
 #define QUIET_EACH(byte) (0x0101010101010101ull * (byte))

@@ -99,6 +99,19 @@ public class Jdbc {
 		}
 	}
 
+	// Look-ups of no interest, of which most are only counted, before and behind those that are told.
+	private static long between(Connection c) throws SQLException {
+		long n = 0;
+
+		for (int i = 0; i < 20; i++) {
+			prepared(c, 20, "select serial from device where id > ? limit 1");
+			n += prepared(c, 2, LIMITED);
+			query(c, "select serial from device where id = 7");
+			n += query(c, "select name from staff where id <= 11");
+		}
+		return n;
+	}
+
 	private static long transactions(Connection c, boolean commit) throws SQLException {
 		long n = 0;
 
@@ -198,6 +211,8 @@ public class Jdbc {
 		m.put("prepared_clear", new Case("sslmode=disable", c -> prepared(c, 20, LIMITED)));
 		m.put("prepared_tls", new Case("sslmode=require", c -> prepared(c, 20, LIMITED)));
 		m.put("prepared_at_once", new Case("prepareThreshold=1", c -> prepared(c, 20, LIMITED)));
+		m.put("between", new Case("", Jdbc::between));
+		m.put("between_clear", new Case("sslmode=disable", Jdbc::between));
 		m.put("binary", new Case("prepareThreshold=-1", c -> prepared(c, 20, "select id from staff where id > ? limit 9")));
 		m.put("sliced", new Case("sslmode=disable", c -> sliced(c, 100)));
 		m.put("sliced_tls", new Case("sslmode=require", c -> sliced(c, 100)));
@@ -231,6 +246,8 @@ public class Jdbc {
 		m.put("server_prepared", new Case("useServerPrepStmts=true", c -> prepared(c, 20, LIMITED)));
 		m.put("server_prepared_tls", new Case("useServerPrepStmts=true&" + tls, c -> prepared(c, 20, LIMITED)));
 		m.put("server_prepared_compressed", new Case("useServerPrepStmts=true&useCompression=true", c -> prepared(c, 20, LIMITED)));
+		m.put("between", new Case("", Jdbc::between));
+		m.put("between_prepared", new Case("useServerPrepStmts=true", Jdbc::between));
 		m.put("streamed", new Case("", c -> sliced(c, 100)));
 		m.put("server_prepared_streamed", new Case("useServerPrepStmts=true", c -> sliced(c, 100)));
 		m.put("first", new Case("", c -> first(c, 77)));

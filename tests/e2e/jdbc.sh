@@ -28,7 +28,8 @@ jq -sr '[.[] | select(.event == "db_result" and ((.db.tables // []) | any(test("
 while read -r system name rows; do
 	check "$system, $name" "$(grep "^$system $name " "$dir/counted")" "$system $name $rows exact"
 done <"$dir/read"
-check "every way was gone" "$(cut -d' ' -f1 "$dir/read" | sort | uniq -c | xargs)" "19 mariadb 27 postgresql"
-check "no other session read of it" "$(wc -l <"$dir/counted")" 46
+check "every way was gone" "$(cut -d' ' -f1 "$dir/read" | sort | uniq -c | xargs)" "21 mariadb 29 postgresql"
+check "no other session read of it" "$(wc -l <"$dir/counted")" 50
+check "each has its statement" "$(jq -c 'select(.event == "db_result" and .db.rows > 0 and ((.db.tables // []) | any(test("staff"))) and (.db.statement | test("staff|f_cursor|fetch"; "i") | not)) | .db.statement' "$dir/events")" ""
 check "nothing was lost" "$(grep -c '"event":"gap"' "$dir/events")" 0
 finish

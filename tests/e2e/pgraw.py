@@ -309,4 +309,32 @@ def pages(path, name):
     return rows
 
 
+def unseen(path, name):
+    """Refers to what was parsed and bound in messages that were not told; rows of the staff table."""
+    s = Session(path, name).startup()
+    s.send(parse(STAFF + b" where id = 1"), bind(), execute(), SYNC)
+    rows = s.until(b"Z")
+    device = b"select serial from device where id = 7"
+
+    def look_up(n, *messages):
+        for _ in range(n):
+            s.send(*messages)
+            assert s.until(b"Z") == 1
+            time.sleep(0.002)  # the sensor judges meanwhile
+
+    look_up(300, parse(device), bind(), execute(), SYNC)
+    # Statement and portal are those of the last look-up, not those of the staff table.
+    s.send(bind(), execute(), SYNC, SYNC)
+    assert s.until(b"Z") + s.until(b"Z") == 1
+    look_up(1, bind(b"", b"p"), execute(0, b"p"), SYNC)
+    s.send(parse(device, b"S_1"), SYNC)
+    s.until(b"Z")
+    look_up(300, bind(b"S_1"), execute(), SYNC)
+    # Another statement under the name, by SQL.
+    s.send((b"Q", b"deallocate \"S_1\"; prepare \"S_1\" as " + STAFF + b" limit 20\0"))
+    s.until(b"Z")
+    s.send(bind(b"S_1"), execute(), SYNC)
+    return rows + s.until(b"Z")
+
+
 print(globals()[sys.argv[2]](sys.argv[1], sys.argv[3]))

@@ -118,5 +118,32 @@ total=$(jq -s '[.[] | select(.event == "db_summary" and .db.system == "postgresq
 check "every result and row is in the sums" "$total" "[$((asked + 1)),$rows]"
 check "the session has its rows" "$(jq -c 'select(.event == "db_session" and .closed and .db.client.program == "quiet") | .rows' "$dir/events")" "$((rows + 60))"
 check "nothing was lost" "$(grep -c '"event":"gap"' "$dir/events")" 0
+
+# ---- statements in parts: what JDBC's driver and libpq send ----
+sensor_start --resolved "$dir/resolved" --control "$dir/control" --rules "$dir/rules"
+printf '\\set id random(1, 5000)\nselect serial from device where id = :id;\n' >"$dir/look_up"
+chmod 644 "$dir/look_up"
+benched=0
+bench() { # MODE SSLMODE: until the kernel tells of fewer than half
+	local was
+	for _ in $(seq 30); do
+		was=$(ends)
+		PGSSLMODE=$2 "$pg_bin/pgbench" -n -M "$1" -f "$dir/look_up" -t 2000 -h 127.0.0.1 -p "$port" -U app hr >/dev/null 2>&1 || exit 1
+		benched=$((benched + 2000))
+		[ $(($(ends) - was)) -lt 1000 ] && return
+	done
+	check "$1, sslmode=$2: sooner or later the kernel only counts" "it tells each" ""
+}
+for way in extended prepared; do bench $way disable; bench $way require; done
+staff=$(python3 tests/e2e/pgraw.py "$dir/run/.s.PGSQL.$port" unseen unseen) || exit 1
+sensor_stop
+check "in parts: what was read of it, and no more" \
+	"$(jq -c 'select(.event == "db_result" and .db.client.program == "unseen" and .db.tables == ["hr.public.staff"] and .db.rows > 0) | [.db.rows, .db.statement]' "$dir/events")" \
+	'[1,"select name, mobile from staff where id = ?"]
+[20,"prepare \"S_1\" as select name, mobile from staff limit ?"]'
+check "in parts: its client" "$staff" 21
+total=$(jq -s '[.[] | select(.event == "db_summary" and .db.system == "postgresql" and (.db.client.exe | endswith("/pgbench")))] | [(map(.results) | add), (map(.db.rows) | add)]' -c "$dir/events")
+check "in parts: every result and row is in the sums" "$total" "[$benched,$benched]"
+check "in parts: nothing was lost" "$(grep -c '"event":"gap"' "$dir/events")" 0
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

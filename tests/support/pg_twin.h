@@ -8,6 +8,7 @@
 
 #include "support/walk.h"
 
+#include "bpf/pg_parts.h"
 #include "bpf/pg_tls.h"
 
 #define TWIN_ENDS 4096
@@ -36,7 +37,8 @@ static struct pg_twin {
 	struct twin_parameter parameter;
 	unsigned n_parameters;
 	__u64 column_bytes;
-	__u64 digest; /* of all text that was handed out */
+	bool in_parts; /* the client's last chunk was one statement */
+	__u64 digest;  /* of all text that was handed out */
 } twin;
 
 static void twin_digest(const __u8 *bytes, __u32 n)
@@ -49,6 +51,17 @@ struct db_scratch {
 	int unused;
 };
 static struct db_scratch twin_scratch;
+
+static void pg_on_received(struct pg_walk *w)
+{
+	struct pg_parts p = {};
+
+	if (w->at->off)
+		abort();
+	twin.in_parts = pg_parts_read(w->window, w->at->end, &p);
+	if (twin.in_parts && (p.parse + p.parse_size > w->at->end || p.name >> 56))
+		abort();
+}
 
 static void pg_on_command(struct pg_walk *w, __u32 off, __u32 n)
 {
