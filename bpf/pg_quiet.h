@@ -65,7 +65,8 @@ static __always_inline void pg_quiet_begin(struct pg_session *s, const struct qu
 	q->side_bytes = s->totals.side_bytes;
 }
 
-/* A Query message, whole: n bytes of the window. It may prepare under any name. */
+/* A Query message of n bytes of the window; 0: it is not there as a whole. It may prepare under any
+ * name. */
 static __always_inline void pg_quiet_query(struct pg_session *s, const struct db_scratch *scratch,
 					   __u32 off, __u32 n)
 {

@@ -42,8 +42,8 @@ static __noinline void pg_on_command(struct pg_walk *w, __u32 off, __u32 n)
 		s->quiet.on = 0;
 		s->quiet.shape = 0;
 	}
-	if (s->client.tag == 'Q' && n == s->client.length)
-		pg_quiet_query(s, scratch, off, n);
+	if (s->client.tag == 'Q' && !s->client.pos)
+		pg_quiet_query(s, scratch, off, n == s->client.length ? n : 0);
 	if (s->quiet.on)
 		return;
 	if (!s->client.pos)
