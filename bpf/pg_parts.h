@@ -8,75 +8,84 @@
 
 #include "pg_walk.h"
 
-/* What was received in one piece, when it is that and nothing else. Offsets in the window. */
-struct pg_parts {
-	__u64 name;		 /* of the prepared statement; the unnamed one is 0 */
-	__u32 parse, parse_size; /* Parse's body behind the name: text, types; 0: there is none */
+/* In their order. */
+#define PG_PARSE    1
+#define PG_BIND	    2
+#define PG_DESCRIBE 4
+#define PG_EXECUTE  8
+#define PG_SYNC	    16
+#define PG_OTHER    128
+
+static const __u8 pg_part_tags[128] = {
+	['P'] = PG_PARSE, ['B'] = PG_BIND, ['D'] = PG_DESCRIBE, ['E'] = PG_EXECUTE, ['S'] = PG_SYNC,
 };
 
-/* The first byte of w that is 0 has its highest bit set; 0: none is. */
-static __always_inline __u64 pg_name_end(__u64 w)
-{
-	__u64 zeros = quiet_equal(w, 0);
-
-	return zeros & -zeros;
-}
-
-/* Of a string that ends within eight bytes: itself, and its size with its end. False: it does not.
- */
-static __always_inline bool pg_name(const __u8 *at, __u64 *ret_name, __u32 *ret_size)
+/* A string that ends within eight bytes, in one word. False: it does not. */
+static __always_inline bool pg_name(const __u8 *at, __u64 *ret_name)
 {
 	__u64 w, end;
 
 	db_copy8((__u8 *)&w, at);
-	end = pg_name_end(w);
+	end = quiet_equal(w, 0);
+	end &= -end; /* of the first that is 0: its highest bit */
 	*ret_name = w & ((end >> 7) - 1);
-	*ret_size = 1;
-	for (__u32 i = 1; i < 8; i++)
-		*ret_size += (end >> 8 * i) != 0;
 	return end;
 }
 
-/* The message at *off, which ends before `end`: its tag, its body and its size; *off is behind it.
- */
-static __always_inline bool pg_part(const __u8 *window, __u32 *off, __u32 end, __u8 tag,
-				    __u32 *ret_body, __u32 *ret_size)
+/* A message whose body of n bytes is at `body`: is it such a part? */
+static __always_inline bool pg_part(struct pg_parts *p, __u8 part, const __u8 *body, __u32 n)
 {
-	__u32 at = *off, n;
-
-	barrier_var(at); /* keep the bound: 6.1 forgets it */
-	if (at > DB_WINDOW - PG_HEADER || window[at] != tag)
-		return false;
-	n = pg_be32(window + at + 1);
-	if (n < 4 || n > DB_WINDOW || at + 1 + n > end)
-		return false;
-	*ret_body = at + PG_HEADER;
-	*ret_size = n - 4;
-	*off = at + 1 + n;
-	return true;
+	switch (part) {
+	case PG_PARSE: /* a named one stays for statements that are told */
+		p->parse_size = n;
+		return n && !body[0];
+	case PG_BIND: /* portal, statement */
+		return n > 1 && !body[0] && pg_name(body + 1, &p->name);
+	case PG_EXECUTE: /* portal, rows */
+		return n == 5 && !body[0];
+	case PG_SYNC:
+		return !n;
+	default:
+		return part == PG_DESCRIBE;
+	}
 }
 
-/* Of the first `end` bytes of a window. False: they are something else, or more than one. */
-static __always_inline bool pg_parts_read(const __u8 *window, __u32 end, struct pg_parts *p)
+/* One message of the window. Nonzero: there are no more, or it is no part. */
+static long pg_parts_cb(__u64 i, struct pg_walk *w)
 {
-	__u32 off = 0, body, n, size;
+	struct pg_session *s = w->s;
+	__u32 off = w->at->off, n;
+	struct pg_parts *p;
+	__u8 part;
 
-	p->parse = p->parse_size = 0;
-	if (pg_part(window, &off, end, 'P', &body, &n)) {
-		/* A named one stays for statements that are told. */
-		if (n < 2 || body >= DB_WINDOW || window[body])
-			return false;
-		p->parse = body + 1;
-		p->parse_size = n - 1;
+	if (!s || !w->window || off >= w->at->end || off > DB_WINDOW - PG_HEADER)
+		return 1;
+	p = &s->parts;
+	part = pg_part_tags[w->window[off] & 127];
+	n = pg_be32(w->window + off + 1);
+	/* Each is once, in its order. */
+	if (part <= p->seen || n < 4 || n > DB_WINDOW || off + 1 + n > w->at->end ||
+	    !pg_part(p, part, w->window + off + PG_HEADER, n - 4)) {
+		p->seen = PG_OTHER;
+		return 1;
 	}
-	/* Portal, statement. */
-	if (!pg_part(window, &off, end, 'B', &body, &n) || n < 2 || body >= DB_WINDOW ||
-	    window[body] || !pg_name(window + body + 1, &p->name, &size) || size >= n ||
-	    (p->parse && p->name))
-		return false;
-	pg_part(window, &off, end, 'D', &body, &n);
-	if (!pg_part(window, &off, end, 'E', &body, &n) || n != 5 || body >= DB_WINDOW ||
-	    window[body])
-		return false;
-	return pg_part(window, &off, end, 'S', &body, &n) && !n && off == end;
+	if (part == PG_PARSE)
+		p->parse = off + PG_HEADER;
+	p->seen |= part;
+	w->at->off = off + 1 + n;
+	return 0;
+}
+
+/* Of a window that begins a message: is it all of one such statement, and no more? */
+static __always_inline bool pg_parts_read(struct pg_walk *w)
+{
+	const __u8 all = PG_BIND | PG_EXECUTE | PG_SYNC;
+	struct pg_parts *p = &w->s->parts;
+	bool whole;
+
+	*p = (struct pg_parts){};
+	bpf_loop(6, pg_parts_cb, w, 0);
+	whole = w->at->off == w->at->end;
+	w->at->off = 0;
+	return whole && (p->seen & (all | PG_OTHER)) == all && (!p->parse_size || !p->name);
 }

@@ -108,24 +108,26 @@ static __always_inline __u64 quiet_name_shape(const struct pg_session *s, __u64 
 	return shape ? *shape : 0;
 }
 
-/* Messages that were received at once, and begin one: is it one statement that need not be told? */
-static __noinline void pg_quiet_parts(struct pg_session *s, struct db_scratch *scratch, __u32 n)
+/*
+ * A window of what the client sent, which begins a message: when that is one statement, q->on says
+ * from here on whether it need not be told. Its shape is that of Parse's body, name and all.
+ */
+static __always_inline void pg_quiet_parts(struct pg_walk *w)
 {
 	const struct quiet_secret *secret = pg_quiet_secret();
-	struct pg_parts p = {};
-	__u64 shape;
+	struct pg_session *s = w->s;
+	struct pg_parts *p = &s->parts;
 
-	if (!s || !scratch || !secret || s->missed || s->adopted || !pg_quiet_may(s) ||
-	    s->client_index || !pg_parts_read(scratch->window, n, &p))
+	if (!secret || s->missed || s->adopted || !pg_quiet_may(s) || s->client_index ||
+	    !pg_parts_read(w))
 		return;
-	if (p.parse && p.parse < DB_WINDOW)
-		quiet_name_set(s, 0, quiet_shape(secret, scratch->window + p.parse, p.parse_size));
-	shape = quiet_name_shape(s, p.name);
-	pg_quiet_begin(s, secret, shape);
+	if (p->parse_size && p->parse < DB_WINDOW)
+		quiet_name_set(s, 0, quiet_shape(secret, w->window + p->parse, p->parse_size));
+	pg_quiet_begin(s, secret, quiet_name_shape(s, p->name));
 	if (!s->quiet.on)
 		return;
 	s->quiet.unseen |= QUIET_PORTAL;
-	if (p.parse)
+	if (p->parse_size)
 		s->quiet.unseen |= QUIET_STATEMENT;
 }
 
@@ -139,13 +141,11 @@ static __always_inline void pg_quiet_told(struct pg_session *s, const struct db_
 	const struct quiet_secret *secret = pg_quiet_secret();
 	const __u8 *body = scratch->window + off;
 	__u64 name = 0;
-	__u32 size = 0;
 
-	if (s->client.tag == 'P' && n == s->client.length && pg_name(body, &name, &size)) {
+	if (s->client.tag == 'P' && n == s->client.length && pg_name(body, &name)) {
 		if (!name)
 			s->quiet.unseen &= ~QUIET_STATEMENT;
-		quiet_name_set(s, name,
-			       secret && size < n ? quiet_shape(secret, body + size, n - size) : 0);
+		quiet_name_set(s, name, secret ? quiet_shape(secret, body, n) : 0);
 	} else if (s->client.tag == 'P') {
 		s->quiet.queries++; /* whichever name it has */
 		s->missed |= s->quiet.unseen & QUIET_STATEMENT;

@@ -70,7 +70,7 @@ static __noinline void pg_on_received(struct pg_walk *w)
 	s->quiet.on = 0;
 	s->quiet.shape = 0;
 	if (s->client.phase == PG_MESSAGES && !s->client.skip && !s->client.have && !w->at->left)
-		pg_quiet_parts(s, w->scratch, w->at->end);
+		pg_quiet_parts(w);
 }
 
 static __noinline void pg_on_columns(struct pg_walk *w, __u32 off, __u32 n)

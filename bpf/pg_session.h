@@ -67,6 +67,13 @@ struct pg_fill {
 	__u8 whole; /* its record was received to the end */
 };
 
+/* What was received at once, if that is one statement in parts (pg_parts.h). */
+struct pg_parts {
+	__u64 name;		 /* of the prepared statement; the unnamed one is 0 */
+	__u32 parse, parse_size; /* Parse's body in the window; 0: there is none */
+	__u8 seen;
+};
+
 /*
  * The client's messages and the server's answers are paired by number: `group` counts what ends
  * in ReadyForQuery (Query, Sync, FunctionCall), `index` the results within a group.
@@ -83,6 +90,7 @@ struct pg_session {
 	struct pg_flush flush;
 	struct pg_fill fill;
 	struct quiet quiet;
+	struct pg_parts parts;
 	__u32 binary;
 	int fd;	    /* the client's socket: Port.sock */
 	__u8 crypt; /* enum pg_crypt */

@@ -54,12 +54,12 @@ static struct db_scratch twin_scratch;
 
 static void pg_on_received(struct pg_walk *w)
 {
-	struct pg_parts p = {};
+	const struct pg_parts *p = &w->s->parts;
 
 	if (w->at->off)
 		abort();
-	twin.in_parts = pg_parts_read(w->window, w->at->end, &p);
-	if (twin.in_parts && (p.parse + p.parse_size > w->at->end || p.name >> 56))
+	twin.in_parts = pg_parts_read(w);
+	if (w->at->off || p->parse + p->parse_size > w->at->end || p->name >> 56)
 		abort();
 }
 

@@ -77,19 +77,15 @@ static void test_parts(void **state)
 static void test_part_names(void **state)
 {
 	__u64 name;
-	__u32 size;
 
 	(void)state;
-	assert_true(pg_name((const __u8 *)"\0S_1\0xxx", &name, &size));
+	assert_true(pg_name((const __u8 *)"\0S_1\0xxx", &name));
 	assert_int_equal(name, 0);
-	assert_int_equal(size, 1);
-	assert_true(pg_name((const __u8 *)"S_1\0xxxx", &name, &size));
+	assert_true(pg_name((const __u8 *)"S_1\0xx\0x", &name));
 	assert_int_equal(name, 0x315f53);
-	assert_int_equal(size, 4);
-	assert_true(pg_name((const __u8 *)"\xff\x80\x01xxxx\0", &name, &size));
+	assert_true(pg_name((const __u8 *)"\xff\x80\x01xxxx\0", &name));
 	assert_int_equal(name, 0x787878780180ff);
-	assert_int_equal(size, 8);
-	assert_false(pg_name((const __u8 *)"S_123456\0", &name, &size));
+	assert_false(pg_name((const __u8 *)"S_123456\0", &name));
 }
 
 int main(void)
