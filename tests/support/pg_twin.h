@@ -59,7 +59,8 @@ static void pg_on_received(struct pg_walk *w)
 	if (w->at->off)
 		abort();
 	twin.in_parts = pg_parts_read(w);
-	if (w->at->off || p->parse + p->parse_size > w->at->end || p->name >> 56)
+	if (w->at->off ||
+	    (twin.in_parts && (p->parse + p->parse_size > w->at->end || p->name >> 56)))
 		abort();
 }
 
