@@ -316,20 +316,21 @@ def unseen(path, name):
     rows = s.until(b"Z")
     device = b"select serial from device where id = 7"
 
-    def look_up(n, *messages):
+    def look_up(session, n, *messages):
         for _ in range(n):
-            s.send(*messages)
-            assert s.until(b"Z") == 1
+            session.send(*messages)
+            assert session.until(b"Z") == 1
             time.sleep(0.002)  # the sensor judges meanwhile
 
-    look_up(300, parse(device), bind(), execute(), SYNC)
+    look_up(s, 300, parse(device), bind(), execute(), SYNC)
     # Statement and portal are those of the last look-up, not those of the staff table.
     s.send(bind(), execute(), SYNC, SYNC)
     assert s.until(b"Z") + s.until(b"Z") == 1
-    look_up(1, bind(b"", b"p"), execute(0, b"p"), SYNC)
+    look_up(s, 1, bind(b"", b"p"), execute(0, b"p"), SYNC)
+    s = Session(path, name).startup()
     s.send(parse(device, b"S_1"), SYNC)
     s.until(b"Z")
-    look_up(300, bind(b"S_1"), execute(), SYNC)
+    look_up(s, 300, bind(b"S_1"), execute(), SYNC)
     # Another statement under the name, by SQL.
     s.send((b"Q", b"deallocate \"S_1\"; prepare \"S_1\" as " + STAFF + b" limit 20\0"))
     s.until(b"Z")

@@ -135,13 +135,7 @@ bench() { # MODE SSLMODE: until the kernel tells of fewer than half
 	check "$1, sslmode=$2: sooner or later the kernel only counts" "it tells each" ""
 }
 for way in extended prepared; do bench $way disable; bench $way require; done
-staff=$(python3 tests/e2e/pgraw.py "$dir/run/.s.PGSQL.$port" unseen unseen) || exit 1
 sensor_stop
-check "in parts: what was read of it, and no more" \
-	"$(jq -c 'select(.event == "db_result" and .db.client.program == "unseen" and .db.tables == ["hr.public.staff"] and .db.rows > 0) | [.db.rows, .db.statement]' "$dir/events")" \
-	'[1,"select name, mobile from staff where id = ?"]
-[20,"prepare \"S_1\" as select name, mobile from staff limit ?"]'
-check "in parts: its client" "$staff" 21
 total=$(jq -s '[.[] | select(.event == "db_summary" and .db.system == "postgresql" and (.db.client.exe | endswith("/pgbench")))] | [(map(.results) | add), (map(.db.rows) | add)]' -c "$dir/events")
 check "in parts: every result and row is in the sums" "$total" "[$benched,$benched]"
 check "in parts: nothing was lost" "$(grep -c '"event":"gap"' "$dir/events")" 0
