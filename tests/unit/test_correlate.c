@@ -225,6 +225,13 @@ static void sums_slide(void **state)
 	}
 	assert_true(fired > 2);
 	world_end(&w);
+	/* A value beside which others are nothing hides them no longer than it is there. */
+	world_begin(&w, CORRELATION("type: value_sum, rules: [a], timespan: 10s, "
+				    "condition: {field: N, gte: 4}"));
+	assert_string_equal(AT(0, "R=a", "N=-1e300"), "");
+	assert_string_equal(AT(5, "R=a", "N#2"), "");
+	assert_string_equal(AT(10, "R=a", "N#2"), "t[] 4 2;");
+	world_end(&w);
 }
 
 static void value_percentile(void **state)

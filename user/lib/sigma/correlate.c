@@ -20,7 +20,8 @@
 #define BUDGET	    (1u << 19)		     /* entries of all groups */
 #define KEY_MAX	    512
 #define SECOND	    1000000000ull
-#define DEPTH_MAX   8 /* correlations of correlations */
+#define EXACT	    1e12 /* sums of as many as there may be are exact below (2^53) */
+#define DEPTH_MAX   8	 /* correlations of correlations */
 
 /* One event, or several that were put together. */
 struct entry {
@@ -37,9 +38,10 @@ struct group {
 	uint64_t hash;	       /* of the whole key */
 	uint64_t first;	       /* of the present timespan; 0: none */
 	uint64_t event;	       /* the last of a detection rule that was counted */
-	struct entry *entries; /* n of them, from `begin` on; oldest first unless `disordered` */
+	struct entry *entries; /* n of them, from `begin` on; oldest first unless `anew` */
 	uint32_t begin, n, room;
-	bool disordered; /* one came with a time before the last one's, or a time has changed */
+	bool anew;	 /* all are looked at each time: times are not in order, or a value is so
+			  * large, or no number, that taking it out of the sum would not leave the rest */
 	uint64_t events; /* of all entries, as their values in `sum` */
 	double sum;
 	unsigned n_evidence; /* in all; the last ones are kept */
@@ -198,7 +200,7 @@ static void room_make(struct correlate *c, const struct group *keep)
 static void group_clear(struct group *g)
 {
 	g->begin = g->n = 0;
-	g->disordered = false;
+	g->anew = false;
 	g->events = 0;
 	g->sum = 0;
 	g->first = 0;
@@ -248,7 +250,7 @@ static void entry_drop(struct group *g)
 
 static void entries_expire(struct group *g, uint64_t now, uint64_t span)
 {
-	if (g->disordered) {
+	if (g->anew) {
 		entries_pack(g, now, span);
 		return;
 	}
@@ -301,7 +303,8 @@ static void entry_add(struct correlate *c, struct group *g, const struct entry *
 		entry_drop(g);
 	if (!entries_room(c, g))
 		return;
-	g->disordered |= g->n && e->time < entry_at(g, g->n - 1)->time;
+	g->anew |= (g->n && e->time < entry_at(g, g->n - 1)->time) ||
+		   !(e->value < EXACT && e->value > -EXACT);
 	*entry_at(g, g->n++) = *e;
 	entry_count(g, e);
 }
@@ -316,7 +319,7 @@ static void distinct_add(struct correlate *c, struct group *g, const struct entr
 			continue;
 		if (e->time > known->time)
 			known->time = e->time;
-		g->disordered = true;
+		g->anew = true;
 		return;
 	}
 	entry_add(c, g, e, false);
