@@ -91,12 +91,12 @@ struct {
 	__type(value, __u64);
 } ring_woken __weak SEC(".maps");
 
-#define WAKE_EVERY 5000000 /* ns */
+#define WAKE_EVERY 10000000 /* ns */
 
 /*
  * Records do not wake the consumer one by one (a wake-up costs more than the record): it looks
  * every few milliseconds. `urgent` wakes it at once, but for a burst of them once: whom the first
- * woke looks again after 1, 3 and 6 ms by itself.
+ * woke looks again soon by itself (user/sensor/pace.h).
  */
 static __always_inline __u64 emit_wake(__u64 now, bool urgent)
 {

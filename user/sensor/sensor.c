@@ -26,6 +26,7 @@
 #include "sensor/host.h"
 #include "sensor/limits.h"
 #include "sensor/options.h"
+#include "sensor/pace.h"
 #include "sensor/pipeline.h"
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
@@ -55,7 +56,7 @@ struct sensor {
 	struct loop_watch *ring, *timer, *term, *quit, *hup;
 	struct limits limits;
 	uint64_t begun, next_tick;
-	uint32_t wait_ms;
+	struct pace pace;
 	int alive; /* -1 without a spool */
 	struct alive last;
 	int result;
@@ -241,9 +242,9 @@ static int loop_begin(struct sensor *s)
 	s->timer = loop_timer(s->loop, on_timer, s);
 	if (!s->ring || !s->timer)
 		return log_error(-ENOMEM, "cannot start");
-	s->wait_ms = 1;
+	pace_begin(&s->pace);
 	s->next_tick = host_boottime() + SECOND;
-	loop_timer_set(s->timer, s->wait_ms);
+	loop_timer_set(s->timer, s->pace.wait_ms);
 	return 0;
 }
 
@@ -480,21 +481,20 @@ static int drain(struct sensor *s)
 static void on_ring(void *ctx)
 {
 	struct sensor *s = ctx;
+	uint32_t due;
 
 	drain(s);
-	/* What comes right behind wakes nobody. A timer of 1 ms is left to run out. */
-	if (s->wait_ms > 1)
-		loop_timer_set(s->timer, 1);
-	s->wait_ms = 1;
+	due = pace_woken(&s->pace);
+	if (due)
+		loop_timer_set(s->timer, due);
 }
 
 /* Bulk records wake nobody, so the rings are looked at on a short timer. */
 static void on_timer(void *ctx)
 {
 	struct sensor *s = ctx;
-	int n = drain(s);
 
-	s->wait_ms = n ? 1 : s->wait_ms < 10 ? s->wait_ms + 1 : 10;
+	pace_looked(&s->pace, drain(s));
 	if (host_boottime() >= s->next_tick) {
 		pipeline_tick(s->pipeline, s->probe, 0);
 		reload_tick(s->reload);
@@ -505,7 +505,7 @@ static void on_timer(void *ctx)
 			probe_handover(s->probe)->takeovers = 0;
 		s->next_tick = host_boottime() + SECOND;
 	}
-	loop_timer_set(s->timer, s->wait_ms);
+	loop_timer_set(s->timer, s->pace.wait_ms);
 }
 
 static void sensor_fini(struct sensor *s)
