@@ -12,9 +12,13 @@
 #define DB_WINDOW 8192
 /* Longest piece of SQL or of column descriptions in one record. */
 #define DB_TEXT_MAX 4096
-/* First progress record of a result; later ones as it grows by an eighth. */
+/*
+ * First progress record of a result; later ones as it grows by an eighth, but for what comes at
+ * once: half of that may be untold for as long as the client does not read on.
+ */
 #define DB_PROGRESS_ROWS  1000
 #define DB_PROGRESS_BYTES (1 << 20)
+#define DB_PROGRESS_SOON  5000000 /* ns after the one before */
 
 /* Eight bytes, wherever they are. */
 static __always_inline void db_copy8(__u8 *dst, const __u8 *src)
@@ -36,6 +40,7 @@ struct db_result {
 	__u64 safe_rows;
 	__u64 progress_rows; /* rows and bytes at which the next progress record is due */
 	__u64 progress_bytes;
+	__u64 progress_time; /* of the last one */
 	__u64 affected;
 	__u32 status;
 	__u32 columns_hash;
@@ -88,7 +93,13 @@ static __always_inline void db_result_begin(struct db_result *r)
 
 static __always_inline bool db_progress_due(const struct db_result *r)
 {
-	return r->rows + r->copy_rows >= r->progress_rows || r->bytes >= r->progress_bytes;
+	__u64 rows = r->rows + r->copy_rows;
+
+	if (rows < r->progress_rows && r->bytes < r->progress_bytes)
+		return false;
+	if (rows >= 2 * r->progress_rows || r->bytes >= 2 * r->progress_bytes)
+		return true;
+	return bpf_ktime_get_boot_ns() - r->progress_time >= DB_PROGRESS_SOON;
 }
 
 /* Called after a progress record went out. */
@@ -98,4 +109,5 @@ static __always_inline void db_progress_next(struct db_result *r)
 
 	r->progress_rows = rows + DB_PROGRESS_ROWS + rows / 8;
 	r->progress_bytes = r->bytes + DB_PROGRESS_BYTES + r->bytes / 8;
+	r->progress_time = bpf_ktime_get_boot_ns();
 }
