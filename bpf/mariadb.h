@@ -10,6 +10,7 @@
 
 #include "db.h"
 #include "db_socket.h"
+#include "my_quiet.h"
 #include "mysql_client.h"
 
 struct my_key {
@@ -48,21 +49,22 @@ static __always_inline void my_calling(const struct my_key *session, __u64 ptr, 
 		*call = (struct my_call){*session, ptr, size};
 }
 
-static __noinline void my_on_columns(struct my_walk *w, __u32 off, __u32 n)
+static void my_columns_tell(struct my_session *s, struct db_scratch *scratch, __u32 off, __u32 n)
 {
-	struct db_scratch *scratch = w->scratch;
-	struct my_session *s = w->s;
-	struct rec_db_columns *c;
+	struct rec_db_columns *c = (void *)scratch->record;
 
-	if (!scratch || !s || off >= DB_WINDOW)
-		return;
-	c = (void *)scratch->record;
 	__builtin_memset(c, 0, sizeof(*c));
 	c->conn = s->conn;
 	c->group = s->group;
 	c->index = s->index;
 	c->offset = s->columns_bytes;
 	db_emit_text(scratch, sizeof(*c), &c->body, scratch->window + off, n, KIND_db_columns);
+}
+
+static __noinline void my_on_columns(struct my_walk *w, __u32 off, __u32 n)
+{
+	if (w->scratch && w->s && off < DB_WINDOW && !my_quiet_columns(w, off, n))
+		my_columns_tell(w->s, w->scratch, off, n);
 }
 
 /* COM_STMT_PREPARE was answered: the text has a number now. */
@@ -105,7 +107,8 @@ static __noinline void my_on_end(struct my_walk *w, enum rec_end end)
 
 	if (!w->scratch || !s)
 		return;
-	my_emit_end(s, w->scratch, end);
+	if (!my_quiet_result(w, end))
+		my_emit_end(s, w->scratch, end);
 	my_result_close(s);
 }
 
@@ -114,8 +117,12 @@ static __noinline void my_on_command(struct my_walk *w, __u64 text, __u32 n)
 	struct db_scratch *scratch = w->scratch;
 	struct my_session *s = w->s;
 	struct rec_db_command *c;
+	__u64 shape = 0;
 
 	if (!scratch || !s)
+		return;
+	if (!s->client.pos &&
+	    my_quiet_command(w, text, n, n == s->client.left || n == sizeof(__u32), &shape))
 		return;
 	c = (void *)scratch->record;
 	__builtin_memset(c, 0, sizeof(*c));
@@ -125,6 +132,7 @@ static __noinline void my_on_command(struct my_walk *w, __u64 text, __u32 n)
 	c->code = s->group ? s->command : COM_LOGIN;
 	c->offset = s->client.pos;
 	c->length = s->client.want;
+	c->shape = shape;
 	if (n > DB_TEXT_MAX)
 		n = DB_TEXT_MAX;
 	if (bpf_probe_read_user(scratch->record + sizeof(*c), n, (void *)text)) {
@@ -152,6 +160,7 @@ static __always_inline struct my_walk my_walk_in(struct my_session *s, struct db
 static __always_inline void my_sends(struct my_session *s, __u64 ptr, __u64 n)
 {
 	struct db_scratch *scratch;
+	__u64 conn = s->conn;
 	struct my_walk w;
 
 	if (s->phase == MY_DONE)
@@ -162,7 +171,9 @@ static __always_inline void my_sends(struct my_session *s, __u64 ptr, __u64 n)
 		return;
 	}
 	w = my_walk_in(s, scratch);
+	w.quiet = bpf_map_lookup_elem(&my_quiets, &conn);
 	my_chunk(&w, ptr, n);
+	my_quiet_release(s, scratch, w.quiet); /* it has not ended */
 	if (s->result.begin_time && db_progress_due(&s->result)) {
 		my_emit_end(s, scratch, End_streaming);
 		db_progress_next(&s->result);
@@ -198,6 +209,7 @@ static __always_inline void my_emit_close(struct my_session *s, struct db_scratc
 		my_emit_end(s, scratch, End_aborted);
 		my_result_close(s);
 	}
+	my_quiet_end(s, scratch);
 	__builtin_memset(c, 0, sizeof(*c));
 	task_fill(&c->task, bpf_get_current_task_btf());
 	c->conn = s->conn;

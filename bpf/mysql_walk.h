@@ -14,6 +14,8 @@
 #define MY_ROWS_A_STEP 4
 #define MY_PACKET_MAX  0xffffff
 
+#define MY_COLUMNS_SAME 1 /* db_result::columns_hash */
+
 #define MY_STATUS_MORE_RESULTS 0x0008
 #define MY_STATUS_CURSOR       0x0040
 #define MY_STATUS_LAST_ROW     0x0080
@@ -25,6 +27,7 @@ enum my_command {
 	COM_QUERY = 0x03,
 	COM_FIELD_LIST = 0x04,
 	COM_STATISTICS = 0x09,
+	COM_PING = 0x0e,
 	COM_CHANGE_USER = 0x11,
 	COM_BINLOG_DUMP = 0x12,
 	COM_STMT_PREPARE = 0x16,
@@ -94,8 +97,11 @@ struct my_session {
 	struct db_totals totals;
 };
 
+struct my_quiet;
+
 struct my_walk {
 	struct my_session *s;
+	struct my_quiet *quiet; /* my_quiet.h; may be NULL */
 	struct db_scratch *scratch;
 	__u8 *window; /* DB_WINDOW + DB_TEXT_MAX bytes */
 	struct db_cursor *at;
@@ -164,12 +170,15 @@ static __always_inline void my_first(struct my_walk *w, __u32 length)
 	} else if (s->command != COM_CHANGE_USER) {
 		/* That may be answered by authentication. */
 		columns = my_lenenc(s, &at);
-		/* One byte more says whether definitions follow (CACHE_METADATA). */
+		/* One byte more says whether definitions follow (CACHE_METADATA), or are as they
+		 * were when the statement was run before. */
 		s->columns_left = columns;
 		s->columns_bytes = 0;
 		s->phase = MY_COLUMNS;
-		if (length == at - MY_HEADER + 1 && !s->head[at & 31])
+		if (length == at - MY_HEADER + 1 && !s->head[at & 31]) {
 			s->phase = MY_AFTER_COLUMNS;
+			s->result.columns_hash = MY_COLUMNS_SAME;
+		}
 	}
 }
 

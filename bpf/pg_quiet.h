@@ -9,44 +9,7 @@
 #include "db.h"
 #include "pg_reads.h"
 #include "pg_parts.h"
-
-struct quiet_key {
-	__u64 conn, shape;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, struct quiet_key);
-	__type(value, struct quiet_verdict);
-} quiet_verdicts __weak SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct quiet_secret);
-} quiet_secrets __weak SEC(".maps");
-
-static __always_inline bool quiet_judged(struct quiet *q, __u64 conn,
-					 const struct quiet_secret *secret)
-{
-	struct quiet_key key = {.conn = conn, .shape = q->shape};
-	struct quiet_verdict *v = bpf_map_lookup_elem(&quiet_verdicts, &key);
-
-	if (!v || v->judged < secret->since || bpf_ktime_get_boot_ns() - v->judged > QUIET_HOLDS)
-		return false;
-	q->rows_max = v->rows;
-	q->bytes_max = v->bytes;
-	return true;
-}
-
-static __always_inline const struct quiet_secret *pg_quiet_secret(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&quiet_secrets, &zero);
-}
+#include "quiet_verdict.h"
 
 /* Nothing is only counted while the answer to another is under way. */
 static __always_inline bool pg_quiet_may(const struct pg_session *s)
@@ -70,10 +33,10 @@ static __always_inline void pg_quiet_begin(struct pg_session *s, const struct qu
 static __always_inline void pg_quiet_query(struct pg_session *s, const struct db_scratch *scratch,
 					   __u32 off, __u32 n)
 {
-	const struct quiet_secret *secret = pg_quiet_secret();
+	const struct quiet_secret *secret = quiet_secret_get();
 
 	if (secret && pg_quiet_may(s))
-		pg_quiet_begin(s, secret, quiet_shape(secret, scratch->window + off, n));
+		pg_quiet_begin(s, secret, quiet_shape(secret, scratch->window + off, n, false));
 	if (!s->quiet.on)
 		s->quiet.queries++;
 }
@@ -114,7 +77,7 @@ static __always_inline __u64 quiet_name_shape(const struct pg_session *s, __u64 
  */
 static __always_inline void pg_quiet_parts(struct pg_walk *w)
 {
-	const struct quiet_secret *secret = pg_quiet_secret();
+	const struct quiet_secret *secret = quiet_secret_get();
 	struct pg_session *s = w->s;
 	struct pg_parts *p = &s->parts;
 
@@ -122,7 +85,8 @@ static __always_inline void pg_quiet_parts(struct pg_walk *w)
 	    !pg_parts_read(w))
 		return;
 	if (p->parse_size && p->parse < DB_WINDOW)
-		quiet_name_set(s, 0, quiet_shape(secret, w->window + p->parse, p->parse_size));
+		quiet_name_set(s, 0,
+			       quiet_shape(secret, w->window + p->parse, p->parse_size, false));
 	pg_quiet_begin(s, secret, quiet_name_shape(s, p->name));
 	if (!s->quiet.on)
 		return;
@@ -138,14 +102,14 @@ static __always_inline void pg_quiet_parts(struct pg_walk *w)
 static __always_inline void pg_quiet_told(struct pg_session *s, const struct db_scratch *scratch,
 					  __u32 off, __u32 n)
 {
-	const struct quiet_secret *secret = pg_quiet_secret();
+	const struct quiet_secret *secret = quiet_secret_get();
 	const __u8 *body = scratch->window + off;
 	__u64 name = 0;
 
 	if (s->client.tag == 'P' && n == s->client.length && pg_name(body, &name)) {
 		if (!name)
 			s->quiet.unseen &= ~QUIET_STATEMENT;
-		quiet_name_set(s, name, secret ? quiet_shape(secret, body, n) : 0);
+		quiet_name_set(s, name, secret ? quiet_shape(secret, body, n, false) : 0);
 	} else if (s->client.tag == 'P') {
 		s->quiet.queries++; /* whichever name it has */
 		s->missed |= s->quiet.unseen & QUIET_STATEMENT;
@@ -188,24 +152,10 @@ static __always_inline bool pg_quiet_result(struct pg_session *s, enum rec_end e
 	struct db_result *r = &s->result;
 	struct quiet *q = &s->quiet;
 
-	if (!q->on || end != End_complete || !quiet_small(q, r) || s->server_index ||
-	    s->totals.side_bytes != q->side_bytes || !pg_reads_none_new(s->binary))
+	if (!q->on || end != End_complete || !quiet_small(q, r) || !pg_tag_select(r) ||
+	    s->server_index || s->totals.side_bytes != q->side_bytes ||
+	    !pg_reads_none_new(s->binary))
 		return false;
-	__sync_fetch_and_add(&q->results, 1);
-	__sync_fetch_and_add(&q->rows, r->rows);
-	__sync_fetch_and_add(&q->bytes, r->bytes);
+	quiet_count(q, r);
 	return true;
-}
-
-/* What was counted since the last time. */
-static __always_inline void pg_quiet_tell(struct pg_session *s)
-{
-	struct rec_db_quiet c = {.conn = s->conn};
-
-	if (!s->quiet.results)
-		return;
-	c.results = __sync_lock_test_and_set(&s->quiet.results, 0);
-	c.rows = __sync_lock_test_and_set(&s->quiet.rows, 0);
-	c.bytes = __sync_lock_test_and_set(&s->quiet.bytes, 0);
-	emit(LANE_CRIT, &c, sizeof(c), KIND_db_quiet, false);
 }

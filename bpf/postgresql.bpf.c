@@ -395,7 +395,7 @@ int BPF_PROG(pg_close__tp_btf, struct task_struct *task)
 		pg_emit_end(s, scratch, End_aborted);
 		pg_result_close(s);
 	}
-	pg_quiet_tell(s);
+	quiet_tell(s->conn, &s->quiet);
 	c = (void *)scratch->record;
 	__builtin_memset(c, 0, sizeof(*c));
 	task_fill(&c->task, task);
@@ -421,7 +421,7 @@ static long pg_adopt_step(struct bpf_map *map, const struct pg_key *key, struct 
 static long pg_quiet_step(struct bpf_map *map, const struct pg_key *key, struct pg_session *s,
 			  void *unused)
 {
-	pg_quiet_tell(s);
+	quiet_tell(s->conn, &s->quiet);
 	return 0;
 }
 

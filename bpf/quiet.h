@@ -30,6 +30,8 @@ struct quiet_verdict {
 	__u64 judged; /* CLOCK_BOOTTIME */
 	__u32 rows;
 	__u32 bytes;
+	__u32 columns; /* hash of their descriptions, where there is one */
+	__u32 pad;
 };
 
 /* Of a session. */
@@ -38,7 +40,8 @@ struct quiet {
 	__u64 shape;		    /* of the statement that came last; 0: none */
 	__u64 side_bytes;	    /* when it came */
 	__u32 rows_max, bytes_max;
-	__u64 queries;	  /* that were told, and may have prepared statements */
+	__u32 columns;	  /* hash of the judged one's descriptions */
+	__u64 queries;	  /* that were told, and may have changed what others mean */
 	__u8 on;	  /* the statement that runs is such a one */
 	__u8 held;	  /* it was not told */
 	__u8 unseen;	  /* what is there and was not told: */
@@ -66,17 +69,17 @@ static __always_inline __u64 quiet_between(__u64 w, __u8 first, __u8 last)
 	       QUIET_HIGH;
 }
 
-/* Of the byte before: was it a digit, of a number, part of a name? */
+/* Of the byte before: was it a digit, of a number, part of a name, a slash? */
 struct quiet_before {
-	__u64 digit, number, name;
+	__u64 digit, number, name, slash;
 };
 
-/* Makes every digit of a number 0. Digits of a name (staff2, $2) stay. */
+/* Makes every digit of a number 0. Digits of a name (staff2, $2, `2`) stay. */
 static __always_inline __u64 quiet_fold(__u64 w, struct quiet_before *before)
 {
 	__u64 digit = quiet_between(w, '0', '9');
 	__u64 name = quiet_between(w | QUIET_EACH(0x20), 'a', 'z') | quiet_equal(w, '_') |
-		     quiet_equal(w, '$') | (w & QUIET_HIGH);
+		     quiet_equal(w, '$') | quiet_equal(w, '`') | (w & QUIET_HIGH);
 	__u64 begins = digit & ~(digit << 8 | before->digit) & ~(name << 8 | before->name);
 	__u64 whole = (digit >> 7) * 0xff, numbers;
 
@@ -89,12 +92,25 @@ static __always_inline __u64 quiet_fold(__u64 w, struct quiet_before *before)
 	return (w & ~numbers) | (QUIET_EACH('0') & numbers);
 }
 
+/* Marks where a statement of MySQL's dialect ends, or begins a comment, which may be code by its
+ * number. */
+static __always_inline __u64 quiet_mysql(__u64 w, struct quiet_before *before)
+{
+	__u64 slash = quiet_equal(w, '/');
+	__u64 marks = quiet_equal(w, ';') | ((slash << 8 | before->slash) & quiet_equal(w, '*'));
+
+	before->slash = slash >> 63 << 7;
+	return marks;
+}
+
 struct quiet_walk {
-	const __u8 *text; /* QUIET_TEXT_MAX bytes, of which n are its */
-	__u64 v[4];	  /* SipHash's state */
-	__u64 quotes;
+	const __u8
+		*text; /* QUIET_TEXT_MAX bytes, of descriptions DB_TEXT_MAX, of which n are its */
+	__u64 v[4];    /* SipHash's state */
+	__u64 odd;     /* it has no shape */
 	struct quiet_before before;
 	__u32 n;
+	bool mysql; /* its dialect */
 };
 
 static __always_inline __u64 quiet_rotate(__u64 x, __u32 by)
@@ -123,45 +139,89 @@ static __always_inline void quiet_mix(__u64 *v, __u64 w)
 	v[0] ^= w;
 }
 
+/* The next eight bytes, or what there is of them, of at most `max`. */
+static __always_inline bool quiet_word(const struct quiet_walk *q, __u32 at, __u32 max, __u64 *ret)
+{
+	if (!q->text || at >= max || at >= q->n)
+		return false;
+	db_copy8((__u8 *)ret, q->text + at); /* the first is the lowest: little-endian */
+	if (q->n - at < 8)
+		*ret &= (1ull << 8 * (q->n - at)) - 1;
+	return true;
+}
+
 static long quiet_step(__u64 i, struct quiet_walk *q)
 {
-	__u32 at = i * 8;
 	__u64 w;
 
-	if (!q->text || at >= QUIET_TEXT_MAX || at >= q->n)
+	if (!quiet_word(q, i * 8, QUIET_TEXT_MAX, &w))
 		return 1;
-	db_copy8((__u8 *)&w, q->text + at); /* the first is the lowest: little-endian */
-	if (q->n - at < 8)
-		w &= (1ull << 8 * (q->n - at)) - 1;
-	q->quotes |= quiet_equal(w, '"');
+	q->odd |= quiet_equal(w, '"');
+	if (q->mysql)
+		q->odd |= quiet_mysql(w, &q->before);
 	quiet_mix(q->v, quiet_fold(w, &q->before));
 	return 0;
 }
 
+static long quiet_columns_step(__u64 i, struct quiet_walk *q)
+{
+	__u64 w;
+
+	if (!quiet_word(q, i * 8, DB_TEXT_MAX, &w))
+		return 1;
+	quiet_mix(q->v, w);
+	return 0;
+}
+
+static __always_inline void quiet_hash_begin(struct quiet_walk *q,
+					     const struct quiet_secret *secret)
+{
+	q->v[0] = secret->key[0] ^ 0x736f6d6570736575;
+	q->v[1] = secret->key[1] ^ 0x646f72616e646f6d;
+	q->v[2] = secret->key[0] ^ 0x6c7967656e657261;
+	q->v[3] = secret->key[1] ^ 0x7465646279746573;
+}
+
+static __always_inline __u64 quiet_hash_end(struct quiet_walk *q)
+{
+	/* The length is mixed in by itself: the last word of the text has its place already. */
+	quiet_mix(q->v, (__u64)q->n << 56);
+	q->v[2] ^= 0xff;
+	for (int i = 0; i < 3; i++)
+		quiet_round(q->v);
+	return (q->v[0] ^ q->v[1] ^ q->v[2] ^ q->v[3]) ?: 1;
+}
+
 /*
  * Of n bytes of text, with QUIET_TEXT_MAX to be read. 0: it has none, being too long, or having
- * names in quotes, in which digits may stand alone.
+ * names in quotes, in which digits may stand alone; of MySQL's dialect, being more than one
+ * statement, or having comments.
  */
 static __always_inline __u64 quiet_shape(const struct quiet_secret *secret, const __u8 *text,
-					 __u32 n)
+					 __u32 n, bool mysql)
 {
-	struct quiet_walk q = {.text = text, .n = n};
+	struct quiet_walk q = {.text = text, .n = n, .mysql = mysql};
 
 	if (!n || n > QUIET_TEXT_MAX || !secret->since)
 		return 0;
-	q.v[0] = secret->key[0] ^ 0x736f6d6570736575;
-	q.v[1] = secret->key[1] ^ 0x646f72616e646f6d;
-	q.v[2] = secret->key[0] ^ 0x6c7967656e657261;
-	q.v[3] = secret->key[1] ^ 0x7465646279746573;
+	quiet_hash_begin(&q, secret);
 	bpf_loop(QUIET_TEXT_MAX / 8, quiet_step, &q, 0);
-	if (q.quotes)
+	return q.odd ? 0 : quiet_hash_end(&q);
+}
+
+/* Of n bytes of column descriptions, with DB_TEXT_MAX to be read, behind those of hash `before`; 0:
+ * they are too many. */
+static __always_inline __u32 quiet_columns(const struct quiet_secret *secret, __u32 before,
+					   const __u8 *text, __u32 n)
+{
+	struct quiet_walk q = {.text = text, .n = n};
+
+	if (n > DB_TEXT_MAX)
 		return 0;
-	/* The length is mixed in by itself: the last word of the text has its place already. */
-	quiet_mix(q.v, (__u64)n << 56);
-	q.v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		quiet_round(q.v);
-	return (q.v[0] ^ q.v[1] ^ q.v[2] ^ q.v[3]) ?: 1;
+	quiet_hash_begin(&q, secret);
+	quiet_mix(q.v, before);
+	bpf_loop(DB_TEXT_MAX / 8, quiet_columns_step, &q, 0);
+	return (__u32)quiet_hash_end(&q) ?: 1;
 }
 
 /* A result like the one that was judged: whole, of rows that left in messages, no larger, at once.
@@ -169,6 +229,11 @@ static __always_inline __u64 quiet_shape(const struct quiet_secret *secret, cons
 static __always_inline bool quiet_small(const struct quiet *q, const struct db_result *r)
 {
 	return !r->doubt && !r->copy_rows && r->rows <= q->rows_max && r->bytes <= q->bytes_max &&
-	       r->begin_time && bpf_ktime_get_boot_ns() - r->begin_time < QUIET_LASTS &&
-	       r->tag_len > 7 && r->tag[0] == 'S' && r->tag[1] == 'E' && r->tag[2] == 'L';
+	       r->begin_time && bpf_ktime_get_boot_ns() - r->begin_time < QUIET_LASTS;
+}
+
+/* PostgreSQL's CommandComplete, "SELECT 1". */
+static __always_inline bool pg_tag_select(const struct db_result *r)
+{
+	return r->tag_len > 7 && r->tag[0] == 'S' && r->tag[1] == 'E' && r->tag[2] == 'L';
 }

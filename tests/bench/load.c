@@ -170,6 +170,12 @@ static unsigned pg_rows(struct load *l)
 
 static unsigned my_point(struct load *l)
 {
+	query_my(l, point(l, "select serial from device", DEVICES), 1);
+	return 1;
+}
+
+static unsigned my_watched(struct load *l)
+{
 	query_my(l, point(l, "select name, mobile from staff", l->rows), 1);
 	return 1;
 }
@@ -229,6 +235,7 @@ static const struct workload {
 	{"pg_watched", open_pg, pg_watched},
 	{"pg_rows", open_pg, pg_rows},
 	{"my_point", open_my, my_point},
+	{"my_watched", open_my, my_watched},
 	{"my_rows", open_my, my_rows},
 	{"pg_prepared", open_prepared, pg_prepared},
 };

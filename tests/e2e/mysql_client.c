@@ -101,6 +101,24 @@ static void prepared(MYSQL *m)
 	mysql_stmt_close(st);
 }
 
+/* Look-ups of one row by number, of a table that nobody watches. */
+static void look_up(MYSQL *m)
+{
+	MYSQL_STMT *st = prepare(m, "select serial from device where id = ?");
+	MYSQL_BIND key = {.buffer_type = MYSQL_TYPE_LONG};
+	unsigned long rows = 0;
+
+	for (int id = 1; id <= 3000; id++) {
+		key.buffer = &id;
+		if (mysql_stmt_bind_param(st, &key) || mysql_stmt_execute(st))
+			exit(1);
+		rows += fetch_all(st);
+		mysql_stmt_free_result(st);
+	}
+	printf("%lu\n", rows);
+	mysql_stmt_close(st);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(MYSQL *m);
@@ -109,6 +127,7 @@ static const struct {
 	{"cursor", cursor},
 	{"look_alike", look_alike},
 	{"prepared", prepared},
+	{"look_up", look_up},
 };
 
 int main(int argc, char **argv)

@@ -166,12 +166,12 @@ static bool derived(void *ctx, struct arena *a, Rollcall__Event *ev)
 	return seen;
 }
 
-static void unremarkable(void *ctx, uint64_t conn, uint64_t shape, const Rollcall__Db *db)
+static void unremarkable(void *ctx, const struct quiet_like *like, const Rollcall__Db *db)
 {
 	struct pipeline *p = ctx;
 
 	if (p->probe)
-		quiet_verdict(p->probe, conn, shape, db);
+		quiet_verdict(p->probe, like, db);
 }
 
 static void counted(void *ctx, uint64_t time, const Rollcall__Db *db, uint64_t results)

@@ -15,7 +15,7 @@
 /* Numbers have more digits or fewer. */
 #define BYTES_MORE 64
 
-/* As bpf/quiet.h and bpf/pg_quiet.h have them. */
+/* As bpf/quiet.h and bpf/quiet_verdict.h have them. */
 struct quiet_secret {
 	uint64_t key[2], since;
 };
@@ -25,6 +25,7 @@ struct quiet_key {
 struct quiet_verdict {
 	uint64_t judged;
 	uint32_t rows, bytes;
+	uint32_t columns, pad;
 };
 
 void quiet_begin(struct probe *p)
@@ -40,11 +41,15 @@ void quiet_begin(struct probe *p)
 		log_warn(r, "statements of no interest cannot be told from others again");
 }
 
-void quiet_verdict(struct probe *p, uint64_t conn, uint64_t shape, const Rollcall__Db *db)
+void quiet_verdict(struct probe *p, const struct quiet_like *like, const Rollcall__Db *db)
 {
-	const struct quiet_key key = {conn, shape};
-	const struct quiet_verdict v = {host_boottime(), (uint32_t)db->rows,
-					(uint32_t)db->bytes + BYTES_MORE};
+	const struct quiet_key key = {like->conn, like->shape};
+	const struct quiet_verdict v = {
+		.judged = host_boottime(),
+		.rows = (uint32_t)db->rows,
+		.bytes = (uint32_t)db->bytes + BYTES_MORE,
+		.columns = like->columns,
+	};
 
 	if (db->n_tables || db->side_bytes || db->rows > ROWS_MAX || db->bytes > BYTES_MAX ||
 	    db->end != ROLLCALL__END__complete || db->confidence != ROLLCALL__CONFIDENCE__exact)
@@ -54,8 +59,12 @@ void quiet_verdict(struct probe *p, uint64_t conn, uint64_t shape, const Rollcal
 
 void quiet_collect(struct probe *p)
 {
-	int r = probe_run(p, "pg_quiet__syscall");
+	static const char *const programs[] = {"pg_quiet__syscall", "mysql_quiet__syscall"};
 
-	if (r < 0 && r != -ENOENT)
-		log_warn(r, "results of no interest that were counted are told late");
+	for (unsigned i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		int r = probe_run(p, programs[i]);
+
+		if (r < 0 && r != -ENOENT)
+			log_warn(r, "results of no interest that were counted are told late");
+	}
 }

@@ -9,6 +9,12 @@
 
 struct probe;
 
+/* What a result must be like to be one of the judged. */
+struct quiet_like {
+	uint64_t conn, shape; /* its session, and its statement's shape there */
+	uint32_t columns;     /* hash of its column descriptions; PostgreSQL: 0 */
+};
+
 /*
  * From now on shapes can be judged. What was judged before is void: by an earlier sensor, by other
  * rules, of other tables, or before somebody wanted to see each.
@@ -16,10 +22,10 @@ struct probe;
 void quiet_begin(struct probe *p);
 
 /*
- * A result of session `conn`, of a statement of that shape, was of no interest to anybody: further
- * ones like it, for some seconds, are counted only. No error matters: they are told.
+ * A result was of no interest to anybody: further ones like it, for some seconds, are counted only.
+ * No error matters: they are told.
  */
-void quiet_verdict(struct probe *p, uint64_t conn, uint64_t shape, const Rollcall__Db *db);
+void quiet_verdict(struct probe *p, const struct quiet_like *like, const Rollcall__Db *db);
 
 /* Has the kernel tell what it counted; it is in the ring then. */
 void quiet_collect(struct probe *p);

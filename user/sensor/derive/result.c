@@ -11,6 +11,7 @@
 #include "lib/sql/statement.h"
 #include "sensor/derive/columns.h"
 #include "sensor/derive/session_internal.h"
+#include "sensor/quiet.h"
 #include "sensor/watch.h"
 
 enum evidence {
@@ -364,7 +365,9 @@ void result_end(struct sessions *s, struct arena *a, uint64_t time, struct sessi
 	if (!session_emit(s, a, c, ev) && !streaming && cmd && cmd->shape &&
 	    script_is_select(cmd->script)) {
 		c->judged = true;
-		s->opts.unremarkable(s->opts.ctx, c->conn, cmd->shape, db);
+		const struct quiet_like like = {c->conn, cmd->shape, k->columns_hash};
+
+		s->opts.unremarkable(s->opts.ctx, &like, db);
 	}
 }
 

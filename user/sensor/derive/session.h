@@ -10,6 +10,7 @@
 
 struct arena;
 struct proctab;
+struct quiet_like;
 struct sessions;
 struct watch;
 
@@ -48,7 +49,7 @@ struct sessions_opts {
 	 * interest to anybody. */
 	bool (*emit)(void *ctx, struct arena *a, Rollcall__Event *ev);
 	/* Such a result's statement has a shape: the kernel may count further ones. */
-	void (*unremarkable)(void *ctx, uint64_t conn, uint64_t shape, const Rollcall__Db *db);
+	void (*unremarkable)(void *ctx, const struct quiet_like *like, const Rollcall__Db *db);
 	/* Names may mean something else from now on: what was unremarkable may not be. */
 	void (*renamed)(void *ctx);
 	/* The kernel has counted so many, of rows and bytes as in *db. */
