@@ -14,7 +14,7 @@ runs=0
 status() { build/rollcall status --control "$dir/control" --json 2>/dev/null; }
 child() { pgrep -P "$sensor_pid" -x "$1"; }
 # The events of each run: of the one that was killed while it wrote a line, without that.
-events() { cat "$dir"/events.* | jq -R -c 'fromjson? // empty' | jq -c "$1"; }
+events() { for f in "$dir"/events.*; do cat "$f"; echo; done | jq -R -c 'fromjson? // empty' | jq -c "$1"; }
 start() { # [OPTIONS]
 	rm -f "$dir/events" # kept under its other name
 	runs=$((runs + 1))
@@ -105,8 +105,8 @@ check "still no gap" "$(gaps length)" 0
 
 # ---- where the past cannot be known ----
 alive
-stopped=$(date +%s.%N)
 kill_all
+stopped=$(date +%s.%N)
 start --watch postgresql:hr.public.device
 check "another configuration begins anew" "$(ready '.[-1].taken_over')" false
 check "the time is told" "$(gaps '[.[].reason]')" '["restart"]'

@@ -42,8 +42,8 @@ static bool is_digit(unsigned char c)
 
 static bool is_name(unsigned char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || c == '`' ||
-	       c >= 128;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' ||
+	       c == '`' || c >= 128;
 }
 
 /* Digits of numbers made 0: of those that do not follow a name. */
@@ -152,7 +152,8 @@ static void test_lengths(void **state)
 		text[n] = '\0';
 		assert_int_equal(shape(text) != 0, n <= QUIET_TEXT_MAX);
 	}
-	assert_int_equal(quiet_shape(&(struct quiet_secret){}, (const __u8 *)"select 1", 8, false), 0);
+	assert_int_equal(quiet_shape(&(struct quiet_secret){}, (const __u8 *)"select 1", 8, false),
+			 0);
 }
 
 static unsigned roll(unsigned n)
@@ -236,8 +237,8 @@ static void test_results(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers), cmocka_unit_test(test_names), cmocka_unit_test(test_mysql),
-		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_numbers), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_mysql),	cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_lengths), cmocka_unit_test(test_near),
 		cmocka_unit_test(test_siphash), cmocka_unit_test(test_any),
 		cmocka_unit_test(test_results),
