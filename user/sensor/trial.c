@@ -13,6 +13,7 @@
 
 #include "lib/clean.h"
 #include "rollcall.skel.h"
+#include "sensor/kernel_types.h"
 
 /* Sections, and how the kernel's BTF names what their programs are attached to. */
 static const struct {
@@ -55,12 +56,13 @@ static bool lsm_calls_bpf(void)
 int trial_new(const struct bpf_object *obj, struct trial **ret)
 {
 	_cleanup_(trial_freep) struct trial *t = calloc(1, sizeof(*t));
+	int r;
 
 	if (!t)
 		return -ENOMEM;
-	t->kernel = btf__load_vmlinux_btf();
-	if (!t->kernel)
-		return -errno;
+	r = kernel_types_read(obj, &t->kernel);
+	if (r < 0)
+		return r;
 	t->obj = obj;
 	t->lsm = lsm_calls_bpf();
 	*ret = take_ptr(t);
@@ -70,7 +72,7 @@ int trial_new(const struct bpf_object *obj, struct trial **ret)
 struct trial *trial_free(struct trial *t)
 {
 	if (t)
-		btf__free(t->kernel);
+		kernel_types_leave(t->kernel);
 	free(t);
 	return NULL;
 }
