@@ -54,7 +54,7 @@ wrapped() {
 			case " $allowed " in *" $offender "*) ;; *) echo "$offender includes <$header...>" ;; esac
 		done
 	done <<-EOF2
-		bpf/ user/sensor/probe.c user/sensor/probe_internal.h user/sensor/probe_report.c user/sensor/probe_map.c user/sensor/probe_pins.c user/sensor/probe_server.c user/sensor/pins.c user/sensor/uprobe.c user/sensor/choice.c user/sensor/guard.c user/sensor/trial.c user/sensor/kernel_types.c
+		bpf/ user/sensor/probe.c user/sensor/probe_internal.h user/sensor/probe_report.c user/sensor/probe_map.c user/sensor/probe_pins.c user/sensor/probe_server.c user/sensor/pins.c user/sensor/uprobe.c user/sensor/choice.c user/sensor/guard.c user/sensor/trial.c user/sensor/kernel_types.c user/sensor/verify.c
 		yaml.h user/lib/doc.c
 		pcre2.h user/lib/sigma/regex.c
 		jansson.h user/lib/resolved.c user/lib/event_read.c

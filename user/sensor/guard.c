@@ -105,19 +105,14 @@ static bool is_written(const char *map)
 	return false;
 }
 
-int guard_object(int map_fd, struct bpf_object *obj)
+int guard_maps(int map_fd, struct bpf_object *obj)
 {
-	struct bpf_program *prog;
 	struct bpf_map *map;
 	int r = 0, e;
 
 	bpf_object__for_each_map(map, obj)
 	{
 		e = bpf_map__fd(map) < 0 ? 0 : guard_fd(map_fd, bpf_map__fd(map));
-		r = r ? r : e;
-	}
-	bpf_object__for_each_program(prog, obj) {
-		e = bpf_program__fd(prog) < 0 ? 0 : guard_fd(map_fd, bpf_program__fd(prog));
 		r = r ? r : e;
 	}
 	return r;

@@ -7,8 +7,8 @@
 
 struct bpf_object;
 
-/* Guards every map and program of `obj`. 0 or the first negative errno. */
-int guard_object(int map_fd, struct bpf_object *obj);
+/* Guards every map of `obj`. 0 or the first negative errno. */
+int guard_maps(int map_fd, struct bpf_object *obj);
 
 /* Guards what a descriptor is of: a map, a program or a link. */
 int guard_fd(int map_fd, int fd);

@@ -6,7 +6,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include "sensor/ladder.h"
 #include "sensor/pins.h"
 #include "sensor/syscall.h"
+#include "sensor/verify.h"
 
 static int probe_print(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -196,6 +196,7 @@ static int rings_open(struct probe *p)
 static int objects_load(struct probe *p)
 {
 	struct bpf_program *prog;
+	int fds[PROGRAMS_MAX], r;
 
 	if (p->opts.ring_crit)
 		bpf_map__set_max_entries(p->skel->maps.ring_crit, p->opts.ring_crit);
@@ -204,7 +205,10 @@ static int objects_load(struct probe *p)
 	p->skel->rodata->interest_watched = !p->opts.unwatched;
 	bpf_object__for_each_program(prog, p->skel->obj)
 		bpf_program__set_autoload(prog, choice_has(&p->choice, bpf_program__name(prog)));
-	return bpf_object__load(p->skel->obj);
+	r = verify_object(p->skel->obj, fds);
+	for (unsigned i = 0; i < p->n_programs && r == 0; i++)
+		p->programs[i].fd = fds[i];
+	return r;
 }
 
 static void programs_forget(struct probe *p)
@@ -239,8 +243,6 @@ int probe_open(struct probe *p)
 /* A program that this kernel refuses must not blind the others: the next rung is taken. */
 static int programs_load(struct probe *p)
 {
-	struct bpf_program *prog;
-	unsigned i = 0;
 	int r = choice_make(&p->choice, p->skel->obj, NULL, NULL);
 
 	while (r == 0) {
@@ -251,15 +253,7 @@ static int programs_load(struct probe *p)
 		if (r == 0)
 			r = choice_make(&p->choice, p->skel->obj, NULL, NULL);
 	}
-	if (r < 0)
-		return r;
-	/* Of its own, as those that are taken over: libbpf closes what it loaded. */
-	bpf_object__for_each_program(prog, p->skel->obj) {
-		if (bpf_program__fd(prog) >= 0)
-			p->programs[i].fd = fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 0);
-		i++;
-	}
-	return 0;
+	return r;
 }
 
 /* From here on nobody changes what was decided at the start, and who looks is told. */
@@ -278,6 +272,19 @@ static void self_guard(struct probe *p)
 
 	if (p->opts.own && probe_map_update(p, "guarded_task", &self, &sensor) < 0)
 		log_warn(-errno, "probe: our own doing will be told as somebody's");
+}
+
+/* Before anything is attached, too. */
+static void objects_guard(struct probe *p)
+{
+	int map = bpf_map__fd(p->skel->maps.guarded_object);
+	int r = guard_maps(map, p->skel->obj);
+
+	for (unsigned i = 0; i < p->n_programs; i++)
+		if (p->programs[i].fd >= 0 && guard_fd(map, p->programs[i].fd) < 0)
+			r = -EINVAL;
+	if (r < 0)
+		log_warn(0, "probe: not every map and program is guarded");
 }
 
 int probe_handover_map(struct probe *p)
@@ -306,8 +313,7 @@ static int probe_load(struct probe *p)
 	if (r < 0)
 		return log_error(r, "probe: cannot map what the next sensor needs");
 	self_guard(p);
-	if (guard_object(bpf_map__fd(p->skel->maps.guarded_object), p->skel->obj) < 0)
-		log_warn(0, "probe: not every map and program is guarded");
+	objects_guard(p);
 	probe_pins_begin(p);
 	events_attach(p);
 	maps_guard(p);

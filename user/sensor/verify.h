@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loading an object whose programs several processors verify at once. Called by probe.c.
+#pragma once
+
+struct bpf_object;
+
+/*
+ * As bpf_object__load(); the programs are not the object's afterwards, but the caller's: ret_fds
+ * has a descriptor, or -1, for each of the object's programs (at most PROGRAMS_MAX), in their
+ * order. 0, or negative errno, and no descriptor: a program was refused, and libbpf may not know of
+ * it.
+ */
+int verify_object(struct bpf_object *obj, int *ret_fds);
