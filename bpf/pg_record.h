@@ -147,12 +147,15 @@ static __noinline void pg_emit_reads(struct pg_session *s, struct db_scratch *sc
 	pg_reads_tell(&t, s->binary);
 }
 
-static __always_inline void pg_emit_end(struct pg_session *s, struct db_scratch *scratch,
-					enum rec_end end)
+/* By itself to the verifier, which would else go through it for each way in which a result ends. */
+__noinline int pg_emit_end(struct pg_session *s, struct db_scratch *scratch, enum rec_end end)
 {
-	struct rec_db_end *e = (void *)scratch->record;
+	struct rec_db_end *e;
 	__u32 fixed = sizeof(*e), size = fixed + sizeof(s->result.tag), n = 0;
 
+	if (!s || !scratch)
+		return 0;
+	e = (void *)scratch->record;
 	pg_emit_reads(s, scratch, end);
 	__builtin_memset(e, 0, sizeof(*e));
 	task_fill(&e->task, bpf_get_current_task_btf());
@@ -171,6 +174,7 @@ static __always_inline void pg_emit_end(struct pg_session *s, struct db_scratch 
 		n = DB_TEXT_MAX;
 	db_slice(&e->statement, size, n, n);
 	emit(LANE_CRIT, e, size + n, KIND_db_end, false);
+	return 0;
 }
 
 static __noinline void pg_on_end(struct pg_walk *w, enum rec_end end)
@@ -299,16 +303,21 @@ static __always_inline void pg_sent_bytes(struct pg_session *s, __u64 ptr, __u64
 	db_scratch_release(scratch);
 }
 
-static __always_inline void pg_received_bytes(struct pg_session *s, __u64 ptr, __u64 n)
+/* By itself to the verifier, too. */
+__noinline int pg_received_bytes(struct pg_session *s, __u64 ptr, __u64 n)
 {
-	struct db_scratch *scratch = db_scratch_claim();
+	struct db_scratch *scratch;
 	struct pg_walk w;
 
+	if (!s)
+		return 0;
+	scratch = db_scratch_claim();
 	if (!scratch) {
 		pg_lost(s, &s->client);
-		return;
+		return 0;
 	}
 	w = pg_walk_in(s, scratch);
 	pg_client_chunk(&w, ptr, n);
 	db_scratch_release(scratch);
+	return 0;
 }
