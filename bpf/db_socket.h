@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "kernel.h"
+#include "plain.h"
 
 #define MSG_PEEK 2
 
@@ -20,7 +20,7 @@ struct {
 
 static __always_inline struct inode *db_exe_inode(void)
 {
-	struct mm_struct *mm = bpf_get_current_task_btf()->mm;
+	struct mm_struct *mm = plain_current()->mm;
 	struct file *exe = mm ? mm->exe_file : NULL;
 
 	return exe ? exe->f_inode : NULL;
@@ -72,7 +72,7 @@ static __always_inline bool db_server_is(__u32 system)
 /* The socket behind a descriptor that the current task has just sent to or received from. */
 static __always_inline struct sock *db_socket(int fd)
 {
-	struct fdtable *fdt = bpf_get_current_task_btf()->files->fdt;
+	struct fdtable *fdt = plain_current()->files->fdt;
 	struct file *file = NULL;
 	struct socket *socket;
 

@@ -24,7 +24,7 @@ struct {
 
 static __always_inline struct pg_key pg_key_current(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = plain_current();
 
 	return (struct pg_key){task->group_leader->start_boottime, task->tgid};
 }
@@ -211,7 +211,7 @@ static __always_inline void pg_server_bytes(struct pg_session *s, struct db_scra
 /* What ps shows of it: a backend writes it over its arguments, once its startup packet was read. */
 static __always_inline __u32 pg_title(__u8 *dst)
 {
-	struct mm_struct *mm = bpf_get_current_task_btf()->mm;
+	struct mm_struct *mm = plain_current()->mm;
 	long n = mm ? bpf_probe_read_user_str(dst, PG_TITLE_MAX, (void *)mm->arg_start) : 0;
 
 	return n > 1 ? n - 1 : 0;

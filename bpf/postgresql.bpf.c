@@ -53,7 +53,7 @@ static __noinline struct pg_session *pg_session_meet(const struct pg_call *c)
 	if (!b)
 		return NULL;
 	opts.binary = *binary;
-	opts.text_base = bpf_get_current_task_btf()->mm->start_code - b->start_code;
+	opts.text_base = plain_current()->mm->start_code - b->start_code;
 	bpf_probe_read_user(&port, sizeof(port), (void *)(opts.text_base + b->my_proc_port));
 	opts.fd = port ? pg_port_fd((void *)port) : -1;
 	if (opts.fd != c->fd || opts.fd < 0)
@@ -248,7 +248,7 @@ static __always_inline struct pg_session *pg_enter(struct pt_regs *ctx, const vo
 		b = bpf_map_lookup_elem(&db_binaries, &opts.binary);
 		if (!b)
 			return NULL;
-		opts.text_base = bpf_get_current_task_btf()->mm->start_code - b->start_code;
+		opts.text_base = plain_current()->mm->start_code - b->start_code;
 		opts.fd = pg_port_fd(port);
 		s = pg_session_new(&key, &opts);
 	}
