@@ -123,11 +123,8 @@ static const struct {
 	const char *name;
 	void (*run)(MYSQL *m);
 } cases[] = {
-	{"twice", twice},
-	{"cursor", cursor},
-	{"look_alike", look_alike},
-	{"prepared", prepared},
-	{"look_up", look_up},
+	{"twice", twice},	{"cursor", cursor},   {"look_alike", look_alike},
+	{"prepared", prepared}, {"look_up", look_up},
 };
 
 int main(int argc, char **argv)
