@@ -61,10 +61,18 @@ static void my_columns_tell(struct my_session *s, struct db_scratch *scratch, __
 	db_emit_text(scratch, sizeof(*c), &c->body, scratch->window + off, n, KIND_db_columns);
 }
 
-static __noinline void my_on_columns(struct my_walk *w, __u32 off, __u32 n)
+/* Global functions, as my_ended(): the verifier looks at them once, not for each way to them. */
+__weak __noinline int my_columns(struct my_session *s, struct db_scratch *scratch,
+				 struct my_quiet *q, __u32 off, __u32 n)
 {
-	if (w->scratch && w->s && off < DB_WINDOW && !my_quiet_columns(w, off, n))
-		my_columns_tell(w->s, w->scratch, off, n);
+	if (s && scratch && off < DB_WINDOW && !my_quiet_columns(s, scratch, q, off, n))
+		my_columns_tell(s, scratch, off, n);
+	return 0;
+}
+
+static __always_inline void my_on_columns(struct my_walk *w, __u32 off, __u32 n)
+{
+	my_columns(w->s, w->scratch, w->quiet, off, n);
 }
 
 /* COM_STMT_PREPARE was answered: the text has a number now. */
@@ -101,15 +109,20 @@ static __always_inline void my_emit_end(struct my_session *s, struct db_scratch 
 	emit(LANE_CRIT, e, sizeof(*e), KIND_db_end, false);
 }
 
-static __noinline void my_on_end(struct my_walk *w, enum rec_end end)
+__weak __noinline int my_ended(struct my_session *s, struct db_scratch *scratch, struct my_quiet *q,
+			       enum rec_end end)
 {
-	struct my_session *s = w->s;
-
-	if (!w->scratch || !s)
-		return;
-	if (!my_quiet_result(w, end))
-		my_emit_end(s, w->scratch, end);
+	if (!s || !scratch)
+		return 0;
+	if (!my_quiet_result(s, scratch, q, end))
+		my_emit_end(s, scratch, end);
 	my_result_close(s);
+	return 0;
+}
+
+static __always_inline void my_on_end(struct my_walk *w, enum rec_end end)
+{
+	my_ended(w->s, w->scratch, w->quiet, end);
 }
 
 static __noinline void my_on_command(struct my_walk *w, __u64 text, __u32 n)

@@ -33,8 +33,8 @@ struct {
 
 static void my_columns_tell(struct my_session *s, struct db_scratch *scratch, __u32 off, __u32 n);
 
-/* What was held is told. */
-static __noinline int my_quiet_release(struct my_session *s, struct db_scratch *scratch,
+/* What was held is told. A global function: the verifier looks at it once. */
+__weak __noinline int my_quiet_release(struct my_session *s, struct db_scratch *scratch,
 				       struct my_quiet *q)
 {
 	struct rec_db_command *c;
@@ -148,6 +148,9 @@ static __noinline int my_quiet_command(struct my_walk *w, __u64 text, __u32 n, b
 		return false;
 	q->quiet.shape += q->quiet.queries;
 	*ret_shape = q->quiet.shape;
+	barrier_var(n); /* 6.1 does not know any more what it may be */
+	if (n > sizeof(q->text))
+		return false;
 	if (s->phase != MY_FIRST || !quiet_judged(&q->quiet, s->conn, secret) ||
 	    bpf_probe_read_kernel(q->text, n, scratch->window))
 		return false;
@@ -160,19 +163,19 @@ static __noinline int my_quiet_command(struct my_walk *w, __u64 text, __u32 n, b
 }
 
 /* n bytes of descriptions in the window. True: they are held. */
-static __always_inline bool my_quiet_columns(struct my_walk *w, __u32 off, __u32 n)
+static __always_inline bool my_quiet_columns(struct my_session *s, struct db_scratch *scratch,
+					     struct my_quiet *q, __u32 off, __u32 n)
 {
 	const struct quiet_secret *secret = quiet_secret_get();
-	struct my_quiet *q = w->quiet;
-	struct db_result *r = &w->s->result;
+	struct db_result *r = &s->result;
 
 	if (!q || !secret || !q->quiet.shape)
 		return false;
-	r->columns_hash = quiet_columns(secret, r->columns_hash, w->window + off, n);
+	r->columns_hash = quiet_columns(secret, r->columns_hash, scratch->window + off, n);
 	if (!q->quiet.on)
 		return false;
-	if (w->at->left || !r->columns_hash || r->columns_hash != q->quiet.columns) {
-		my_quiet_release(w->s, w->scratch, q);
+	if (scratch->at.left || !r->columns_hash || r->columns_hash != q->quiet.columns) {
+		my_quiet_release(s, scratch, q);
 		return false;
 	}
 	q->columns_from = off;
@@ -181,14 +184,14 @@ static __always_inline bool my_quiet_columns(struct my_walk *w, __u32 off, __u32
 }
 
 /* The result that ends is only counted. */
-static __always_inline bool my_quiet_result(struct my_walk *w, enum rec_end end)
+static __always_inline bool my_quiet_result(struct my_session *s, struct db_scratch *scratch,
+					    struct my_quiet *q, enum rec_end end)
 {
-	struct db_result *r = &w->s->result;
-	struct my_quiet *q = w->quiet;
+	struct db_result *r = &s->result;
 
 	if (!q || !q->quiet.on)
 		return false;
-	if (end == End_complete && quiet_small(&q->quiet, r) && !w->s->index && !r->affected &&
+	if (end == End_complete && quiet_small(&q->quiet, r) && !s->index && !r->affected &&
 	    !(r->status & MY_STATUS_MORE_RESULTS) && r->columns_hash &&
 	    r->columns_hash == q->quiet.columns) {
 		quiet_count(&q->quiet, r);
@@ -196,7 +199,7 @@ static __always_inline bool my_quiet_result(struct my_walk *w, enum rec_end end)
 		q->columns_n = 0;
 		return true;
 	}
-	my_quiet_release(w->s, w->scratch, q);
+	my_quiet_release(s, scratch, q);
 	return false;
 }
 

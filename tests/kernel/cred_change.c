@@ -19,6 +19,7 @@
 
 #include "kernel/support/check.h"
 #include "kernel/support/witness.h"
+#include "kernel/support/way.h"
 
 #define KIND_CRED    ROLLCALL__EVENT__KIND_CRED_CHANGE
 #define USER	     65534
@@ -354,7 +355,7 @@ static void ways_check(void)
 		pid_t pid;
 
 		way = &ways[i];
-		if (way->compat && access("/proc/sys/abi/vsyscall32", F_OK))
+		if (way->compat && !way_has_i386())
 			continue; /* a kernel without 32-bit calls */
 		pid = witness_run(go, &status);
 		n = witness_count(KIND_CRED, pid);

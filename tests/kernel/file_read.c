@@ -176,7 +176,7 @@ static int open_compat(void)
 	long fd = 5;
 
 	strcpy(path, at("data"));
-	if (access("/proc/sys/abi/vsyscall32", F_OK) == 0) {
+	if (way_has_i386()) {
 		__asm__ volatile("int $0x80"
 				 : "+a"(fd)
 				 : "b"(path), "c"(O_RDONLY), "d"(0)

@@ -15,6 +15,7 @@
 
 #include "kernel/support/check.h"
 #include "kernel/support/witness.h"
+#include "kernel/support/way.h"
 
 #define KIND_NS	     ROLLCALL__EVENT__KIND_NS_CHANGE
 #define I386_UNSHARE 310
@@ -218,7 +219,7 @@ static void ways_check(void)
 		pid_t pid;
 
 		way = &ways[i];
-		if (way->compat && access("/proc/sys/abi/vsyscall32", F_OK))
+		if (way->compat && !way_has_i386())
 			continue; /* a kernel without 32-bit calls */
 		if (way->flags == CLONE_TIME && access("/proc/self/ns/time", F_OK))
 			continue;
