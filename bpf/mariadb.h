@@ -49,7 +49,9 @@ static __always_inline void my_calling(const struct my_key *session, __u64 ptr, 
 		*call = (struct my_call){*session, ptr, size};
 }
 
-static void my_columns_tell(struct my_session *s, struct db_scratch *scratch, __u32 off, __u32 n)
+/* n bytes of descriptions in the window, `at` of all of them. */
+static void my_columns_tell(struct my_session *s, struct db_scratch *scratch, __u32 off, __u32 n,
+			    __u32 at)
 {
 	struct rec_db_columns *c = (void *)scratch->record;
 
@@ -57,7 +59,7 @@ static void my_columns_tell(struct my_session *s, struct db_scratch *scratch, __
 	c->conn = s->conn;
 	c->group = s->group;
 	c->index = s->index;
-	c->offset = s->columns_bytes;
+	c->offset = at;
 	db_emit_text(scratch, sizeof(*c), &c->body, scratch->window + off, n, KIND_db_columns);
 }
 
@@ -66,7 +68,7 @@ __weak __noinline int my_columns(struct my_session *s, struct db_scratch *scratc
 				 struct my_quiet *q, __u32 off, __u32 n)
 {
 	if (s && scratch && off < DB_WINDOW && !my_quiet_columns(s, scratch, q, off, n))
-		my_columns_tell(s, scratch, off, n);
+		my_columns_tell(s, scratch, off, n, s->columns_bytes);
 	return 0;
 }
 

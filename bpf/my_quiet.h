@@ -17,7 +17,8 @@
 struct my_quiet {
 	struct quiet quiet;
 	__u32 group, code;
-	__u32 columns_from, columns_n; /* of its answer, in the window; none: 0 */
+	__u32 columns_from, columns_n; /* of its answer, in the window; none: 0 ... */
+	__u32 columns_at;	       /* ... of all of its descriptions */
 	__u32 n;
 	__u8 text[QUIET_TEXT_MAX];
 };
@@ -31,7 +32,8 @@ struct {
 	__type(value, struct my_quiet);
 } my_quiets __weak SEC(".maps");
 
-static void my_columns_tell(struct my_session *s, struct db_scratch *scratch, __u32 off, __u32 n);
+static void my_columns_tell(struct my_session *s, struct db_scratch *scratch, __u32 off, __u32 n,
+			    __u32 at);
 
 /* What was held is told. A global function: the verifier looks at it once. */
 __weak __noinline int my_quiet_release(struct my_session *s, struct db_scratch *scratch,
@@ -56,7 +58,7 @@ __weak __noinline int my_quiet_release(struct my_session *s, struct db_scratch *
 	c->shape = q->quiet.shape;
 	db_emit_text(scratch, sizeof(*c), &c->text, q->text, n, KIND_db_command);
 	if (q->columns_n && q->columns_from < DB_WINDOW)
-		my_columns_tell(s, scratch, q->columns_from, q->columns_n);
+		my_columns_tell(s, scratch, q->columns_from, q->columns_n, q->columns_at);
 	q->columns_n = 0;
 	return 0;
 }
@@ -104,7 +106,8 @@ static __always_inline __u64 my_shape(const struct quiet_secret *secret, __u32 c
 		break;
 	case COM_STMT_EXECUTE: /* a number means one statement for as long as the session lasts */
 		if (n == sizeof(__u32))
-			shape = ~(__u64) * (const __u32 *)text;
+			shape = ~(__u64)text[0] ^ (__u64)text[1] << 8 ^ (__u64)text[2] << 16 ^
+				(__u64)text[3] << 24;
 		break;
 	case COM_STMT_FETCH:
 	case COM_STMT_CLOSE:
@@ -180,6 +183,7 @@ static __always_inline bool my_quiet_columns(struct my_session *s, struct db_scr
 	}
 	q->columns_from = off;
 	q->columns_n = n;
+	q->columns_at = s->columns_bytes;
 	return true;
 }
 

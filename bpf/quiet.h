@@ -104,10 +104,9 @@ static __always_inline __u64 quiet_mysql(__u64 w, struct quiet_before *before)
 }
 
 struct quiet_walk {
-	const __u8
-		*text; /* QUIET_TEXT_MAX bytes, of descriptions DB_TEXT_MAX, of which n are its */
-	__u64 v[4];    /* SipHash's state */
-	__u64 odd;     /* it has no shape */
+	const __u8 *text; /* room for QUIET_TEXT_MAX bytes, or DB_TEXT_MAX of descriptions */
+	__u64 v[4];	  /* SipHash's state */
+	__u64 odd;	  /* it has no shape */
 	struct quiet_before before;
 	__u32 n;
 	bool mysql; /* its dialect */
