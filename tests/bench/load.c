@@ -226,18 +226,12 @@ static const struct workload {
 	void (*open)(struct load *l, const char *target);
 	unsigned (*once)(struct load *l); /* returns how many operations that was */
 } workloads[] = {
-	{"getppid", NULL, do_getppid},
-	{"pipe", NULL, do_pipe},
-	{"fork_exec", NULL, fork_exec},
-	{"pg_million", open_pg, pg_million},
-	{"my_million", open_my, my_million},
-	{"pg_point", open_pg, pg_point},
-	{"pg_watched", open_pg, pg_watched},
-	{"pg_rows", open_pg, pg_rows},
-	{"my_point", open_my, my_point},
-	{"my_watched", open_my, my_watched},
-	{"my_rows", open_my, my_rows},
-	{"pg_prepared", open_prepared, pg_prepared},
+	{"getppid", NULL, do_getppid},	     {"pipe", NULL, do_pipe},
+	{"fork_exec", NULL, fork_exec},	     {"pg_million", open_pg, pg_million},
+	{"my_million", open_my, my_million}, {"pg_point", open_pg, pg_point},
+	{"pg_watched", open_pg, pg_watched}, {"pg_rows", open_pg, pg_rows},
+	{"my_point", open_my, my_point},     {"my_watched", open_my, my_watched},
+	{"my_rows", open_my, my_rows},	     {"pg_prepared", open_prepared, pg_prepared},
 };
 
 static void measure(const struct workload *w, struct load *l, double seconds)
