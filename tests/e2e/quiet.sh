@@ -78,18 +78,9 @@ cp -r "$dir/rules" "$dir/new"
 sed -i 's/nowhere/from device/; s/another/device/' "$dir/new/all.yml"
 "$rollcall" policy apply --control "$dir/control" "$dir/new" >/dev/null || exit 1
 look_up 100 'select serial from device where id = %'
-hits() { # NUMBER: of the rule, once they are as many
-	local n
-	for _ in $(seq 100); do
-		n=$("$rollcall" policy list --control "$dir/control" --json | jq '.rules[0].hits')
-		[ "$n" -ge "$1" ] && break
-		sleep 0.05
-	done
-	echo "$n"
-}
-check "a new rule sees each" "$(hits 100)" 100
+check "a new rule sees each" "$(rule_hits 100)" 100
 look_up 100 'select serial from device where id = %'
-check "and goes on to" "$(hits 200)" 200
+check "and goes on to" "$(rule_hits 200)" 200
 sed -i 's/from device/nowhere/; s/device/another/' "$dir/new/all.yml"
 "$rollcall" policy apply --control "$dir/control" "$dir/new" >/dev/null || exit 1
 

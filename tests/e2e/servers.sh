@@ -121,6 +121,16 @@ results() { # FILTER: compact JSON of every db_result that it selects
 	jq -c "select(.event == \"db_result\") | select($1)" "$dir/events"
 }
 
+rule_hits() { # NUMBER: of the first rule, once they are as many; $rollcall asks the sensor
+	local n
+	for _ in $(seq 100); do
+		n=$("$rollcall" policy list --control "$dir/control" --json | jq '.rules[0].hits')
+		[ "$n" -ge "$1" ] && break
+		sleep 0.05
+	done
+	echo "$n"
+}
+
 finish() {
 	echo "$passed passed, $failed failed"
 	[ "$failed" -eq 0 ]
