@@ -20,6 +20,8 @@ trap 'rm -f "$out"' EXIT
 programs() { /usr/sbin/bpftool prog show -j | jq -r '.[] | select(.name // "" | test("__")) | .id' | sort; }
 before=$(programs)
 left() { comm -13 <(echo "$before") <(programs); }
+# What has ended and lost its parent is a zombie until the machine's init turns to it.
+alive() { pgrep -a -r R,S,D,T,t "$@"; }
 interrupt_at() { # WORDS: once the demo has printed them
 	local demo dir
 	# What a shell starts in the background ignores SIGINT, and a shell cannot undo that.
@@ -34,7 +36,7 @@ interrupt_at() { # WORDS: once the demo has printed them
 	wait "$demo"
 	check "$1: it says that it failed" $? 1
 	check "$1: its directory is gone" "$(ls -d "$dir" 2>&1 | grep -c 'No such file')" 1
-	check "$1: its processes are gone" "$(pgrep -a -f "$dir")$(pgrep -a -g "$demo")" ""
+	check "$1: its processes are gone" "$(alive -f "$dir")$(alive -g "$demo")" ""
 	for _ in $(seq 50); do [ -z "$(left)" ] && break; sleep 0.1; done
 	check "$1: its BPF programs are gone" "$(left)" ""
 }
