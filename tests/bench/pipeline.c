@@ -18,6 +18,7 @@
 #include "sensor/host.h"
 #include "sensor/pipeline.h"
 #include "sensor/proctab.h"
+#include "sensor/rules.h"
 #include "sensor/watch.h"
 
 #define EVENTS	   100000
@@ -156,6 +157,8 @@ int main(int argc, char **argv)
 			.sessions_max = 64,
 			.principals_max = 64},
 		&p);
+	if (r == 0)
+		r = rules_read(pipeline_rules(p));
 	if (r < 0)
 		return 1;
 	processes_make(processes);

@@ -22,6 +22,7 @@
 #include "sensor/pipeline.h"
 #include "sensor/probe.h"
 #include "sensor/proctab.h"
+#include "sensor/rules.h"
 #include "sensor/watch.h"
 
 #define LOOK	  100000 /* us */
@@ -95,6 +96,8 @@ static int stages_begin(void)
 			.sessions_max = 64,
 			.principals_max = 64},
 		&t.pipeline);
+	if (r == 0)
+		r = rules_read(pipeline_rules(t.pipeline));
 	if (r == 0)
 		r = probe_new(&(struct probe_opts){.record = pipeline_record, .ctx = t.pipeline},
 			      &t.probe);

@@ -18,6 +18,7 @@
 #include "sensor/host.h"
 #include "sensor/pipeline.h"
 #include "sensor/proctab.h"
+#include "sensor/rules.h"
 #include "sensor/watch.h"
 
 #define SECOND 1000000000ull
@@ -94,6 +95,7 @@ static void replay_begin(struct replay *r, const char *title, const char *rule)
 							      .sessions_max = 10,
 							      .principals_max = 10},
 				      &r->pipeline));
+	assert_int_equal(0, rules_read(pipeline_rules(r->pipeline)));
 }
 
 static void replay_end(struct replay *r)

@@ -121,15 +121,14 @@ bool choice_has(struct choice *c, const char *program)
 	return ladder_chosen(&c->ladder, program);
 }
 
-/* Finds the programs that this kernel refuses. How many more than before. */
-unsigned choice_refuse(struct choice *c, struct bpf_object *obj)
+unsigned choice_refuse(struct choice *c, struct bpf_object *obj, const bool *suspect)
 {
 	struct bpf_program *prog;
-	unsigned before = c->n_refused;
+	unsigned before = c->n_refused, i = 0;
 
 	bpf_object__for_each_program(prog, obj) {
 		const char *name = bpf_program__name(prog);
-		int r = choice_has(c, name) ? trial_program(name) : 0;
+		int r = suspect[i++] ? trial_program(name) : 0;
 		struct refused *refused = &c->refused[c->n_refused];
 
 		if (r == 0 || c->n_refused == REFUSED_MAX)

@@ -30,8 +30,11 @@ struct choice {
  */
 int choice_make(struct choice *c, struct bpf_object *obj, ladder_trial_fn trial, void *ctx);
 
-/* Finds the programs in use that the kernel does not load. How many more than before. */
-unsigned choice_refuse(struct choice *c, struct bpf_object *obj);
+/*
+ * Takes from the choice those of the suspects, by their place in the object, that the kernel does
+ * not load by themselves, which tells its reasons. How many.
+ */
+unsigned choice_refuse(struct choice *c, struct bpf_object *obj, const bool *suspect);
 
 /* Is it to be loaded? */
 bool choice_has(struct choice *c, const char *program);

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/clean.h"
 #include "lib/conf.h"
 #include "lib/digest.h"
 #include "lib/hostport.h"
@@ -348,12 +349,12 @@ static int file_read(struct options *o, const char *given)
 /* The rules are part of what is configured. */
 static int check(const struct options *o)
 {
-	struct rules *rules = NULL;
-	int r = rules_new(&(struct rules_opts){.path = o->rules, .placeholders = o->placeholders},
-			  &rules);
+	_cleanup_(rules_freep) struct rules *rules =
+		rules_new(&(struct rules_opts){.path = o->rules, .placeholders = o->placeholders});
 
-	rules_free(rules);
-	if (r < 0)
+	if (!rules)
+		return log_error(-ENOMEM, "cannot check");
+	if (rules_read(rules) < 0)
 		return -EBADMSG;
 	return puts("no mistake was found") < 0 ? -EIO : 1;
 }

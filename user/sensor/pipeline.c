@@ -552,13 +552,11 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 	p->lineages = lineages_new(opts->processes);
 	p->keep = (struct keep){
 		.spool = opts->spool, .lineages = p->lineages, .boot_id = opts->host->boot_id};
+	p->rules = rules_new(&(struct rules_opts){opts->rules, finding_out, p, opts->placeholders});
 	if (!p->arena || !p->lineages || !p->sessions || !p->findings || !p->staged ||
-	    !p->summary || !p->hostnames)
+	    !p->summary || !p->hostnames || !p->rules)
 		return log_error(-ENOMEM, "cannot start");
 	r = baseline_watch_new(&opts->baseline, derived_out, p, &p->baseline);
-	if (r == 0)
-		r = rules_new(&(struct rules_opts){opts->rules, finding_out, p, opts->placeholders},
-			      &p->rules);
 	if (r < 0)
 		return r;
 	*ret_pipeline = take_ptr(p);

@@ -82,6 +82,7 @@ void pipeline_counts(const struct pipeline *p, struct pipeline_counts *ret_count
 
 struct arena *pipeline_arena(struct pipeline *p);
 
+/* To be read, by rules_read(), before anything else comes. */
 struct rules *pipeline_rules(struct pipeline *p);
 
 /* After a batch of records: what was written becomes visible, and survives a crash. `ctx` is the

@@ -193,7 +193,7 @@ static int rings_open(struct probe *p)
 	return 0;
 }
 
-static int objects_load(struct probe *p)
+static int objects_load(struct probe *p, bool *ret_refused)
 {
 	struct bpf_program *prog;
 	int fds[PROGRAMS_MAX], r;
@@ -205,7 +205,7 @@ static int objects_load(struct probe *p)
 	p->skel->rodata->interest_watched = !p->opts.unwatched;
 	bpf_object__for_each_program(prog, p->skel->obj)
 		bpf_program__set_autoload(prog, choice_has(&p->choice, bpf_program__name(prog)));
-	r = verify_object(p->skel->obj, fds);
+	r = verify_object(p->skel->obj, fds, ret_refused);
 	for (unsigned i = 0; i < p->n_programs && r == 0; i++)
 		p->programs[i].fd = fds[i];
 	return r;
@@ -246,8 +246,10 @@ static int programs_load(struct probe *p)
 	int r = choice_make(&p->choice, p->skel->obj, NULL, NULL);
 
 	while (r == 0) {
-		r = objects_load(p);
-		if (r == 0 || !choice_refuse(&p->choice, p->skel->obj))
+		bool refused[PROGRAMS_MAX] = {};
+
+		r = objects_load(p, refused);
+		if (r == 0 || !choice_refuse(&p->choice, p->skel->obj, refused))
 			break;
 		r = probe_open(p);
 		if (r == 0)

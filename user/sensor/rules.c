@@ -370,8 +370,10 @@ const struct ruleset *rules_set(const struct rules *r)
 	return r->set;
 }
 
-static int load(struct rules *r, const char *path)
+int rules_read(struct rules *r)
 {
+	const char *there = access(RULES_PATH, F_OK) == 0 ? RULES_PATH : "";
+	const char *path = *r->opts.path ? r->opts.path : there;
 	_cleanup_(fileset_freep) struct fileset *files = fileset_new();
 	int e = files && *path ? fileset_read(files, path) : 0;
 
@@ -385,27 +387,21 @@ static int load(struct rules *r, const char *path)
 	return 0;
 }
 
-static void rules_freep(struct rules **r)
+void rules_freep(struct rules **r)
 {
 	*r = rules_free(*r);
 }
 
-int rules_new(const struct rules_opts *opts, struct rules **ret_rules)
+struct rules *rules_new(const struct rules_opts *opts)
 {
 	_cleanup_(rules_freep) struct rules *r = calloc(1, sizeof(*r));
-	const char *there = access(RULES_PATH, F_OK) == 0 ? RULES_PATH : "";
-	int e;
 
 	if (r)
 		r->table = calloc(SETS * WAYS, sizeof(*r->table));
 	if (!r || !r->table)
-		return log_error(-ENOMEM, "cannot start");
+		return NULL;
 	r->opts = *opts;
-	e = load(r, *opts->path ? opts->path : there);
-	if (e < 0)
-		return e;
-	*ret_rules = take_ptr(r);
-	return 0;
+	return take_ptr(r);
 }
 
 struct rules *rules_free(struct rules *r)

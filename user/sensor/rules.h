@@ -25,9 +25,13 @@ struct rules_opts {
 	const char *placeholders; /* a document, as of a profile */
 };
 
-/* -EBADMSG and other errors of reading: told, with the place of each mistake. */
-int rules_new(const struct rules_opts *opts, struct rules **ret_rules);
+/* Of no rules yet: rules_read() is first. NULL: no memory. */
+struct rules *rules_new(const struct rules_opts *opts);
 struct rules *rules_free(struct rules *r); /* accepts NULL, returns NULL */
+void rules_freep(struct rules **r);
+
+/* -EBADMSG and other errors of reading: told, with the place of each mistake. */
+int rules_read(struct rules *r);
 
 /*
  * Compiles what is not yet in force. `path` and `serial` are as in ruleset.h. -EBADMSG: `tell` was

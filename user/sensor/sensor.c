@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "lib/resolved.h"
 #include "lib/segment.h"
 #include "lib/spool.h"
+#include "lib/thread.h"
 #include "lib/version.h"
 #include "sensor/alive.h"
 #include "sensor/control.h"
@@ -264,6 +266,44 @@ static void on_record(void *ctx)
 	pipeline_see_all(s->pipeline);
 }
 
+static void *rules_begin(void *pipeline)
+{
+	return (void *)(intptr_t)rules_read(pipeline_rules(pipeline));
+}
+
+static int probes_new(struct sensor *s)
+{
+	return probe_new(
+		&(struct probe_opts){
+			.own = true,
+			.record = pipeline_record,
+			.ctx = s->pipeline,
+			.unwatched = treewatch_empty(s->opts->trees),
+			.rows_read = reads_wanted(s->opts),
+			.pins = *s->opts->pins ? s->opts->pins : NULL,
+			.identity = s->opts->identity,
+			.flush = pipeline_flush,
+			.flushed = pipeline_flushed,
+		},
+		&s->probe);
+}
+
+/* The rules are read while the kernel takes the probes. */
+static int rules_and_probes(struct sensor *s)
+{
+	pthread_t reader;
+	void *read;
+	int r = thread_start(&reader, rules_begin, s->pipeline);
+
+	if (r < 0)
+		return log_error(r, "cannot start");
+	r = probes_new(s);
+	pthread_join(reader, &read);
+	if (r == 0 && probe_taken_over(s->probe) && (intptr_t)read < 0)
+		probe_stay(s->probe); /* for one whose rules can be read */
+	return r < 0 ? r : (int)(intptr_t)read;
+}
+
 static int sensor_init(struct sensor *s)
 {
 	int r = 0;
@@ -289,16 +329,7 @@ static int sensor_init(struct sensor *s)
 	if (r == 0)
 		r = stages_new(s);
 	if (r == 0)
-		r = probe_new(&(struct probe_opts){.own = true,
-						   .record = pipeline_record,
-						   .ctx = s->pipeline,
-						   .unwatched = treewatch_empty(s->opts->trees),
-						   .rows_read = reads_wanted(s->opts),
-						   .pins = *s->opts->pins ? s->opts->pins : NULL,
-						   .identity = s->opts->identity,
-						   .flush = pipeline_flush,
-						   .flushed = pipeline_flushed},
-			      &s->probe);
+		r = rules_and_probes(s);
 	if (r == 0)
 		pipeline_use(s->pipeline, s->probe);
 	if (r == 0)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // libbpf has the kernel verify one program after the other, which is most of a start, and the
-// kernel verifies as many at once as there are processors. So what libbpf loads is put off until it
-// comes to the last program, and then all are loaded, each thread taking the largest that is left.
+// kernel verifies as many at once as there are processors. So what libbpf loads is put off: threads
+// take the largest that is there, while libbpf prepares the next, and at the last it waits for
+// them.
 #include "sensor/verify.h"
 
 #include <bpf/bpf.h>
@@ -11,12 +12,11 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/clean.h"
+#include "lib/thread.h"
 #include "sensor/choice.h"
 
 #define THREADS_MAX 8
@@ -32,13 +32,20 @@ struct job {
 	size_t n_insns;
 	struct bpf_prog_load_opts opts;
 	int fd; /* or negative errno */
+	bool taken;
 };
 
 struct verify {
 	load_fn load; /* libbpf's own */
+	int held;     /* what libbpf has in the place of each program */
+	unsigned wanted;
+	pthread_t threads[THREADS_MAX];
+	unsigned n_threads;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t more;
 	struct job jobs[PROGRAMS_MAX];
-	unsigned n, wanted;
-	atomic_uint next;
+	unsigned n;
+	bool whole; /* no more come */
 };
 
 /* Of the object that is being loaded. libbpf calls without a word of it: there is no other place.
@@ -53,30 +60,6 @@ static load_fn load_own(void)
 	return fn;
 }
 
-static void job_run(const struct verify *v, struct job *j)
-{
-	j->fd = v->load(j->type, j->name, j->license, j->insns, j->n_insns, &j->opts);
-	if (j->fd < 0)
-		j->fd = -errno;
-}
-
-static void *jobs_run(void *verify)
-{
-	struct verify *v = verify;
-	unsigned i;
-
-	while ((i = atomic_fetch_add(&v->next, 1)) < v->n)
-		job_run(v, &v->jobs[i]);
-	return NULL;
-}
-
-static int larger_first(const void *a, const void *b)
-{
-	const struct job *x = a, *y = b;
-
-	return x->n_insns < y->n_insns ? 1 : x->n_insns > y->n_insns ? -1 : 0;
-}
-
 static unsigned processors(void)
 {
 	cpu_set_t set;
@@ -85,28 +68,60 @@ static unsigned processors(void)
 	return n < THREADS_MAX ? (unsigned)n : THREADS_MAX;
 }
 
-/* By as many threads as there can be, this one among them. 0, or the first negative errno. */
-static int jobs_share(struct verify *v)
+static struct job *job_largest(struct verify *v)
 {
-	unsigned n = processors(), started = 0;
-	pthread_t threads[THREADS_MAX];
-	sigset_t all, old;
+	struct job *largest = NULL;
 
-	qsort(v->jobs + 1, v->n - 1, sizeof(v->jobs[0]), larger_first);
-	atomic_init(&v->next, 1);
-	/* Signals are for the thread that has the loop. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	while (started + 1 < n && pthread_create(&threads[started], NULL, jobs_run, v) == 0)
-		started++;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	jobs_run(v);
-	while (started)
-		pthread_join(threads[--started], NULL);
 	for (unsigned i = 0; i < v->n; i++)
-		if (v->jobs[i].fd < 0)
-			return v->jobs[i].fd;
-	return 0;
+		if (!v->jobs[i].taken && (!largest || v->jobs[i].n_insns > largest->n_insns))
+			largest = &v->jobs[i];
+	return largest;
+}
+
+/* Waits for one; NULL: all are taken. */
+static struct job *job_take(struct verify *v)
+{
+	struct job *j;
+
+	pthread_mutex_lock(&v->lock);
+	while (!(j = job_largest(v)) && !v->whole)
+		pthread_cond_wait(&v->more, &v->lock);
+	if (j)
+		j->taken = true;
+	pthread_mutex_unlock(&v->lock);
+	return j;
+}
+
+static void *jobs_run(void *verify)
+{
+	struct verify *v = verify;
+	struct job *j;
+
+	while ((j = job_take(v))) {
+		j->fd = v->load(j->type, j->name, j->license, j->insns, j->n_insns, &j->opts);
+		if (j->fd < 0)
+			j->fd = -errno;
+	}
+	return NULL;
+}
+
+static void jobs_begin(struct verify *v)
+{
+	for (unsigned i = 1; i < processors(); i++)
+		if (thread_start(&v->threads[v->n_threads], jobs_run, v) == 0)
+			v->n_threads++;
+}
+
+/* Until all that came are verified. */
+static void jobs_end(struct verify *v)
+{
+	pthread_mutex_lock(&v->lock);
+	v->whole = true;
+	pthread_cond_broadcast(&v->more);
+	pthread_mutex_unlock(&v->lock);
+	jobs_run(v);
+	while (v->n_threads)
+		pthread_join(v->threads[--v->n_threads], NULL);
 }
 
 /* Another version of libbpf may have more to say, which we do not. */
@@ -119,22 +134,30 @@ static struct bpf_prog_load_opts opts_copy(const struct bpf_prog_load_opts *opts
 	return copy;
 }
 
-/* Until the last, libbpf has the first of them to hold in each one's place. */
+/* Does nothing: for libbpf to hold. */
+static int held_new(load_fn load)
+{
+	static const struct bpf_insn insns[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+						{.code = BPF_JMP | BPF_EXIT}};
+	int fd = load(BPF_PROG_TYPE_SOCKET_FILTER, NULL, "Dual BSD/GPL", insns,
+		      sizeof(insns) / sizeof(insns[0]), NULL);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* What was refused is seen at the end. */
 static int put_off(struct verify *v, const struct job *j)
 {
-	int r = 0;
+	bool last;
 
-	v->jobs[v->n] = *j;
-	if (v->n == 0)
-		job_run(v, &v->jobs[0]);
-	if (v->jobs[0].fd >= 0 && ++v->n == v->wanted)
-		r = jobs_share(v);
-	if (r == 0)
-		r = v->jobs[0].fd;
-	if (r >= 0)
-		return fcntl(v->jobs[0].fd, F_DUPFD_CLOEXEC, 0);
-	errno = -r;
-	return -1;
+	pthread_mutex_lock(&v->lock);
+	v->jobs[v->n++] = *j;
+	last = v->n == v->wanted;
+	pthread_cond_signal(&v->more);
+	pthread_mutex_unlock(&v->lock);
+	if (last)
+		jobs_end(v);
+	return fcntl(v->held, F_DUPFD_CLOEXEC, 0);
 }
 
 /*
@@ -154,15 +177,15 @@ int bpf_prog_load(enum bpf_prog_type type, const char *name, const char *license
 		return -1;
 	}
 	if (v && v->n < v->wanted && name && opts && opts->func_info_cnt && !opts->log_level)
-		return put_off(
-			v, &(struct job){type, name, license, insns, n_insns, opts_copy(opts), -1});
+		return put_off(v, &(struct job){type, name, license, insns, n_insns,
+						opts_copy(opts), -1, false});
 	return load(type, name, license, insns, n_insns, opts);
 }
 
 static struct job *job_of(struct verify *v, const char *program)
 {
 	for (unsigned i = 0; i < v->n; i++)
-		if (v->jobs[i].fd >= 0 && strcmp(v->jobs[i].name, program) == 0)
+		if (strcmp(v->jobs[i].name, program) == 0)
 			return &v->jobs[i];
 	return NULL;
 }
@@ -182,6 +205,19 @@ static void programs_take(struct verify *v, struct bpf_object *obj, int *ret_fds
 	}
 }
 
+/* Of what libbpf loaded itself it does not say which was refused. */
+static void programs_refused(struct verify *v, struct bpf_object *obj, bool *ret_refused)
+{
+	struct bpf_program *prog;
+	unsigned i = 0;
+
+	bpf_object__for_each_program(prog, obj) {
+		struct job *j = job_of(v, bpf_program__name(prog));
+
+		ret_refused[i++] = bpf_program__autoload(prog) && (!j || j->fd < 0);
+	}
+}
+
 static unsigned programs_wanted(struct bpf_object *obj)
 {
 	struct bpf_program *prog;
@@ -192,25 +228,52 @@ static unsigned programs_wanted(struct bpf_object *obj)
 	return n;
 }
 
-int verify_object(struct bpf_object *obj, int *ret_fds)
+static int jobs_result(const struct verify *v)
+{
+	for (unsigned i = 0; i < v->n; i++)
+		if (v->jobs[i].fd < 0)
+			return v->jobs[i].fd;
+	return 0;
+}
+
+static int object_load(struct verify *v, struct bpf_object *obj)
+{
+	int r;
+
+	v->load = load_own();
+	v->wanted = programs_wanted(obj);
+	if (v->wanted > PROGRAMS_MAX)
+		return -E2BIG;
+	if (!v->load)
+		return -ENOSYS;
+	v->held = held_new(v->load);
+	if (v->held < 0)
+		return v->held;
+	jobs_begin(v);
+	current = v;
+	r = bpf_object__load(obj);
+	current = NULL;
+	jobs_end(v);
+	return r < 0 ? r : jobs_result(v);
+}
+
+int verify_object(struct bpf_object *obj, int *ret_fds, bool *ret_refused)
 {
 	_cleanup_(freep) struct verify *v = calloc(1, sizeof(*v));
 	int r;
 
 	if (!v)
 		return -ENOMEM;
-	v->load = load_own();
-	v->wanted = programs_wanted(obj);
-	if (v->wanted > PROGRAMS_MAX)
-		return -E2BIG;
-	current = v;
-	r = bpf_object__load(obj);
-	current = NULL;
-	for (unsigned i = 0; i < v->n && r == 0; i++)
-		r = v->jobs[i].fd < 0 ? v->jobs[i].fd : 0;
+	v->held = -1;
+	pthread_mutex_init(&v->lock, NULL);
+	pthread_cond_init(&v->more, NULL);
+	r = object_load(v, obj);
 	if (r == 0)
 		programs_take(v, obj, ret_fds);
+	else
+		programs_refused(v, obj, ret_refused);
 	for (unsigned i = 0; i < v->n; i++)
 		closep(&v->jobs[i].fd);
+	closep(&v->held);
 	return r;
 }
