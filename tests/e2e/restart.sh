@@ -62,6 +62,11 @@ my -e 'select * from staff' >/dev/null
 exec 7>&-
 wait "$old" "$between" "$markers"
 check "its probes are there" "$(ls "$pins" | wc -l)" 1
+# One that cannot begin leaves them to the next.
+echo 'title: [' >"$dir/broken.yml"
+rm -f "$dir/events"
+(sensor_stream --rules "$dir/broken.yml") >/dev/null
+check "rules with mistakes end a start" $? 1
 start
 wait "$after"
 PGAPPNAME=last pg -c 'select * from staff' >/dev/null

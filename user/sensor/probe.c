@@ -304,6 +304,15 @@ int probe_handover_map(struct probe *p)
 	return 0;
 }
 
+/* What an earlier sensor left is for one that can begin. */
+int probe_ready(struct probe *p)
+{
+	int r = p->opts.ready ? p->opts.ready(p->opts.ready_ctx) : 0;
+
+	p->stay = r < 0;
+	return r;
+}
+
 static int probe_load(struct probe *p)
 {
 	int r = programs_load(p);
@@ -311,6 +320,9 @@ static int probe_load(struct probe *p)
 	if (r < 0)
 		return log_error(r, "probe: the kernel refused the BPF programs "
 				    "(run as root; --debug shows the verifier's reason)");
+	r = probe_ready(p);
+	if (r < 0)
+		return r;
 	r = probe_handover_map(p);
 	if (r < 0)
 		return log_error(r, "probe: cannot map what the next sensor needs");
@@ -329,6 +341,8 @@ static int probe_begin(struct probe *p)
 
 	probe_pins_open(p);
 	r = probe_pins_take(p);
+	if (r < 0 && p->stay)
+		return r;
 	if (r < 0 && r != -ENOENT)
 		log_warn(r, "probe: what an earlier sensor left cannot be taken over");
 	if (r < 0)

@@ -33,6 +33,12 @@ struct probe_opts {
 	 * should this one be killed; NULL: nowhere.
 	 */
 	const char *pins, *identity;
+	/*
+	 * Called, once or more, when all is loaded, and before anything is attached, taken over or
+	 * removed: what is needed beside the probes. A negative errno ends it (may be NULL).
+	 */
+	int (*ready)(void *ready_ctx);
+	void *ready_ctx;
 	/* What was made of the records so far is to be put away (may be NULL) ... */
 	void (*flush)(void *ctx);
 	/* ... and was, so that their room was given away (may be NULL). */

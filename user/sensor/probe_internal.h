@@ -59,6 +59,9 @@ struct probe_program *probe_program(struct probe *p, const char *name);
 int probe_open(struct probe *p);
 int probe_handover_map(struct probe *p);
 
+/* May something be attached, taken over or removed? 0 or negative errno. */
+int probe_ready(struct probe *p);
+
 /* Of a link's descriptor, which it takes, or a negative errno, which it returns. */
 int probe_link_add(struct probe *p, const char *name, int fd);
 

@@ -371,6 +371,8 @@ int probe_pins_take(struct probe *p)
 	if (r == 0 && !pins_use(p->pins, name))
 		r = -ENOENT;
 	if (r == 0)
+		r = probe_ready(p);
+	if (r == 0)
 		r = probe_open(p);
 	if (r < 0)
 		return r;

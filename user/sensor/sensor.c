@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,6 @@
 #include "lib/resolved.h"
 #include "lib/segment.h"
 #include "lib/spool.h"
-#include "lib/thread.h"
 #include "lib/version.h"
 #include "sensor/alive.h"
 #include "sensor/control.h"
@@ -34,6 +32,7 @@
 #include "sensor/proctab.h"
 #include "sensor/reload.h"
 #include "sensor/rules.h"
+#include "sensor/rules_reader.h"
 #include "sensor/ruleset.h"
 #include "sensor/sandbox.h"
 #include "sensor/status.h"
@@ -63,6 +62,7 @@ struct sensor {
 	struct alive last;
 	int result;
 	bool begun_whole;
+	struct rules_reader reader;
 	pid_t parent; /* supervises; 0: nobody does */
 };
 
@@ -266,14 +266,14 @@ static void on_record(void *ctx)
 	pipeline_see_all(s->pipeline);
 }
 
-static void *rules_begin(void *pipeline)
+/* The rules are read while the kernel takes the probes. */
+static int rules_and_probes(struct sensor *s)
 {
-	return (void *)(intptr_t)rules_read(pipeline_rules(pipeline));
-}
+	int r = rules_reader_begin(&s->reader, pipeline_rules(s->pipeline)), e;
 
-static int probes_new(struct sensor *s)
-{
-	return probe_new(
+	if (r < 0)
+		return log_error(r, "cannot start");
+	r = probe_new(
 		&(struct probe_opts){
 			.own = true,
 			.record = pipeline_record,
@@ -282,26 +282,14 @@ static int probes_new(struct sensor *s)
 			.rows_read = reads_wanted(s->opts),
 			.pins = *s->opts->pins ? s->opts->pins : NULL,
 			.identity = s->opts->identity,
+			.ready = rules_reader_wait,
+			.ready_ctx = &s->reader,
 			.flush = pipeline_flush,
 			.flushed = pipeline_flushed,
 		},
 		&s->probe);
-}
-
-/* The rules are read while the kernel takes the probes. */
-static int rules_and_probes(struct sensor *s)
-{
-	pthread_t reader;
-	void *read;
-	int r = thread_start(&reader, rules_begin, s->pipeline);
-
-	if (r < 0)
-		return log_error(r, "cannot start");
-	r = probes_new(s);
-	pthread_join(reader, &read);
-	if (r == 0 && probe_taken_over(s->probe) && (intptr_t)read < 0)
-		probe_stay(s->probe); /* for one whose rules can be read */
-	return r < 0 ? r : (int)(intptr_t)read;
+	e = rules_reader_wait(&s->reader);
+	return r < 0 ? r : e;
 }
 
 static int sensor_init(struct sensor *s)
