@@ -42,6 +42,16 @@ struct {
 } db_binaries __weak SEC(".maps");
 
 /*
+ * A program's code is verified for each program that has it. One program for several functions of a
+ * server is told by its cookie which of them was called, in the order in which its section names
+ * them; the lower half is the binary.
+ */
+static __always_inline __u32 db_function(struct pt_regs *ctx)
+{
+	return bpf_get_attach_cookie(ctx) >> 32;
+}
+
+/*
  * Scratch memory. A uprobe program can be preempted by another task on the same CPU (it holds
  * only rcu_read_lock, see bpf_prog_run_array_uprobe()), so a slot per CPU is not safe: slots are
  * claimed and given back.

@@ -203,7 +203,8 @@ static __always_inline bool change_target(struct file_scratch *s, const struct t
 	return file && change_object(s, t, rec, &file->f_path);
 }
 
-static __noinline int call_changed(struct pt_regs *regs, __u32 aspect)
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(file_change__dispatch, struct pt_regs *regs, long ret)
 {
 	struct syscall_shape *shape = syscall_shape(regs);
 	struct file_scratch *s = shape ? file_scratch_claim(LANE_BULK, KIND_file_change) : NULL;
@@ -214,11 +215,11 @@ static __noinline int call_changed(struct pt_regs *regs, __u32 aspect)
 		return 0;
 	rec = (void *)s->record;
 	t = file_tail(s, sizeof(*rec));
-	change_begin(rec, aspect, shape_arg(regs, shape->value, 0),
+	change_begin(rec, shape->aspect, shape_arg(regs, shape->value, 0),
 		     shape_arg(regs, shape->value2, 0));
 	if (change_target(s, &t, rec, regs, shape)) {
 		rec->name.off = s->end;
-		if (aspect == FileAspect_xattr)
+		if (shape->aspect == FileAspect_xattr)
 			name_append(s, &t, &rec->name,
 				    (const char *)shape_arg(regs, shape->value, 0));
 		file_send(s, LANE_BULK, KIND_file_change);
@@ -227,32 +228,40 @@ static __noinline int call_changed(struct pt_regs *regs, __u32 aspect)
 	return 0;
 }
 
+/* A call that failed changed nothing. */
+static __always_inline int call_changed(void *ctx, long ret)
+{
+	if (!ret)
+		bpf_tail_call(ctx, &syscall_exits, SYSCALL_FILE_CHANGE);
+	return 0;
+}
+
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_mode__sys_exit, struct pt_regs *regs, long ret)
 {
-	return ret ? 0 : call_changed(regs, FileAspect_mode);
+	return call_changed(ctx, ret);
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_owner__sys_exit, struct pt_regs *regs, long ret)
 {
-	return ret ? 0 : call_changed(regs, FileAspect_owner);
+	return call_changed(ctx, ret);
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_times__sys_exit, struct pt_regs *regs, long ret)
 {
-	return ret ? 0 : call_changed(regs, FileAspect_times);
+	return call_changed(ctx, ret);
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_size__sys_exit, struct pt_regs *regs, long ret)
 {
-	return ret ? 0 : call_changed(regs, FileAspect_size);
+	return call_changed(ctx, ret);
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(file_xattr__sys_exit, struct pt_regs *regs, long ret)
 {
-	return ret ? 0 : call_changed(regs, FileAspect_xattr);
+	return call_changed(ctx, ret);
 }

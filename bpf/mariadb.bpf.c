@@ -154,8 +154,9 @@ static long my_exit_cb(struct bpf_map *map, const void *at, struct my_session *s
 
 /* A server that is killed closes no session. */
 SEC("?tp_btf/sched_process_exit")
-int BPF_PROG(mysql_exit__tp_btf, struct task_struct *task)
+int BPF_PROG(mysql_exit__tp_btf, struct task_struct *ending)
 {
+	struct task_struct *task = plain_task(ending);
 	__u32 server = task->tgid;
 	__u64 tgid = server;
 

@@ -81,7 +81,7 @@ static __always_inline struct sock *adopt_socket(struct my_adoption *a, __u64 th
 static __always_inline void adopt_thd(struct my_adoption *a, __u64 thd)
 {
 	struct sock *sk = adopt_socket(a, thd);
-	struct my_key key = {(__u64)sk, a->task->tgid};
+	struct my_key key = {(__u64)sk, PLAIN_READ(a->task, tgid)};
 	struct my_session fresh = {};
 
 	if (!sk)
@@ -117,9 +117,9 @@ int mysql_sessions__iter(struct bpf_iter__task *ctx)
 	__u64 list;
 	__u32 key;
 
-	if (!task || task->pid != task->tgid)
+	if (!task || PLAIN_READ(task, pid) != PLAIN_READ(task, tgid))
 		return 0;
-	key = task->tgid;
+	key = PLAIN_READ(task, tgid);
 	server = bpf_map_lookup_elem(&db_servers, &key);
 	if (!server || server->system != System_mariadb)
 		return 0;
@@ -130,7 +130,7 @@ int mysql_sessions__iter(struct bpf_iter__task *ctx)
 	a.scratch = db_scratch_claim();
 	if (!a.scratch)
 		return 0;
-	list = task->mm->start_code + a.binary->server_threads;
+	list = PLAIN_READ(task, mm, start_code) + a.binary->server_threads;
 	a.at = adopt_read(&a, list);
 	a.last = list + LIST_LAST;
 	bpf_loop(ADOPT_MAX, adopt_step, &a, 0);

@@ -50,42 +50,40 @@ static __always_inline struct my_session *my_called(struct my_call **ret_call)
 	return *ret_call ? bpf_map_lookup_elem(&my_sessions, &(*ret_call)->session) : NULL;
 }
 
-SEC("?uretprobe/vio_ssl_read")
-int BPF_KRETPROBE(mysql_tls_read__uretprobe, long n)
-{
-	struct my_call *call;
-	struct my_session *s = my_called(&call);
-
-	if (s && n > 0 && !s->compressed)
-		my_receives(s, call->ptr, call->size, n);
-	return 0;
-}
-
-SEC("?uprobe/vio_ssl_write")
-int BPF_KPROBE(mysql_tls_write__uprobe, const void *vio, __u64 ptr, __u64 n)
+/* vio_ssl_write(vio, buffer, size). The session that sends so. */
+static __always_inline struct my_session *my_encrypts(const void *vio)
 {
 	struct my_key key = my_key_of_vio(vio);
 	struct my_session *s = bpf_map_lookup_elem(&my_sessions, &key);
 
 	if (!s || s->compressed)
-		return 0;
+		return NULL;
 	my_above_tls(s);
-	s->tap = Tap_uprobe;
-	my_sends(s, ptr, n);
-	return 0;
+	return s;
 }
 
-SEC("?uprobe/my_compress")
-int BPF_KPROBE(mysql_compress__uprobe, __u64 ptr, const void *size)
+/* my_compress(buffer, &size, ...). */
+static __always_inline struct my_session *my_compresses(const void *size, __u64 *ret_n)
 {
 	struct my_call *call;
 	struct my_session *s = my_called(&call);
-	__u64 n = 0;
 
-	if (!s || !s->compressed || bpf_probe_read_user(&n, sizeof(n), size))
+	if (!s || !s->compressed || bpf_probe_read_user(ret_n, sizeof(*ret_n), size))
+		return NULL;
+	return s;
+}
+
+SEC("?uprobe/vio_ssl_write,my_compress")
+int BPF_KPROBE(mysql_write__uprobe, const void *first, const void *second, __u64 third)
+{
+	enum { ENCRYPTS, COMPRESSES } function = db_function(ctx);
+	struct my_session *s =
+		function == ENCRYPTS ? my_encrypts(first) : my_compresses(second, &third);
+
+	if (!s)
 		return 0;
 	s->tap = Tap_uprobe;
-	my_sends(s, ptr, n);
+	my_sends(s, (__u64)(function == ENCRYPTS ? second : first), third);
 	return 0;
 }
 
@@ -100,17 +98,32 @@ int BPF_KPROBE(mysql_uncompress__uprobe, __u64 ptr, __u64 packed, __u64 size)
 	return 0;
 }
 
-SEC("?uretprobe/my_uncompress")
-int BPF_KRETPROBE(mysql_uncompress__uretprobe, long failed)
+/* vio_ssl_read() returns how many bytes it read; my_uncompress(), which writes that to where it was
+ * told, whether it failed. 0: none. */
+static __always_inline __u64 my_bytes_read(const struct my_session *s, const struct my_call *call,
+					   bool uncompressed, long ret)
 {
-	struct my_call *call;
-	struct my_session *s = my_called(&call);
 	__u64 n = 0;
 
-	if (!s || !s->compressed || !call->ptr || failed & 0xff ||
-	    bpf_probe_read_user(&n, sizeof(n), (void *)call->size))
+	if (s->compressed != uncompressed)
 		return 0;
-	my_receives(s, call->ptr, 0, n);
+	if (!uncompressed)
+		return ret > 0 ? ret : 0;
+	if (!call->ptr || ret & 0xff)
+		return 0;
+	return bpf_probe_read_user(&n, sizeof(n), (void *)call->size) ? 0 : n;
+}
+
+SEC("?uretprobe/vio_ssl_read,my_uncompress")
+int BPF_KRETPROBE(mysql_read__uretprobe, long ret)
+{
+	bool uncompressed = db_function(ctx);
+	struct my_call *call;
+	struct my_session *s = my_called(&call);
+	__u64 n = s ? my_bytes_read(s, call, uncompressed, ret) : 0;
+
+	if (s && n)
+		my_receives(s, call->ptr, uncompressed ? 0 : call->size, n);
 	return 0;
 }
 

@@ -303,16 +303,29 @@ int BPF_KPROBE(pg_tls_write__uprobe, const void *port, const void *ptr, unsigned
 	return 0;
 }
 
-static __always_inline int pg_read_enter(struct pg_session *s, const void *ptr)
+/*
+ * The functions of a session whose bytes are in clear only after they return; of TLS where
+ * PqRecvBuffer is not known.
+ */
+SEC("?uprobe/be_gssapi_write,be_gssapi_read,be_tls_read")
+int BPF_KPROBE(pg_call__uprobe, const void *port, const void *ptr)
 {
+	enum { GSS_WRITE, GSS_READ, TLS_READ } function = db_function(ctx);
+	struct pg_session *s = pg_enter(ctx, port, function == TLS_READ ? PG_TLS : PG_GSS);
+
 	if (!s)
 		return 0;
+	if (function == GSS_WRITE) {
+		s->write_ptr = (__u64)ptr;
+		return 0;
+	}
 	pg_client_realign(s);
 	s->read_ptr = (__u64)ptr;
 	return 0;
 }
 
-static __always_inline int pg_read_return(long n)
+SEC("?uretprobe/be_gssapi_read,be_tls_read")
+int BPF_KRETPROBE(pg_read__uretprobe, long n)
 {
 	struct pg_key key = pg_key_current();
 	struct pg_session *s = bpf_map_lookup_elem(&pg_sessions, &key);
@@ -323,29 +336,6 @@ static __always_inline int pg_read_return(long n)
 	ptr = s->read_ptr;
 	s->read_ptr = 0;
 	pg_received_bytes(s, ptr, n);
-	return 0;
-}
-
-/* Of a server whose PqRecvBuffer is not known. */
-SEC("?uprobe/be_tls_read")
-int BPF_KPROBE(pg_tls_read__uprobe, const void *port, const void *ptr)
-{
-	return pg_read_enter(pg_enter(ctx, port, PG_TLS), ptr);
-}
-
-SEC("?uretprobe/be_tls_read")
-int BPF_KRETPROBE(pg_tls_read__uretprobe, long n)
-{
-	return pg_read_return(n);
-}
-
-SEC("?uprobe/be_gssapi_write")
-int BPF_KPROBE(pg_gss_write__uprobe, const void *port, const void *ptr)
-{
-	struct pg_session *s = pg_enter(ctx, port, PG_GSS);
-
-	if (s)
-		s->write_ptr = (__u64)ptr;
 	return 0;
 }
 
@@ -362,18 +352,6 @@ int BPF_KRETPROBE(pg_gss_write__uretprobe, long n)
 	s->write_ptr = 0;
 	pg_sent_bytes(s, ptr, n);
 	return 0;
-}
-
-SEC("?uprobe/be_gssapi_read")
-int BPF_KPROBE(pg_gss_read__uprobe, const void *port, const void *ptr)
-{
-	return pg_read_enter(pg_enter(ctx, port, PG_GSS), ptr);
-}
-
-SEC("?uretprobe/be_gssapi_read")
-int BPF_KRETPROBE(pg_gss_read__uretprobe, long n)
-{
-	return pg_read_return(n);
 }
 
 /* The end of a backend, however it ends, is the end of its session. */

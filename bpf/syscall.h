@@ -20,7 +20,9 @@
 #define SYSCALL_DUP_LOW	     (2 * SYSCALL_MAX + 1)
 #define SYSCALL_SEND_MARIADB (2 * SYSCALL_MAX + 2)
 #define SYSCALL_RECV_MARIADB (2 * SYSCALL_MAX + 3)
-#define SYSCALL_SLOTS	     (2 * SYSCALL_MAX + 4)
+/* What several events have in common: a program's code is verified for each that has it. */
+#define SYSCALL_FILE_CHANGE (2 * SYSCALL_MAX + 4)
+#define SYSCALL_SLOTS	    (2 * SYSCALL_MAX + 5)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -35,6 +37,7 @@ struct syscall_shape {
 	__u8 fd;
 	__u8 value, value2;
 	__u8 flags;
+	__u8 aspect; /* of file_change, which the call changes */
 };
 
 struct {

@@ -14,9 +14,9 @@
 
 /* Their programs begin with the marks of interest.h, of a file or of a task. */
 static const char *const watched[] = {
-	"file_close",	"file_unlink",	"file_rename", "file_link",  "file_mode",
-	"file_owner",	"file_times",	"file_size",   "file_xattr", "fd_dup",
-	"lineage_exec", "lineage_fork", "lineage",
+	"file_change", "file_close",   "file_unlink",  "file_rename", "file_link",
+	"file_mode",   "file_owner",   "file_times",   "file_size",   "file_xattr",
+	"fd_dup",      "lineage_exec", "lineage_fork", "lineage",
 };
 
 static bool is_idle(const struct choice *c, const char *program)

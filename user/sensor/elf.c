@@ -1,76 +1,168 @@
 // SPDX-License-Identifier: Apache-2.0
-// Symbol look-up with libelf, which bounds-checks hostile files. Called once per server binary.
+// Symbol look-up with libelf, which bounds-checks hostile files. A server has tens of thousands of
+// symbols, and some fifty are asked for: they are hashed once.
 #include "sensor/elf.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/clean.h"
 
-static void elfp(Elf **e)
+#define SYMBOLS_MAX (1u << 22)
+
+struct symbol {
+	const char *name; /* the file's; NULL: none */
+	uint64_t value;
+};
+
+struct elf {
+	int fd;
+	Elf *file;
+	struct symbol *slots;
+	size_t mask; /* there are one more of them, a power of two */
+};
+
+/* ---- symbols ---- */
+
+static bool is_symbols(const GElf_Shdr *sh)
 {
-	if (*e)
-		elf_end(*e);
+	return sh->sh_entsize && (sh->sh_type == SHT_DYNSYM || sh->sh_type == SHT_SYMTAB);
 }
 
-static int symbol_in(Elf *e, Elf_Scn *scn, const GElf_Shdr *sh, const char *name, uint64_t *ret)
+static size_t symbols_count(const struct elf *e)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr sh;
+	size_t n = 0;
+
+	while ((scn = elf_nextscn(e->file, scn)))
+		if (gelf_getshdr(scn, &sh) && is_symbols(&sh))
+			n += sh.sh_size / sh.sh_entsize;
+	return n;
+}
+
+/* Its slot, or the empty one where it would be. */
+static struct symbol *symbol_slot(const struct elf *e, const char *name)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (const char *at = name; *at; at++)
+		hash = (hash ^ (unsigned char)*at) * 0x100000001b3;
+	for (;; hash++) {
+		struct symbol *slot = &e->slots[hash & e->mask];
+
+		if (!slot->name || strcmp(slot->name, name) == 0)
+			return slot;
+	}
+}
+
+static void section_index(struct elf *e, Elf_Scn *scn, const GElf_Shdr *sh, size_t *room)
 {
 	Elf_Data *data = elf_getdata(scn, NULL);
-	size_t n = sh->sh_entsize ? sh->sh_size / sh->sh_entsize : 0;
+	size_t n = sh->sh_size / sh->sh_entsize;
 
-	for (size_t i = 0; data && i < n; i++) {
-		const char *s;
+	for (size_t i = 0; data && i < n && *room; i++) {
+		struct symbol *slot;
+		const char *name;
 		GElf_Sym sym;
 
 		if (!gelf_getsym(data, (int)i, &sym) || sym.st_shndx == SHN_UNDEF)
 			continue;
-		s = elf_strptr(e, sh->sh_link, sym.st_name);
-		if (!s || strcmp(s, name) != 0)
+		name = elf_strptr(e->file, sh->sh_link, sym.st_name);
+		slot = name ? symbol_slot(e, name) : NULL;
+		if (!slot || slot->name)
 			continue;
-		*ret = sym.st_value;
-		return 0;
+		*slot = (struct symbol){name, sym.st_value};
+		(*room)--;
 	}
-	return -ENOENT;
 }
 
-int elf_symbol_value(const char *path, const char *name, uint64_t *ret_value)
+static int symbols_index(struct elf *e)
 {
-	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	_cleanup_(elfp) Elf *e = NULL;
+	size_t n = symbols_count(e), slots = 2;
 	Elf_Scn *scn = NULL;
+	GElf_Shdr sh;
 
-	if (fd < 0)
+	if (n > SYMBOLS_MAX)
+		return -EBADMSG;
+	while (slots < 2 * n)
+		slots *= 2;
+	e->slots = calloc(slots, sizeof(*e->slots));
+	if (!e->slots)
+		return -ENOMEM;
+	e->mask = slots - 1;
+	while ((scn = elf_nextscn(e->file, scn)))
+		if (gelf_getshdr(scn, &sh) && is_symbols(&sh))
+			section_index(e, scn, &sh, &n);
+	return 0;
+}
+
+/* ---- the file ---- */
+
+int elf_open(const char *path, struct elf **ret)
+{
+	_cleanup_(elf_closep) struct elf *e = calloc(1, sizeof(*e));
+	int r;
+
+	if (!e)
+		return -ENOMEM;
+	e->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (e->fd < 0)
 		return -errno;
 	if (elf_version(EV_CURRENT) == EV_NONE)
 		return -ENOTSUP;
-	e = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-	if (!e || elf_kind(e) != ELF_K_ELF)
+	e->file = elf_begin(e->fd, ELF_C_READ_MMAP, NULL);
+	if (!e->file || elf_kind(e->file) != ELF_K_ELF)
 		return -EBADMSG;
-	while ((scn = elf_nextscn(e, scn))) {
-		GElf_Shdr sh;
+	r = symbols_index(e);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(e);
+	return 0;
+}
 
-		if (gelf_getshdr(scn, &sh) &&
-		    (sh.sh_type == SHT_DYNSYM || sh.sh_type == SHT_SYMTAB) &&
-		    symbol_in(e, scn, &sh, name, ret_value) == 0)
-			return 0;
-	}
-	return -ENOENT;
+struct elf *elf_close(struct elf *e)
+{
+	if (!e)
+		return NULL;
+	elf_end(e->file);
+	closep(&e->fd);
+	free(e->slots);
+	free(e);
+	return NULL;
+}
+
+void elf_closep(struct elf **e)
+{
+	*e = elf_close(*e);
+}
+
+int elf_symbol_value(const struct elf *e, const char *name, uint64_t *ret_value)
+{
+	const struct symbol *slot = symbol_slot(e, name);
+
+	if (!slot->name)
+		return -ENOENT;
+	*ret_value = slot->value;
+	return 0;
 }
 
 /* Where in the file an address is loaded from. */
-static int file_offset(Elf *e, uint64_t addr, uint64_t *ret)
+static int file_offset(const struct elf *e, uint64_t addr, uint64_t *ret)
 {
 	size_t n;
 
-	if (elf_getphdrnum(e, &n) < 0)
+	if (elf_getphdrnum(e->file, &n) < 0)
 		return -EBADMSG;
 	for (size_t i = 0; i < n; i++) {
 		GElf_Phdr ph;
 
-		if (!gelf_getphdr(e, (int)i, &ph) || ph.p_type != PT_LOAD)
+		if (!gelf_getphdr(e->file, (int)i, &ph) || ph.p_type != PT_LOAD)
 			continue;
 		if (addr >= ph.p_vaddr && addr - ph.p_vaddr < ph.p_filesz) {
 			*ret = addr - ph.p_vaddr + ph.p_offset;
@@ -80,55 +172,36 @@ static int file_offset(Elf *e, uint64_t addr, uint64_t *ret)
 	return -ENOENT;
 }
 
-int elf_symbol_offset(const char *path, const char *name, uint64_t *ret_offset)
+int elf_symbol_offset(const struct elf *e, const char *name, uint64_t *ret_offset)
 {
-	_cleanup_(closep) int fd = -1;
-	_cleanup_(elfp) Elf *e = NULL;
 	uint64_t addr;
-	int r = elf_symbol_value(path, name, &addr);
+	int r = elf_symbol_value(e, name, &addr);
 
-	if (r < 0)
-		return r;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	e = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-	return e ? file_offset(e, addr, ret_offset) : -EBADMSG;
+	return r < 0 ? r : file_offset(e, addr, ret_offset);
 }
 
-int elf_symbol_code(const char *path, const char *name, unsigned char *buf, size_t size)
+int elf_symbol_code(const struct elf *e, const char *name, unsigned char *buf, size_t size)
 {
-	_cleanup_(closep) int fd = -1;
 	uint64_t off;
-	int r = elf_symbol_offset(path, name, &off);
+	int r = elf_symbol_offset(e, name, &off);
 
 	if (r < 0)
 		return r;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return pread(fd, buf, size, (off_t)off) == (ssize_t)size ? 0 : -EBADMSG;
+	return pread(e->fd, buf, size, (off_t)off) == (ssize_t)size ? 0 : -EBADMSG;
 }
 
-int elf_code_start(const char *path, uint64_t *ret_addr)
+int elf_code_start(const struct elf *e, uint64_t *ret_addr)
 {
-	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	_cleanup_(elfp) Elf *e = NULL;
 	uint64_t least = UINT64_MAX;
 	size_t n;
 
-	if (fd < 0)
-		return -errno;
-	if (elf_version(EV_CURRENT) == EV_NONE)
-		return -ENOTSUP;
-	e = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-	if (!e || elf_getphdrnum(e, &n) < 0)
-		return -EBADMSG;
+	if (elf_getphdrnum(e->file, &n) < 0)
+		return -ENOENT;
 	for (size_t i = 0; i < n; i++) {
 		GElf_Phdr ph;
 
-		if (gelf_getphdr(e, (int)i, &ph) && ph.p_type == PT_LOAD && ph.p_flags & PF_X &&
-		    ph.p_vaddr < least)
+		if (gelf_getphdr(e->file, (int)i, &ph) && ph.p_type == PT_LOAD &&
+		    ph.p_flags & PF_X && ph.p_vaddr < least)
 			least = ph.p_vaddr;
 	}
 	if (least == UINT64_MAX)

@@ -50,7 +50,7 @@ static int user_offsets(const unsigned char *code, struct mariadb_offsets *ret)
 	return load && load[3] == 0xc3 ? 0 : -ENOENT;
 }
 
-int mariadb_offsets_read(const char *path, struct mariadb_offsets *ret)
+int mariadb_offsets_read(const struct elf *elf, struct mariadb_offsets *ret)
 {
 	unsigned char code[CODE];
 	struct mariadb_offsets found = {};
@@ -60,21 +60,21 @@ int mariadb_offsets_read(const char *path, struct mariadb_offsets *ret)
 #ifndef __x86_64__
 	return -ENOTSUP;
 #endif
-	r = elf_symbol_code(path, "thd_user_name", code, sizeof(code));
+	r = elf_symbol_code(elf, "thd_user_name", code, sizeof(code));
 	if (r == 0)
 		r = user_offsets(code, &found);
 	if (r == 0)
-		r = elf_symbol_code(path, "thd_current_db", code, sizeof(code));
+		r = elf_symbol_code(elf, "thd_current_db", code, sizeof(code));
 	if (r == 0)
 		r = memcmp(code, lea_rdi_rax, 3) == 0 ? displacement(code, &found.thd_db) : -ENOENT;
 	if (r == 0)
-		r = elf_symbol_code(path, "thd_is_connected", code, sizeof(code));
+		r = elf_symbol_code(elf, "thd_is_connected", code, sizeof(code));
 	if (r == 0)
 		r = displacement(find(code, 0, mov_rdi_rdx), &found.thd_vio);
 	if (r == 0)
-		r = elf_symbol_value(path, "server_threads", &threads);
+		r = elf_symbol_value(elf, "server_threads", &threads);
 	if (r == 0)
-		r = elf_code_start(path, &start);
+		r = elf_code_start(elf, &start);
 	if (r < 0)
 		return r;
 	found.server_threads = (int64_t)(threads - start);

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+struct elf;
+
 /* As in struct db_binary of bpf/db.h. */
 struct mariadb_offsets {
 	uint32_t thd_vio;	    /* of THD::net, whose first field is the Vio pointer */
@@ -15,4 +17,4 @@ struct mariadb_offsets {
 };
 
 /* 0; -ENOENT: no such symbols, or code of another shape; -ENOTSUP: not x86-64. */
-int mariadb_offsets_read(const char *path, struct mariadb_offsets *ret);
+int mariadb_offsets_read(const struct elf *elf, struct mariadb_offsets *ret);

@@ -19,10 +19,10 @@ struct code {
 	unsigned char bytes[CODE];
 };
 
-static bool code_read(const char *path, const char *symbol, struct code *c)
+static bool code_read(const struct elf *elf, const char *symbol, struct code *c)
 {
-	return elf_symbol_value(path, symbol, &c->address) == 0 &&
-	       elf_symbol_code(path, symbol, c->bytes, sizeof(c->bytes)) == 0;
+	return elf_symbol_value(elf, symbol, &c->address) == 0 &&
+	       elf_symbol_code(elf, symbol, c->bytes, sizeof(c->bytes)) == 0;
 }
 
 /* Instructions of the structures that bpf/pg_stat.h declares. */
@@ -51,24 +51,24 @@ static bool code_has(const struct code *c, const unsigned char *bytes, unsigned 
 	return false;
 }
 
-static bool layout_fits(const char *path)
+static bool layout_fits(const struct elf *elf)
 {
 	struct code c;
 
 	for (size_t i = 0; i < sizeof(layout) / sizeof(layout[0]); i++)
-		if (!code_read(path, layout[i].symbol, &c) ||
+		if (!code_read(elf, layout[i].symbol, &c) ||
 		    !code_has(&c, layout[i].bytes, layout[i].n))
 			return false;
 	return true;
 }
 
 /* mov d8(%rdi),%rax: PgStat_EntryRef::pending, before which minor versions added a field. */
-static uint32_t entry_pending(const char *path)
+static uint32_t entry_pending(const struct elf *elf)
 {
 	static const unsigned char mov_rdi_rax[] = {0x48, 0x8b, 0x47};
 	struct code c;
 
-	if (!code_read(path, "pgstat_relation_delete_pending_cb", &c) ||
+	if (!code_read(elf, "pgstat_relation_delete_pending_cb", &c) ||
 	    memcmp(c.bytes, mov_rdi_rax, sizeof(mov_rdi_rax)) != 0)
 		return 0;
 	return c.bytes[3] == 0x10 || c.bytes[3] == 0x18 ? c.bytes[3] : 0;
@@ -97,14 +97,14 @@ static bool takes_address(const struct code *c, uint64_t address)
  * dlist_push_tail() looks whether the list was ever used (cmpq $0,d32(%rip): the second of its two
  * pointers) and takes its address: both functions do the latter.
  */
-static uint64_t list_address(const char *path)
+static uint64_t list_address(const struct elf *elf)
 {
 	static const unsigned char cmpq[] = {0x48, 0x83, 0x3d};
 	struct code prep, report;
 	uint64_t found = 0;
 
-	if (!code_read(path, "pgstat_prep_pending_entry", &prep) ||
-	    !code_read(path, "pgstat_report_stat", &report))
+	if (!code_read(elf, "pgstat_prep_pending_entry", &prep) ||
+	    !code_read(elf, "pgstat_report_stat", &report))
 		return 0;
 	for (size_t i = 0; i + 8 <= sizeof(prep.bytes); i++) {
 		uint64_t list;
@@ -121,7 +121,7 @@ static uint64_t list_address(const char *path)
 	return found;
 }
 
-void pgstat_offsets_read(const char *path, uint64_t base, struct postgresql_offsets *to)
+void pgstat_offsets_read(const struct elf *elf, uint64_t base, struct postgresql_offsets *to)
 {
 	uint64_t list, track;
 	uint32_t pending;
@@ -129,11 +129,11 @@ void pgstat_offsets_read(const char *path, uint64_t base, struct postgresql_offs
 #ifndef __x86_64__
 	return;
 #endif
-	pending = entry_pending(path);
-	if (!pending || !layout_fits(path))
+	pending = entry_pending(elf);
+	if (!pending || !layout_fits(elf))
 		return;
-	list = list_address(path);
-	if (!list || elf_symbol_value(path, "pgstat_track_counts", &track) < 0)
+	list = list_address(elf);
+	if (!list || elf_symbol_value(elf, "pgstat_track_counts", &track) < 0)
 		return;
 	to->stat_pending = (int64_t)(list - base);
 	to->track_counts = (int64_t)(track - base);

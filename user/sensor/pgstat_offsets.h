@@ -5,10 +5,11 @@
 
 #include <stdint.h>
 
+struct elf;
 struct postgresql_offsets;
 
 /*
  * Fills stat_pending, track_counts and entry_pending; all stay 0 when this is another version
  * than bpf/pg_stat.h was written for, or its code has another shape. `base`: of secure_write.
  */
-void pgstat_offsets_read(const char *path, uint64_t base, struct postgresql_offsets *to);
+void pgstat_offsets_read(const struct elf *elf, uint64_t base, struct postgresql_offsets *to);

@@ -30,7 +30,7 @@ static uint32_t displacement(const unsigned char *code, const unsigned char *op)
 	return d < ENTRY_MAX ? d : 0;
 }
 
-static uint32_t activity_offset(const char *path)
+static uint32_t activity_offset(const struct elf *elf)
 {
 	unsigned char code[CODE];
 	uint32_t appname;
@@ -38,7 +38,7 @@ static uint32_t activity_offset(const char *path)
 #ifndef __x86_64__
 	return 0;
 #endif
-	if (elf_symbol_code(path, "pgstat_report_appname", code, sizeof(code)) < 0)
+	if (elf_symbol_code(elf, "pgstat_report_appname", code, sizeof(code)) < 0)
 		return 0;
 	appname = displacement(code, mov_rbx_rdi);
 	if (!appname || displacement(code, mov_rbx_rax) != appname)
@@ -61,7 +61,7 @@ static uint64_t rip_target(const unsigned char *code, size_t i, const char op[2]
  * pq_peekbyte() (pqcomm.c) compares PqRecvPointer with PqRecvLength, movslq d32(%rip),%rax and
  * cmp d32(%rip),%eax, and takes a byte of PqRecvBuffer, lea d32(%rip),%rdx.
  */
-static void recv_buffer_read(const char *path, uint64_t base, struct postgresql_offsets *found)
+static void recv_buffer_read(const struct elf *elf, uint64_t base, struct postgresql_offsets *found)
 {
 	unsigned char code[CODE];
 	uint64_t at, used, length, buffer = 0;
@@ -69,8 +69,8 @@ static void recv_buffer_read(const char *path, uint64_t base, struct postgresql_
 #ifndef __x86_64__
 	return;
 #endif
-	if (elf_symbol_value(path, "pq_peekbyte", &at) < 0 ||
-	    elf_symbol_code(path, "pq_peekbyte", code, sizeof(code)) < 0 || code[0] != 0x48)
+	if (elf_symbol_value(elf, "pq_peekbyte", &at) < 0 ||
+	    elf_symbol_code(elf, "pq_peekbyte", code, sizeof(code)) < 0 || code[0] != 0x48)
 		return;
 	used = rip_target(code, 1, "\x63\x05", at);
 	length = rip_target(code, 7, "\x3b\x05", at);
@@ -84,7 +84,7 @@ static void recv_buffer_read(const char *path, uint64_t base, struct postgresql_
 	found->recv_buffer = (int64_t)(buffer - base);
 }
 
-int postgresql_offsets_read(const char *path, struct postgresql_offsets *ret)
+int postgresql_offsets_read(const struct elf *elf, struct postgresql_offsets *ret)
 {
 	struct postgresql_offsets found = {};
 	const struct {
@@ -98,17 +98,17 @@ int postgresql_offsets_read(const char *path, struct postgresql_offsets *ret)
 	};
 	uint64_t base, at;
 
-	if (elf_symbol_value(path, "secure_write", &base) < 0 || elf_code_start(path, &at) < 0)
+	if (elf_symbol_value(elf, "secure_write", &base) < 0 || elf_code_start(elf, &at) < 0)
 		return -ENOENT;
 	found.start_code = (int64_t)(at - base);
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++)
-		if (elf_symbol_value(path, symbols[i].symbol, &at) == 0)
+		if (elf_symbol_value(elf, symbols[i].symbol, &at) == 0)
 			*symbols[i].to = (int64_t)(at - base);
-	found.activity = activity_offset(path);
+	found.activity = activity_offset(elf);
 	if (!found.activity)
 		found.my_beentry = 0;
-	pgstat_offsets_read(path, base, &found);
-	recv_buffer_read(path, base, &found);
+	pgstat_offsets_read(elf, base, &found);
+	recv_buffer_read(elf, base, &found);
 	if (!found.my_proc_port)
 		return -ENOENT;
 	*ret = found;

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+struct elf;
+
 /* As in struct db_binary of bpf/db.h. Addresses are relative to secure_write; 0: not known. */
 struct postgresql_offsets {
 	int64_t my_proc_port;	    /* of the pointer: the client's Port */
@@ -22,4 +24,4 @@ struct postgresql_offsets {
 };
 
 /* 0, or -ENOENT: no such server. What cannot be found stays 0. */
-int postgresql_offsets_read(const char *path, struct postgresql_offsets *ret);
+int postgresql_offsets_read(const struct elf *elf, struct postgresql_offsets *ret);

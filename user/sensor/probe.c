@@ -68,12 +68,22 @@ static int link_make(struct probe *p, const struct probe_program *prog)
 	return probe_link_add(p, prog->name, fd < 0 ? -errno : fd);
 }
 
+/* What others enter. */
+static int slot_fill(struct probe *p, uint32_t slot, const char *program)
+{
+	int fd = probe_program(p, program)->fd;
+
+	if (fd < 0)
+		return -ENOENT;
+	return probe_map_update(p, "syscall_exits", &slot, &fd);
+}
+
 /* Puts a program into the dispatcher's array, and the dispatcher in place for the first of them. */
 static int syscall_attach(struct probe *p, const struct probe_program *prog, const char *event)
 {
 	int array = bpf_map__fd(p->skel->maps.syscall_exits);
-	int shapes = bpf_map__fd(p->skel->maps.syscall_shapes), slot, r;
-	struct syscall_shape shape;
+	int shapes = bpf_map__fd(p->skel->maps.syscall_shapes), slot, r = 0;
+	struct syscall_shape shape = {};
 
 	for (unsigned i = 0; (slot = syscall_slot(event, i, &shape)) != -ENOENT; i++) {
 		if (slot == -ENOSYS)
@@ -84,8 +94,10 @@ static int syscall_attach(struct probe *p, const struct probe_program *prog, con
 		if (r < 0)
 			return r;
 	}
-	if (p->dispatching)
-		return 0;
+	if (shape.aspect)
+		r = slot_fill(p, SYSCALL_FILE_CHANGE, "file_change__dispatch");
+	if (r < 0 || p->dispatching)
+		return r;
 	p->dispatching = true;
 	return link_make(p, probe_program(p, "syscall_exit__dispatch"));
 }

@@ -81,5 +81,6 @@ void probe_pins_end(struct probe *p);
 /* Leaves nothing in the BPF file system. */
 void probe_pins_drop(struct probe *p);
 
-/* A link to a server's binary is named by its number, and by its program. */
-#define LINK_SERVER "server%u_"
+/* A link to a server's binary is named by its number, by which of the program's functions it is,
+ * and by its program. */
+#define LINK_SERVER "server%u_%u_"

@@ -259,13 +259,13 @@ static bool program_has_id(const struct probe_program *prog, uint32_t id)
 	       info.id == id;
 }
 
-/* "server0_pg_write__uprobe" */
+/* "server0_1_mysql_write__uprobe" */
 static const char *link_program(const char *link)
 {
-	unsigned cookie;
+	unsigned binary, function;
 	int n = 0;
 
-	return sscanf(link, LINK_SERVER "%n", &cookie, &n) == 1 && n ? link + n : link;
+	return sscanf(link, LINK_SERVER "%n", &binary, &function, &n) == 2 && n ? link + n : link;
 }
 
 /* A server's programs are events of their own, on no ladder. */

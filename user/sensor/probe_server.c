@@ -47,49 +47,56 @@ static void program_told(struct probe *p, const char *program, int error)
 	ev->error = error;
 }
 
-static int postgresql_describe(struct probe *p, const char *path, uint32_t cookie,
-			       struct postgresql_offsets *b)
+/* The executable of a server, which is open. */
+struct executable {
+	const char *path;
+	struct elf *elf;
+	uint32_t number; /* as BPF programs know it */
+	struct db_binary facts;
+};
+
+static int postgresql_describe(struct probe *p, struct executable *x)
 {
-	int r = postgresql_offsets_read(path, b);
+	struct postgresql_offsets *b = &x->facts.postgresql;
+	int r = postgresql_offsets_read(x->elf, b);
 
 	if (r < 0) {
 		program_told(p, server_program, r);
 		return log_warn(r,
 				"probe: %s: this build lacks MyProcPort or secure_write; its "
 				"sessions are not seen",
-				path);
+				x->path);
 	}
-	p->handover->binaries[cookie].counts = b->stat_pending != 0;
+	p->handover->binaries[x->number].counts = b->stat_pending != 0;
 	if (!p->opts.rows_read)
 		b->stat_pending = 0;
 	else if (!b->stat_pending)
 		log_warn(-ENOTSUP, "probe: %s: this build's counts of rows read cannot be found",
-			 path);
+			 x->path);
 	return 0;
 }
 
-/* Facts of one binary for its BPF programs, under the cookie they are attached with. */
-static int binary_describe(struct probe *p, enum probe_system system, const char *path,
-			   uint32_t cookie, struct db_binary *ret)
+/* Facts of one binary for its BPF programs, under the number that their cookies have. */
+static int binary_describe(struct probe *p, enum probe_system system, struct executable *x)
 {
-	struct db_binary b = {};
-	int r = 0;
+	int r = elf_open(x->path, &x->elf);
 
+	if (r < 0)
+		return log_warn(r, "probe: %s cannot be read", x->path);
 	if (system == PROBE_POSTGRESQL)
-		r = postgresql_describe(p, path, cookie, &b.postgresql);
+		r = postgresql_describe(p, x);
 	if (r < 0)
 		return r;
 	if (system == PROBE_MARIADB) {
-		r = mariadb_offsets_read(path, &b.mariadb);
+		r = mariadb_offsets_read(x->elf, &x->facts.mariadb);
 		if (r < 0)
 			log_warn(r,
 				 "probe: %s: this build's THD cannot be read; sessions that are "
 				 "open already are not seen",
-				 path);
+				 x->path);
 	}
-	*ret = b;
-	return bpf_map__update_elem(p->skel->maps.db_binaries, &cookie, sizeof(cookie), &b,
-				    sizeof(b), BPF_ANY);
+	return bpf_map__update_elem(p->skel->maps.db_binaries, &x->number, sizeof(x->number),
+				    &x->facts, sizeof(x->facts), BPF_ANY);
 }
 
 /*
@@ -137,60 +144,93 @@ static bool reads_counts(const char *program)
 	return strncmp(program, "pg_reads__", 10) == 0;
 }
 
-/* Is it to be attached to this binary of that system, and can it be? */
-static bool binary_wants(const struct probe *p, const struct probe_program *prog,
-			 enum probe_system system, const char *path, const struct db_binary *b)
+/* Is it to be attached to binaries of that system? */
+static bool system_wants(const struct probe *p, const struct probe_program *prog,
+			 enum probe_system system)
 {
-	const char *symbol = strstr(prog->section, "/be_");
-	uint64_t value;
-
-	if (prog->fd < 0 || strncmp(prog->name, prefixes[system], strlen(prefixes[system])) != 0 ||
-	    !(strstr(prog->name, "__uprobe") || strstr(prog->name, "__uretprobe")) ||
-	    (reads_counts(prog->name) && !p->opts.rows_read))
-		return false;
-	/* Only where what was read cannot be looked at later. */
-	if (strncmp(prog->name, "pg_tls_read__", 13) == 0 && b->postgresql.recv_buffer)
-		return false;
-	/* A PostgreSQL that was built without TLS or GSS has no such session. */
-	return !symbol || elf_symbol_value(path, symbol + 1, &value) == 0;
+	return prog->fd >= 0 &&
+	       strncmp(prog->name, prefixes[system], strlen(prefixes[system])) == 0 &&
+	       (strstr(prog->name, "__uprobe") || strstr(prog->name, "__uretprobe")) &&
+	       (!reads_counts(prog->name) || p->opts.rows_read);
 }
 
-static int program_attach(struct probe *p, const struct probe_program *prog, const char *path,
-			  uint32_t cookie)
+/* Is it to be attached to this function of that binary, and can it be? */
+static bool function_wanted(const char *symbol, const struct executable *x)
 {
-	const char *symbol = strchr(prog->section, '/');
-	bool at_return = strstr(prog->section, "uretprobe") != NULL;
-	char name[128];
-	int r;
+	uint64_t value;
 
-	if (!symbol)
-		return -EINVAL;
-	snprintf(name, sizeof(name), LINK_SERVER "%s", cookie, prog->name);
-	r = reads_counts(prog->name) && !p->handover->binaries[cookie].counts
-		    ? -ENOTSUP
-		    : probe_link_add(p, name,
-				     uprobe_attach(prog->fd, path, symbol + 1, at_return, cookie));
-	if (r < 0 && r != -ENOTSUP)
-		log_warn(r, "probe: %s has no usable symbol %s", path, symbol + 1);
-	program_told(p, prog->name, r);
-	return r == -ENOTSUP ? 0 : r;
+	/* Only where what was read cannot be looked at later. */
+	if (strcmp(symbol, "be_tls_read") == 0 && x->facts.postgresql.recv_buffer)
+		return false;
+	/* A PostgreSQL that was built without TLS or GSS has no such session. */
+	return strncmp(symbol, "be_", 3) != 0 || elf_symbol_value(x->elf, symbol, &value) == 0;
+}
+
+static int function_attach(struct probe *p, const struct probe_program *prog,
+			   const struct executable *x, const char *symbol, uint32_t function)
+{
+	bool at_return = strstr(prog->section, "uretprobe") != NULL;
+	uint64_t cookie = (uint64_t)function << 32 | x->number, offset;
+	int r = elf_symbol_offset(x->elf, symbol, &offset);
+	char name[128];
+
+	snprintf(name, sizeof(name), LINK_SERVER "%s", x->number, function, prog->name);
+	if (r == 0)
+		r = probe_link_add(p, name,
+				   uprobe_attach(prog->fd, x->path, offset, at_return, cookie));
+	if (r < 0)
+		log_warn(r, "probe: %s has no usable symbol %s", x->path, symbol);
+	return r;
+}
+
+/* "uprobe/vio_ssl_write,my_compress": its functions. The worst error, which is told. */
+static int program_attach(struct probe *p, const struct probe_program *prog,
+			  const struct executable *x)
+{
+	const char *slash = strchr(prog->section, '/');
+	char functions[128], *rest = functions, *symbol;
+	int worst = 0;
+
+	snprintf(functions, sizeof(functions), "%s", slash ? slash + 1 : "");
+	for (uint32_t i = 0; (symbol = strsep(&rest, ",")); i++) {
+		int r = function_wanted(symbol, x) ? function_attach(p, prog, x, symbol, i) : 0;
+
+		worst = r < 0 ? r : worst;
+	}
+	program_told(p, prog->name, worst);
+	return worst;
 }
 
 /* The worst error of a binary's breakpoints, or 0. */
-static int binary_attach(struct probe *p, enum probe_system system, const char *path,
-			 uint32_t cookie, const struct db_binary *binary)
+static int binary_attach(struct probe *p, enum probe_system system, const struct executable *x)
 {
 	int worst = 0;
 
 	for (unsigned i = 0; i < p->n_programs; i++) {
 		const struct probe_program *prog = &p->programs[i];
-		int r = binary_wants(p, prog, system, path, binary)
-				? program_attach(p, prog, path, cookie)
-				: 0;
+		int r = 0;
 
+		if (!system_wants(p, prog, system))
+			continue;
+		if (reads_counts(prog->name) && !p->handover->binaries[x->number].counts)
+			program_told(p, prog->name, -ENOTSUP);
+		else
+			r = program_attach(p, prog, x);
 		worst = r < 0 ? r : worst;
 	}
 	return worst;
+}
+
+static int executable_attach(struct probe *p, enum probe_system system, int pid,
+			     struct executable *x)
+{
+	int r = binary_describe(p, system, x);
+
+	if (r == 0)
+		r = server_mark(p, system, pid, x->number);
+	if (r != -ESRCH)
+		p->handover->n_binaries++;
+	return r < 0 ? r : binary_attach(p, system, x);
 }
 
 /* Of a binary that nothing is attached to yet; `exe` is open. */
@@ -198,21 +238,18 @@ static int binary_new(struct probe *p, enum probe_system system, int pid, int ex
 		      const struct stat *st)
 {
 	struct handover *h = p->handover;
-	uint32_t cookie = h->n_binaries;
-	struct db_binary binary = {};
+	struct executable x = {.number = h->n_binaries};
 	char path[64];
 	int r;
 
-	if (cookie == BINARIES_MAX)
+	if (x.number == BINARIES_MAX)
 		return log_warn(-ENOSPC, "probe: more than %d database binaries", BINARIES_MAX);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
-	h->binaries[cookie] = (struct handover_binary){st->st_dev, st->st_ino, false};
-	r = binary_describe(p, system, path, cookie, &binary);
-	if (r == 0)
-		r = server_mark(p, system, pid, cookie);
-	if (r != -ESRCH)
-		h->n_binaries++;
-	return r < 0 ? r : binary_attach(p, system, path, cookie, &binary);
+	x.path = path;
+	h->binaries[x.number] = (struct handover_binary){st->st_dev, st->st_ino, false};
+	r = executable_attach(p, system, pid, &x);
+	elf_close(x.elf);
+	return r;
 }
 
 /* Its number, or -ENOENT. */

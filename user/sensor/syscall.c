@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "event.pb-c.h"
+
 #define SYSCALL_MAX 512
 #define CALLS_MAX   16
 
@@ -84,6 +86,24 @@ static const struct {
 	{"mysql_receive", {RECV_MARIADB}},
 };
 #define WANTS (sizeof(wants) / sizeof(wants[0]))
+
+/* Of file_change, which is one event in several ladders. */
+static const struct {
+	const char *event;
+	uint8_t aspect;
+} aspects[] = {
+	{"file_mode", ROLLCALL__FILE_ASPECT__mode},   {"file_owner", ROLLCALL__FILE_ASPECT__owner},
+	{"file_times", ROLLCALL__FILE_ASPECT__times}, {"file_size", ROLLCALL__FILE_ASPECT__size},
+	{"file_xattr", ROLLCALL__FILE_ASPECT__xattr},
+};
+
+static uint8_t aspect_of(const char *event)
+{
+	for (unsigned i = 0; i < sizeof(aspects) / sizeof(aspects[0]); i++)
+		if (strcmp(aspects[i].event, event) == 0)
+			return aspects[i].aspect;
+	return 0;
+}
 
 /* The 32-bit architecture whose programs a kernel of this one runs, or 0. */
 static uint32_t arch_compat(void)
@@ -184,6 +204,7 @@ int syscall_slot(const char *event, unsigned n, struct syscall_shape *ret_shape)
 		if (n / 2 >= CALLS_MAX || !wants[i].calls[n / 2])
 			return -ENOENT;
 		call_parse(wants[i].calls[n / 2], call, sizeof(call), ret_shape);
+		ret_shape->aspect = aspect_of(event);
 		return call_slot(call, n % 2);
 	}
 	return -ENOENT;

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define SYSCALL_SLOTS 1028 /* of the dispatcher, as in bpf/syscall.h */
+#define SYSCALL_SLOTS 1029 /* of the dispatcher, as in bpf/syscall.h */
 
 /*
  * Which argument of a call is what, counted from 1; 0: none is. As bpf/syscall.h declares it.
@@ -15,6 +15,7 @@ struct syscall_shape {
 	uint8_t fd;	       /* the object itself */
 	uint8_t value, value2; /* what it is to be: a mode; a user and a group */
 	uint8_t flags;
+	uint8_t aspect; /* enum FileAspect, of an event that is made by file_change__dispatch */
 };
 
 /*
@@ -23,6 +24,9 @@ struct syscall_shape {
  * lacks, -ENOENT past the last. The call's shape is copied to *ret_shape.
  */
 int syscall_slot(const char *event, unsigned n, struct syscall_shape *ret_shape);
+
+/* The slot of that program, which several events enter. */
+#define SYSCALL_FILE_CHANGE 1028
 
 /* The i-th event of the table, NULL past the last. */
 const char *syscall_event(unsigned i);

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "lib/clean.h"
-#include "sensor/elf.h"
 
 #define UPROBES "/sys/bus/event_source/devices/uprobe/"
 
@@ -42,17 +41,12 @@ static int event_open(const char *path, uint64_t offset, bool at_return)
 	return fd < 0 ? -errno : fd;
 }
 
-int uprobe_attach(int program, const char *path, const char *symbol, bool at_return,
-		  uint64_t cookie)
+int uprobe_attach(int program, const char *path, uint64_t offset, bool at_return, uint64_t cookie)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = cookie);
-	_cleanup_(closep) int event = -1;
-	uint64_t offset;
-	int r = elf_symbol_offset(path, symbol, &offset), fd;
+	_cleanup_(closep) int event = event_open(path, offset, at_return);
+	int fd;
 
-	if (r < 0)
-		return r;
-	event = event_open(path, offset, at_return);
 	if (event < 0)
 		return event;
 	fd = bpf_link_create(program, event, BPF_PERF_EVENT, &opts);

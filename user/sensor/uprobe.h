@@ -6,8 +6,7 @@
 #include <stdint.h>
 
 /*
- * At each call of `symbol` in the file, or at its return, by whatever process. A descriptor of the
- * link, or negative errno (-ENOENT: the file has no such symbol).
+ * At each call of the function whose code is at `offset` in the file, or at its return, by whatever
+ * process. A descriptor of the link, or negative errno.
  */
-int uprobe_attach(int program, const char *path, const char *symbol, bool at_return,
-		  uint64_t cookie);
+int uprobe_attach(int program, const char *path, uint64_t offset, bool at_return, uint64_t cookie);
