@@ -551,8 +551,15 @@ static __always_inline void my_result_close(struct my_session *s)
 	s->index++;
 }
 
-/* The connection ends in the middle: of the last chunk it is not known what was taken. */
+/*
+ * The connection ends in the middle. Of the last chunk that was given to a function it is not known
+ * what was taken; what a socket took is, and a row of which that was not the last byte did not
+ * leave.
+ */
 static __always_inline void my_result_abort(struct my_session *s)
 {
-	s->result.rows = s->result.safe_rows;
+	if (s->tap == Tap_uprobe)
+		s->result.rows = s->result.safe_rows;
+	else if (s->phase == MY_ROWS && s->result.rows && (s->skip || s->continued))
+		s->result.rows--;
 }
