@@ -96,6 +96,7 @@ static void look(uint32_t tgid)
 	Rollcall__Event ev, *back;
 	const struct proc *p = proctab_find(t.processes, tgid, t.time);
 	_cleanup_(freep) uint8_t *packed = NULL;
+	struct event_pack pack;
 	size_t size;
 
 	rollcall__event__init(&ev);
@@ -105,9 +106,9 @@ static void look(uint32_t tgid)
 	if (!p)
 		return;
 	same(ev.process, proctab_fill(t.processes, p, t.other, DEPTH));
-	size = lineages_packed_size(t.lineages, &ev);
+	size = event_pack_measure(&pack, &ev, lineages_packed(t.lineages, ev.process));
 	packed = malloc(size);
-	assert_int_equal(lineages_pack(t.lineages, &ev, packed), size);
+	event_pack_write(&pack, packed);
 	back = rollcall__event__unpack(arena_protobuf(t.other), size, packed);
 	assert_non_null(back);
 	same(back, &ev);

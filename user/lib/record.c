@@ -91,6 +91,26 @@ int record_layout(const ProtobufCMessageDescriptor *desc, struct record_layout *
 	return 0;
 }
 
+/* A power of two, and more than there are messages in records. */
+#define LAYOUTS 256
+
+/* The layout of a message, which is made when it comes for the first time; NULL: it has none. */
+static const struct record_layout *layout_of(const ProtobufCMessageDescriptor *desc)
+{
+	static _Thread_local struct {
+		const ProtobufCMessageDescriptor *desc;
+		struct record_layout layout;
+	} known[LAYOUTS];
+	uintptr_t at = (uintptr_t)desc / sizeof(*desc);
+
+	while (known[at % LAYOUTS].desc && known[at % LAYOUTS].desc != desc)
+		at++;
+	if (!known[at % LAYOUTS].desc && record_layout(desc, &known[at % LAYOUTS].layout) < 0)
+		return NULL;
+	known[at % LAYOUTS].desc = desc;
+	return &known[at % LAYOUTS].layout;
+}
+
 struct decoder {
 	struct arena *arena;
 	const uint8_t *data;
@@ -121,31 +141,31 @@ static int decode_slice(struct decoder *d, const ProtobufCFieldDescriptor *f, co
 static int decode_message(struct decoder *d, const ProtobufCMessageDescriptor *desc,
 			  const uint8_t *from, size_t room, ProtobufCMessage **ret)
 {
-	struct record_layout layout;
+	const struct record_layout *layout = layout_of(desc);
 	ProtobufCMessage *msg;
-	int r = record_layout(desc, &layout);
+	int r;
 
-	if (r < 0 || room < layout.size)
+	if (!layout || room < layout->size)
 		return -EBADMSG;
 	msg = arena_alloc(d->arena, desc->sizeof_message);
 	if (!msg)
 		return -ENOMEM;
 	protobuf_c_message_init(desc, msg);
-	for (unsigned i = 0; i < layout.n; i++) {
-		const ProtobufCFieldDescriptor *f = layout.fields[i].field;
-		const uint8_t *src = from + layout.fields[i].off;
+	for (unsigned i = 0; i < layout->n; i++) {
+		const ProtobufCFieldDescriptor *f = layout->fields[i].field;
+		const uint8_t *src = from + layout->fields[i].off;
 		uint8_t *dst = (uint8_t *)msg + f->offset;
 
 		r = 0;
 		if (f->type == PROTOBUF_C_TYPE_MESSAGE)
-			r = decode_message(d, f->descriptor, src, layout.fields[i].size,
+			r = decode_message(d, f->descriptor, src, layout->fields[i].size,
 					   (ProtobufCMessage **)(void *)dst);
-		else if (layout.fields[i].size == sizeof(struct record_slice))
+		else if (layout->fields[i].size == sizeof(struct record_slice))
 			r = decode_slice(d, f, src, dst);
-		else if (layout.fields[i].size == 1)
+		else if (layout->fields[i].size == 1)
 			*(protobuf_c_boolean *)dst = *src != 0;
 		else
-			memcpy(dst, src, layout.fields[i].size);
+			memcpy(dst, src, layout->fields[i].size);
 		if (r < 0)
 			return r;
 	}

@@ -9,12 +9,10 @@
 #include "lib/arena.h"
 #include "sensor/proctab.h"
 
-#define PLACES	      32
-#define BLOCK	      4096
-#define KEPT_MAX      8192 /* packed; more is made anew for each event */
-#define DEPTH	      16
-#define PREFIX_MAX    5
-#define EVENT_PROCESS 4 /* the field's number in event.proto */
+#define PLACES	 32
+#define BLOCK	 4096
+#define KEPT_MAX 8192 /* packed; more is made anew for each event */
+#define DEPTH	 16
 
 struct place {
 	uint32_t tgid;
@@ -22,7 +20,7 @@ struct place {
 	uint64_t event;		 /* that used it last */
 	struct arena *arena;
 	Rollcall__Process *process;
-	ProtobufCMessageUnknownField packed;
+	event_field packed;
 };
 
 struct lineages {
@@ -60,23 +58,13 @@ void lineages_next(struct lineages *l)
 	l->event++;
 }
 
-/* As a field of an event that a packer copies: its length, then the message. */
 static int place_pack(struct place *p, size_t size)
 {
-	size_t rest = size, n = 0;
-	uint8_t *data = arena_alloc(p->arena, size + PREFIX_MAX);
+	uint8_t *data = arena_alloc(p->arena, size + EVENT_PREFIX_MAX);
 
 	if (!data)
 		return -ENOMEM;
-	for (; rest >= 0x80; rest >>= 7)
-		data[n++] = (uint8_t)(rest | 0x80);
-	data[n++] = (uint8_t)rest;
-	n += rollcall__process__pack(p->process, data + n);
-	p->packed =
-		(ProtobufCMessageUnknownField){.tag = EVENT_PROCESS,
-					       .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED,
-					       .len = n,
-					       .data = data};
+	p->packed = event_field_process(p->process, size, data);
 	return 0;
 }
 
@@ -116,36 +104,9 @@ Rollcall__Process *lineages_find(struct lineages *l, struct arena *a, uint32_t t
 	return place_fill(l, p, proc);
 }
 
-/* Of the process that an event tells of; NULL: it is packed with the event. */
-static const struct place *place_of(const struct lineages *l, const Rollcall__Event *ev)
+const event_field *lineages_packed(const struct lineages *l, const Rollcall__Process *process)
 {
-	const struct place *p = ev->process ? &l->places[ev->process->pid % PLACES] : NULL;
+	const struct place *p = process ? &l->places[process->pid % PLACES] : NULL;
 
-	return p && p->start && p->process == ev->process ? p : NULL;
-}
-
-size_t lineages_packed_size(const struct lineages *l, const Rollcall__Event *ev)
-{
-	const struct place *p = place_of(l, ev);
-	Rollcall__Event rest = *ev;
-
-	if (!p)
-		return rollcall__event__get_packed_size(ev);
-	rest.process = NULL;
-	return rollcall__event__get_packed_size(&rest) + 1 + p->packed.len;
-}
-
-size_t lineages_pack(const struct lineages *l, Rollcall__Event *ev, uint8_t *to)
-{
-	const struct place *p = place_of(l, ev);
-	Rollcall__Event rest = *ev;
-	ProtobufCMessageUnknownField packed;
-
-	if (!p)
-		return rollcall__event__pack(ev, to);
-	packed = p->packed;
-	rest.process = NULL;
-	rest.base.n_unknown_fields = 1;
-	rest.base.unknown_fields = &packed;
-	return rollcall__event__pack(&rest, to);
+	return p && p->start && p->process == process ? &p->packed : NULL;
 }

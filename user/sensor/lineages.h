@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "event.pb-c.h"
+#include "lib/event_pack.h"
 
 struct arena;
 struct lineages;
@@ -24,5 +25,5 @@ Rollcall__Process *lineages_find(struct lineages *l, struct arena *a, uint32_t t
 /* What was found last, and is no more valid: before the next event. */
 void lineages_next(struct lineages *l);
 
-size_t lineages_packed_size(const struct lineages *l, const Rollcall__Event *ev);
-size_t lineages_pack(const struct lineages *l, Rollcall__Event *ev, uint8_t *to);
+/* A process that was found, packed; NULL: it is not kept. Valid as long as the process is. */
+const event_field *lineages_packed(const struct lineages *l, const Rollcall__Process *process);
