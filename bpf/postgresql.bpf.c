@@ -92,28 +92,44 @@ static __always_inline void pg_answered_tls(struct pg_session *s)
 	pg_fill_used(s, used, length);
 }
 
-static __always_inline int pg_sent(const struct pg_call *c)
+/*
+ * The bytes in clear that are gone by this, from *c's ptr on, n of them; 0: none. By itself to the
+ * verifier, which does not multiply what follows by it.
+ */
+__noinline int pg_sent_clear(struct pg_call *c)
 {
-	struct pg_session *s = pg_session_of(c);
-	__u64 ptr = c->ptr, n = 0;
+	struct pg_session *s = c ? pg_session_of(c) : NULL;
 	__u8 first = 0;
+	__u64 n = 0;
 
 	if (!s)
 		return 0;
 	if (s->crypt == PG_TLS) {
-		n = pg_flush_sent(&s->flush, c->n, c->asked, &ptr);
+		n = pg_flush_sent(&s->flush, c->n, c->asked, &c->ptr);
 	} else if (s->crypt == PG_CLEAR && c->n > 0) {
 		s->tap = c->tap;
 		n = c->n;
 	}
 	if (n == 1 && s->client.phase == PG_STARTUP) {
-		bpf_probe_read_user(&first, 1, (void *)ptr);
+		bpf_probe_read_user(&first, 1, (void *)c->ptr);
 		if (pg_encryption_answer(s, first))
 			return 0;
 	}
-	if (!n)
+	c->n = n;
+	return n != 0;
+}
+
+static __always_inline int pg_sent(struct pg_call *c)
+{
+	struct pg_key key = pg_key_current();
+	struct pg_session *s;
+
+	if (!pg_sent_clear(c))
 		return 0;
-	pg_sent_bytes(s, ptr, n);
+	s = bpf_map_lookup_elem(&pg_sessions, &key);
+	if (!s)
+		return 0;
+	pg_sent_bytes(s, c->ptr, c->n);
 	if (s->crypt == PG_TLS && s->client.phase == PG_UNSYNCED)
 		pg_answered_tls(s);
 	return 0;

@@ -1,4 +1,4 @@
-// links: user/sensor/{pipeline,keep,quiet,host,hostnames,watch,filewatch,treewatch,relations,rules,ruleset,losses,lineages,throttle,throttled,takeover,repeats,discover,proctab,probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c user/sensor/derive/*.c
+// links: user/sensor/{pipeline,keep,quiet,host,hostnames,watch,filewatch,treewatch,relations,rules,ruleset,losses,lineages,throttle,throttled,takeover,repeats,discover,proctab,probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,uprobe_ahead,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c user/sensor/derive/*.c
 // SPDX-License-Identifier: Apache-2.0
 // What a record of an opened file costs the sensor from the ring on: decoded, its process found,
 // judged by rules, packed and spooled. For tests/bench/run. Prints nanoseconds of CPU an event; the

@@ -1,4 +1,4 @@
-// links: tests/kernel/support/check.c user/sensor/{pipeline,keep,quiet,limits,shed,host,hostnames,watch,filewatch,treewatch,relations,rules,ruleset,losses,lineages,throttle,throttled,takeover,repeats,discover,proctab,probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c user/sensor/derive/*.c
+// links: tests/kernel/support/check.c user/sensor/{pipeline,keep,quiet,limits,shed,host,hostnames,watch,filewatch,treewatch,relations,rules,ruleset,losses,lineages,throttle,throttled,takeover,repeats,discover,proctab,probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,uprobe_ahead,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c user/sensor/derive/*.c
 // SPDX-License-Identifier: Apache-2.0
 // The sensor's stages, driven here, and a child that floods them: above each limit what is least
 // important is given up first, in the kernel, and that is said; below it all is told again. What

@@ -1,4 +1,4 @@
-// links: user/sensor/{pipeline,keep,quiet,host,hostnames,watch,filewatch,treewatch,relations,rules,ruleset,losses,lineages,throttle,throttled,takeover,repeats,discover,proctab,probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c user/sensor/derive/*.c
+// links: user/sensor/{pipeline,keep,quiet,host,hostnames,watch,filewatch,treewatch,relations,rules,ruleset,losses,lineages,throttle,throttled,takeover,repeats,discover,proctab,probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,uprobe_ahead,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c user/sensor/derive/*.c
 // SPDX-License-Identifier: Apache-2.0
 // The wall clock is set while something goes on: what is within a span stays within it, what is not
 // comes not into it. Records go through the whole pipeline.

@@ -519,6 +519,7 @@ int pipeline_attach(struct pipeline *p, struct probe *probe)
 	takeover_clock(&p->takeover);
 	relations_sync(p->opts.watch, &p->relations_told, relation_set, probe);
 	r = discover_running(server_attach, p);
+	probe_servers_attached(probe);
 	files_sync(p, host_boottime());
 	return r;
 }

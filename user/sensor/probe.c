@@ -327,8 +327,10 @@ int probe_ready(struct probe *p)
 
 static int probe_load(struct probe *p)
 {
-	int r = programs_load(p);
+	int r;
 
+	probe_servers_ahead(p);
+	r = programs_load(p);
 	if (r < 0)
 		return log_error(r, "probe: the kernel refused the BPF programs "
 				    "(run as root; --debug shows the verifier's reason)");
@@ -393,6 +395,7 @@ struct probe *probe_free(struct probe *p)
 {
 	if (!p)
 		return NULL;
+	probe_servers_attached(p);
 	if (!p->stay)
 		probe_pins_drop(p);
 	for (unsigned i = 0; i < p->n_links; i++)

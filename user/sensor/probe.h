@@ -71,6 +71,9 @@ int probe_past(struct probe *p, probe_record_fn fn, void *ctx);
  */
 int probe_attach_server(struct probe *p, enum probe_system system, int pid);
 
+/* The servers that ran before were attached: what was prepared for more of them goes. */
+void probe_servers_attached(struct probe *p);
+
 /* An epoll descriptor that becomes readable when an urgent record arrives. */
 int probe_fd(const struct probe *p);
 

@@ -19,6 +19,7 @@
 enum { LANE_CRIT, LANE_BULK, LANES };
 
 struct pins;
+struct uprobe_ahead;
 
 /* Of the object; fd -1: not loaded. */
 struct probe_program {
@@ -44,9 +45,10 @@ struct probe {
 		struct probe *probe;
 		unsigned lane;
 	} ring_ctx[LANES];
-	struct handover *handover; /* mapped */
-	struct pins *pins;	   /* NULL: nothing is kept */
-	int pins_error;		   /* why */
+	struct handover *handover;  /* mapped */
+	struct uprobe_ahead *ahead; /* NULL: none */
+	struct pins *pins;	    /* NULL: nothing is kept */
+	int pins_error;		    /* why */
 	bool taking, taken_over, stay;
 };
 
@@ -64,6 +66,11 @@ int probe_ready(struct probe *p);
 
 /* Of a link's descriptor, which it takes, or a negative errno, which it returns. */
 int probe_link_add(struct probe *p, const char *name, int fd);
+
+/* ---- probe_server.c ---- */
+
+/* Puts the breakpoints of the servers that run, for which there are no programs yet. */
+void probe_servers_ahead(struct probe *p);
 
 /* ---- probe_pins.c ---- */
 

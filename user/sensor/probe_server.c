@@ -17,6 +17,7 @@
 #include "sensor/probe_internal.h"
 #include "sensor/sandbox.h"
 #include "sensor/uprobe.h"
+#include "sensor/uprobe_ahead.h"
 
 /* As bpf/db.h declares it. */
 struct db_binary {
@@ -53,6 +54,7 @@ struct executable {
 	struct elf *elf;
 	uint32_t number; /* as BPF programs know it */
 	struct db_binary facts;
+	struct stat st;
 };
 
 static int postgresql_describe(struct probe *p, struct executable *x)
@@ -148,10 +150,28 @@ static bool reads_counts(const char *program)
 static bool system_wants(const struct probe *p, const struct probe_program *prog,
 			 enum probe_system system)
 {
-	return prog->fd >= 0 &&
-	       strncmp(prog->name, prefixes[system], strlen(prefixes[system])) == 0 &&
+	return strncmp(prog->name, prefixes[system], strlen(prefixes[system])) == 0 &&
 	       (strstr(prog->name, "__uprobe") || strstr(prog->name, "__uretprobe")) &&
 	       (!reads_counts(prog->name) || p->opts.rows_read);
+}
+
+/* "uprobe/vio_ssl_write,my_compress": the functions of its section, from 0 on. False: no more. */
+static bool function_of(const struct probe_program *prog, unsigned i, char *ret, size_t size)
+{
+	const char *at = strchr(prog->section, '/');
+
+	for (; at && i; i--)
+		at = strchr(at + 1, ',');
+	if (!at)
+		return false;
+	snprintf(ret, size, "%.*s", (int)strcspn(at + 1, ","), at + 1);
+	return true;
+}
+
+/* Only where what was read cannot be looked at later. */
+static bool is_fallback(const char *symbol)
+{
+	return strcmp(symbol, "be_tls_read") == 0;
 }
 
 /* Is it to be attached to this function of that binary, and can it be? */
@@ -159,40 +179,53 @@ static bool function_wanted(const char *symbol, const struct executable *x)
 {
 	uint64_t value;
 
-	/* Only where what was read cannot be looked at later. */
-	if (strcmp(symbol, "be_tls_read") == 0 && x->facts.postgresql.recv_buffer)
+	if (is_fallback(symbol) && x->facts.postgresql.recv_buffer)
 		return false;
 	/* A PostgreSQL that was built without TLS or GSS has no such session. */
 	return strncmp(symbol, "be_", 3) != 0 || elf_symbol_value(x->elf, symbol, &value) == 0;
 }
 
+static bool is_at_return(const struct probe_program *prog)
+{
+	return strstr(prog->section, "uretprobe") != NULL;
+}
+
+/* The event of one that was put ahead, or of a new one; or negative errno. */
+static int breakpoint(struct probe *p, const struct executable *x, const char *symbol,
+		      bool at_return)
+{
+	uint64_t offset;
+	int r = elf_symbol_offset(x->elf, symbol, &offset), event;
+
+	if (r < 0)
+		return r;
+	event = uprobe_ahead_take(p->ahead, &x->st, offset, at_return);
+	return event < 0 ? uprobe_open(x->path, offset, at_return) : event;
+}
+
 static int function_attach(struct probe *p, const struct probe_program *prog,
 			   const struct executable *x, const char *symbol, uint32_t function)
 {
-	bool at_return = strstr(prog->section, "uretprobe") != NULL;
-	uint64_t cookie = (uint64_t)function << 32 | x->number, offset;
-	int r = elf_symbol_offset(x->elf, symbol, &offset);
+	uint64_t cookie = (uint64_t)function << 32 | x->number;
+	int event = breakpoint(p, x, symbol, is_at_return(prog)), r = event;
 	char name[128];
 
 	snprintf(name, sizeof(name), LINK_SERVER "%s", x->number, function, prog->name);
-	if (r == 0)
-		r = probe_link_add(p, name,
-				   uprobe_attach(prog->fd, x->path, offset, at_return, cookie));
+	if (event >= 0)
+		r = probe_link_add(p, name, uprobe_attach(prog->fd, event, cookie));
 	if (r < 0)
 		log_warn(r, "probe: %s has no usable symbol %s", x->path, symbol);
 	return r;
 }
 
-/* "uprobe/vio_ssl_write,my_compress": its functions. The worst error, which is told. */
+/* To each of its functions that is wanted. The worst error, which is told. */
 static int program_attach(struct probe *p, const struct probe_program *prog,
 			  const struct executable *x)
 {
-	const char *slash = strchr(prog->section, '/');
-	char functions[128], *rest = functions, *symbol;
 	int worst = 0;
+	char symbol[64];
 
-	snprintf(functions, sizeof(functions), "%s", slash ? slash + 1 : "");
-	for (uint32_t i = 0; (symbol = strsep(&rest, ",")); i++) {
+	for (uint32_t i = 0; function_of(prog, i, symbol, sizeof(symbol)); i++) {
 		int r = function_wanted(symbol, x) ? function_attach(p, prog, x, symbol, i) : 0;
 
 		worst = r < 0 ? r : worst;
@@ -210,7 +243,7 @@ static int binary_attach(struct probe *p, enum probe_system system, const struct
 		const struct probe_program *prog = &p->programs[i];
 		int r = 0;
 
-		if (!system_wants(p, prog, system))
+		if (prog->fd < 0 || !system_wants(p, prog, system))
 			continue;
 		if (reads_counts(prog->name) && !p->handover->binaries[x->number].counts)
 			program_told(p, prog->name, -ENOTSUP);
@@ -238,7 +271,7 @@ static int binary_new(struct probe *p, enum probe_system system, int pid, int ex
 		      const struct stat *st)
 {
 	struct handover *h = p->handover;
-	struct executable x = {.number = h->n_binaries};
+	struct executable x = {.number = h->n_binaries, .st = *st};
 	char path[64];
 	int r;
 
@@ -282,4 +315,34 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid)
 		sessions_adopt(p, system, pid);
 	sandbox_admin(false);
 	return r < 0 ? r : known >= 0;
+}
+
+/* ---- ahead ---- */
+
+static void functions_add(struct uprobe_functions *f, const struct probe_program *prog,
+			  enum probe_system system)
+{
+	for (unsigned i = 0; f->n < UPROBE_AHEAD_FUNCTIONS; i++) {
+		if (!function_of(prog, i, f->list[f->n].symbol, sizeof(f->list[0].symbol)))
+			break;
+		f->list[f->n].system = system;
+		f->list[f->n].at_return = is_at_return(prog);
+		f->n += !is_fallback(f->list[f->n].symbol);
+	}
+}
+
+void probe_servers_ahead(struct probe *p)
+{
+	struct uprobe_functions functions = {};
+
+	for (unsigned i = 0; i < p->n_programs; i++)
+		for (unsigned k = 0; k < sizeof(prefixes) / sizeof(prefixes[0]); k++)
+			if (system_wants(p, &p->programs[i], k))
+				functions_add(&functions, &p->programs[i], k);
+	p->ahead = uprobe_ahead_begin(&functions);
+}
+
+void probe_servers_attached(struct probe *p)
+{
+	p->ahead = uprobe_ahead_end(p->ahead);
 }

@@ -23,7 +23,7 @@ static int number_read(const char *path, const char *format, unsigned *ret)
 	return fscanf(f, format, ret) == 1 ? 0 : -EBADMSG;
 }
 
-static int event_open(const char *path, uint64_t offset, bool at_return)
+int uprobe_open(const char *path, uint64_t offset, bool at_return)
 {
 	struct perf_event_attr attr = {
 		.size = sizeof(attr), .uprobe_path = (uintptr_t)path, .probe_offset = offset};
@@ -41,14 +41,11 @@ static int event_open(const char *path, uint64_t offset, bool at_return)
 	return fd < 0 ? -errno : fd;
 }
 
-int uprobe_attach(int program, const char *path, uint64_t offset, bool at_return, uint64_t cookie)
+int uprobe_attach(int program, int event, uint64_t cookie)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = cookie);
-	_cleanup_(closep) int event = event_open(path, offset, at_return);
-	int fd;
+	int fd = bpf_link_create(program, event, BPF_PERF_EVENT, &opts), r = -errno;
 
-	if (event < 0)
-		return event;
-	fd = bpf_link_create(program, event, BPF_PERF_EVENT, &opts);
-	return fd < 0 ? -errno : fd;
+	close(event);
+	return fd < 0 ? r : fd;
 }

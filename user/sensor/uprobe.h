@@ -6,7 +6,10 @@
 #include <stdint.h>
 
 /*
- * At each call of the function whose code is at `offset` in the file, or at its return, by whatever
- * process. A descriptor of the link, or negative errno.
+ * A breakpoint: at each call of the function whose code is at `offset` in the file, or at its
+ * return, by whatever process. A descriptor of the event, or negative errno.
  */
-int uprobe_attach(int program, const char *path, uint64_t offset, bool at_return, uint64_t cookie);
+int uprobe_open(const char *path, uint64_t offset, bool at_return);
+
+/* Enters a program at an event, whose descriptor it takes. One of the link, or negative errno. */
+int uprobe_attach(int program, int event, uint64_t cookie);
