@@ -78,6 +78,16 @@ create trigger late_trigger after insert on seen for each row begin set @a = 1; 
 delimiter ;
 create view absent_view as select * from staff, absent;
 END2
+my <<'END2' >/dev/null
+rename table staff to people, device to things;
+select concat(name) as renamed from people limit 61;
+execute immediate concat('select name as renamed_hidden from peo', 'ple limit 62');
+alter table people rename other.crew;
+select concat(name) as moved from other.crew limit 63;
+alter table other.crew rename to mdm.staff;
+rename table things to device;
+select concat(name) as back from staff limit 64;
+END2
 my -e 'select x as fourteen from late_over_late' >/dev/null
 my -e 'call late_procedure()' >/dev/null
 my -e 'select late_function(7) as fifteen' >/dev/null
@@ -111,6 +121,11 @@ check "a view over a view, made meanwhile" "$(of 'select x as fourteen' | jq -c 
 check "a procedure, made meanwhile" "$(of 'call late_procedure')" "[[1,$by_routine],[70,$by_routine],[0,$by_routine]]"
 check "a function, made meanwhile" "$(of 'select late_function')" "[[1,$by_routine]]"
 check "a trigger, made meanwhile" "$(of 'insert into seen values')" "[[0,$by_routine]]"
+rows_of() { of "$1" | jq -c 'map(.[:2])'; }
+check "by another name" "$(rows_of 'select concat (name) as renamed from')" '[[61,"mdm.staff"]]'
+check "by another name, which is hidden" "$(results '.db.statement | startswith("execute immediate")' | jq -s -c 'map([.db.rows, .db.tables[0]])')" '[[62,"mdm.staff"]]'
+check "in another database" "$(rows_of 'select concat (name) as moved from')" '[[63,"mdm.staff"]]'
+check "by its own again" "$(rows_of 'select concat (name) as back from')" '[[64,"mdm.staff"]]'
 check "PostgreSQL: a view, made meanwhile, without setup" "$(of 'select * from late_view')" '[[5000,"hr.public.staff",["statement","column_description"]]]'
 check "of all people by a procedure: found, exact" "$(jq -s -c 'map(select(.event == "finding" and (.db.statement // "" | startswith("call p_outer")))) | last | [.rule.id, .rows, .rows_max]' "$dir/events")" \
 	'["rollcall-db-bulk-read",5000,5000]'

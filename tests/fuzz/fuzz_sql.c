@@ -133,6 +133,10 @@ static void statements_scan(enum sql_dialect dialect, const char *text, size_t l
 		}
 		must(strnlen(st.created.name, SQL_RELATION_MAX) < SQL_RELATION_MAX &&
 		     strnlen(st.created.schema, SQL_RELATION_MAX) < SQL_RELATION_MAX);
+		must(st.n_renamed <= SQL_RENAMED_MAX);
+		for (unsigned i = 0; i < st.n_renamed; i++)
+			must(strnlen(st.renamed[i].name, SQL_RELATION_MAX) < SQL_RELATION_MAX &&
+			     strnlen(st.renamed[i].schema, SQL_RELATION_MAX) < SQL_RELATION_MAX);
 		at = text;
 	}
 	must(!len && text == end);

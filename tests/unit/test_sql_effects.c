@@ -127,11 +127,52 @@ static void test_created(void **state)
 	}
 }
 
+/* "x mdm.y": what the tables of a text's first statement are called afterwards. */
+static void test_renamed(void **state)
+{
+	static const struct words cases[] = {
+		{MY, "rename table staff to x", "x"},
+		{MY, "RENAME TABLES mdm.staff TO `to`, x to mdm . y", "to mdm.y"},
+		{MY, "alter table staff rename x", "x"},
+		{MY, "alter table staff add c int, rename to other.x", "other.x"},
+		{MY, "alter table staff rename as x, rename = y", "x y"},
+		{MY,
+		 "alter table staff rename column a to b, rename index i to k, rename key a to b",
+		 ""},
+		{MY, "alter table `rename` drop column x", ""},
+		{MY, "select 'rename table staff to x'", ""},
+		{MY, "rename table staff to", ""},
+		{MY,
+		 "rename table a to b, b to c, c to d, d to e, e to f, f to g, g to h, h to i, i "
+		 "to j",
+		 "b c d e f g h i+"},
+		{PG, "alter table staff rename to x", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const char *text = cases[i].text;
+		size_t len = strlen(text), n = 0;
+		struct sql_statement st;
+		char got[512] = "";
+
+		assert_true(sql_statement_next(cases[i].dialect, &text, &len, &st));
+		for (unsigned k = 0; k < st.n_renamed; k++)
+			n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%s%s%s", k ? " " : "",
+					      st.renamed[k].schema,
+					      *st.renamed[k].schema ? "." : "", st.renamed[k].name);
+		snprintf(got + n, sizeof(got) - n, "%s", st.more_names ? "+" : "");
+		if (strcmp(got, cases[i].wanted) != 0)
+			fail_msg("\"%s\": \"%s\", not \"%s\"", cases[i].text, got, cases[i].wanted);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_effects),
 		cmocka_unit_test(test_created),
+		cmocka_unit_test(test_renamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

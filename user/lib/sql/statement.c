@@ -206,25 +206,54 @@ static void first_words(struct scan *c, struct sql_lexer *l)
 		snprintf(s->replication, sizeof(s->replication), "logical");
 }
 
+/* a, or a.b, from `t` on; what follows is read with the copy. */
+static void name_read(const struct scan *c, struct sql_lexer *copy, struct sql_token t,
+		      struct sql_relation *r)
+{
+	size_t max = c->dialect == SQL_POSTGRESQL ? SQL_NAME_MAX : SQL_RELATION_MAX;
+
+	while (is_relation(c, &t)) {
+		memcpy(r->schema, r->name, sizeof(r->schema));
+		sql_identifier(&t, c->dialect, r->name, max);
+		t = sql_next(copy);
+		if (!sql_is_punct(&t, '.'))
+			return;
+		t = sql_next(copy);
+	}
+}
+
 /* The name behind VIEW, FUNCTION and so on. */
 static void created_name(struct scan *c, const struct sql_lexer *l)
 {
 	static const char *const before_name[] = {"if", "not", "exists", "body", NULL};
-	size_t max = c->dialect == SQL_POSTGRESQL ? SQL_NAME_MAX : SQL_RELATION_MAX;
-	struct sql_relation *r = &c->s->created;
 	struct sql_lexer copy = *l;
 	struct sql_token t = sql_next(&copy);
 
 	while (one_of(&t, before_name))
 		t = sql_next(&copy);
-	while (is_relation(c, &t)) {
-		memcpy(r->schema, r->name, sizeof(r->schema));
-		sql_identifier(&t, c->dialect, r->name, max);
+	name_read(c, &copy, t, &c->s->created);
+}
+
+/* RENAME TABLE a TO b, c TO d; ALTER TABLE a RENAME [TO | AS | =] b, but RENAME COLUMN and so on.
+ */
+static void renames(struct scan *c, const struct sql_lexer *l)
+{
+	static const char *const parts[] = {"column", "index", "key", NULL};
+	static const char *const before_name[] = {"to", "as", NULL};
+	bool alters = strcmp(c->s->verb, "alter") == 0 && sql_is(&c->t, "rename");
+	struct sql_lexer copy = *l;
+	struct sql_token t = sql_next(&copy);
+
+	if (!alters && !(strcmp(c->s->verb, "rename") == 0 && sql_is(&c->t, "to")))
+		return;
+	if (alters && one_of(&t, parts))
+		return;
+	while (alters && (one_of(&t, before_name) || sql_is_punct(&t, '=')))
 		t = sql_next(&copy);
-		if (!sql_is_punct(&t, '.'))
-			return;
-		t = sql_next(&copy);
-	}
+	if (c->s->n_renamed == SQL_RENAMED_MAX)
+		c->s->more_names = true;
+	else
+		name_read(c, &copy, t, &c->s->renamed[c->s->n_renamed++]);
 }
 
 /* CREATE [OR REPLACE] [DEFINER = u@h] ... VIEW v AS; TRIGGER t BEFORE INSERT ON its_table */
@@ -444,6 +473,8 @@ static void scan_text(struct scan *c, const char *text, size_t len)
 			first_words(c, &l);
 			if (c->heads)
 				creates(c, &l);
+			if (c->dialect == SQL_MYSQL)
+				renames(c, &l);
 			fetch_name(c);
 			destinations(c, &l);
 		}

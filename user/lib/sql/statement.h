@@ -14,6 +14,7 @@
 #define SQL_RELATION_MAX  193 /* MySQL: 64 characters of at most 3 bytes */
 #define SQL_RELATIONS_MAX 48
 #define SQL_CALLS_MAX	  64
+#define SQL_RENAMED_MAX	  8
 
 struct sql_relation {
 	char schema[SQL_RELATION_MAX]; /* "" when unqualified; MySQL: the database */
@@ -47,6 +48,9 @@ struct sql_statement {
 	bool more_names; /* there were more of either than fit: any may be among them */
 	enum sql_creates creates;
 	struct sql_relation created; /* by what name; of a trigger: its table */
+	/* MySQL, whose results name tables and not their ids: what tables are called afterwards. */
+	unsigned n_renamed;
+	struct sql_relation renamed[SQL_RENAMED_MAX];
 	bool where, offset;
 	bool copy_from; /* COPY ... FROM: rows come in */
 	bool to_server; /* COPY TO file or program, INTO OUTFILE or DUMPFILE, CREATE TABLE AS,

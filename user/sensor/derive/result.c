@@ -311,6 +311,16 @@ static void created_learn(struct watch *w, const struct session *c, const struct
 				     q->created->schema, q->created->name, mask);
 }
 
+/* Nor is a table less watched by another name: of several any may be each. */
+static void renamed_learn(struct watch *w, const struct session *c, const struct query *q)
+{
+	uint64_t mask = script_query_tables(q);
+
+	for (unsigned i = 0; mask && i < q->n_renamed; i++)
+		watch_learn_relation(w, WATCH_SHOWS, c->system, c->who.database,
+				     q->renamed[i].schema, q->renamed[i].name, mask);
+}
+
 void result_end(struct sessions *s, struct arena *a, uint64_t time, struct session *c,
 		const Rollcall__DbEnd *k, const struct command *cmd, struct script *script)
 {
@@ -357,6 +367,8 @@ void result_end(struct sessions *s, struct arena *a, uint64_t time, struct sessi
 		c->columns.len = 0;
 		if (q && q->created && k->end == ROLLCALL__END__complete)
 			created_learn(s->opts.watch, c, script ? script : cmd->script, q);
+		if (q && q->n_renamed && k->end == ROLLCALL__END__complete)
+			renamed_learn(s->opts.watch, c, q);
 		if (q && q->ddl)
 			watch_ddl_seen(s->opts.watch, c->system, c->who.database);
 		if (q && (q->ddl || q->created))

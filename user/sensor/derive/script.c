@@ -74,12 +74,13 @@ static void query_add(struct query *q, const struct sql_statement *st, Rollcall_
 	query_routines(q, st, system, watch, database);
 }
 
-static struct sql_relation *relation_copy(const struct sql_relation *r)
+/* NULL when there are none, or no memory. */
+static struct sql_relation *relations_copy(const struct sql_relation *r, unsigned n)
 {
-	struct sql_relation *copy = malloc(sizeof(*copy));
+	struct sql_relation *copy = n ? calloc(n, sizeof(*copy)) : NULL;
 
 	if (copy)
-		*copy = *r;
+		memcpy(copy, r, n * sizeof(*copy));
 	return copy;
 }
 
@@ -104,7 +105,9 @@ static void query_fill(struct query *q, const struct sql_statement *st, Rollcall
 	q->point = st->where && !st->offset;
 	q->ddl = st->ddl;
 	q->creates = st->creates;
-	q->created = st->creates ? relation_copy(&st->created) : NULL;
+	q->created = relations_copy(&st->created, st->creates != SQL_CREATES_NOTHING);
+	q->renamed = relations_copy(st->renamed, st->n_renamed);
+	q->n_renamed = q->renamed ? st->n_renamed : 0;
 	q->call = dialect == SQL_MYSQL && strcmp(st->verb, "call") == 0;
 	query_tables(q, st, system, watch, database);
 	query_routines(q, st, system, watch, database);
@@ -151,6 +154,7 @@ void script_unref(struct script *s)
 	for (unsigned i = 0; i < s->n; i++) {
 		free(s->queries[i].folded);
 		free(s->queries[i].created);
+		free(s->queries[i].renamed);
 	}
 	free(s);
 }

@@ -31,6 +31,8 @@ struct query {
 	bool call;		      /* MariaDB: makes any number of results */
 	unsigned creates;	      /* enum sql_creates */
 	struct sql_relation *created; /* NULL: nothing; owned */
+	struct sql_relation *renamed; /* what tables are called afterwards; owned */
+	unsigned n_renamed;
 };
 
 struct script {
