@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // rollcall-sensor: options, then the processes. The stages of the probe process are in pipeline.c.
 #include <errno.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -74,6 +75,8 @@ int main(int argc, char **argv)
 	int r;
 
 	log_open("rollcall-sensor", LOG_LEVEL_INFO);
+	/* Threads are there at the start only; their arenas would stay, half empty. */
+	mallopt(M_ARENA_MAX, 1);
 	/* Asks for the rules to be read again; before the sensor can, they have not been read. */
 	signal(SIGHUP, SIG_IGN);
 	r = options_init(&options, argc, argv);

@@ -24,6 +24,7 @@
 #include "sensor/ladder.h"
 #include "sensor/pins.h"
 #include "sensor/syscall.h"
+#include "sensor/uprobe_ahead.h"
 #include "sensor/verify.h"
 
 static int probe_print(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -257,6 +258,8 @@ static int programs_load(struct probe *p)
 {
 	int r = choice_make(&p->choice, p->skel->obj, NULL, NULL);
 
+	if (r == 0 && p->opts.loading)
+		p->opts.loading(p->opts.ready_ctx);
 	while (r == 0) {
 		bool refused[PROGRAMS_MAX] = {};
 
@@ -331,6 +334,7 @@ static int probe_load(struct probe *p)
 
 	probe_servers_ahead(p);
 	r = programs_load(p);
+	uprobe_ahead_wait(p->ahead); /* no thread is there when privileges are given up */
 	if (r < 0)
 		return log_error(r, "probe: the kernel refused the BPF programs "
 				    "(run as root; --debug shows the verifier's reason)");

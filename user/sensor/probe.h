@@ -33,6 +33,9 @@ struct probe_opts {
 	 * should this one be killed; NULL: nowhere.
 	 */
 	const char *pins, *identity;
+	/* Called when the kernel's types were read and loading begins: what takes time and memory
+	 * can be done beside it (may be NULL). */
+	void (*loading)(void *ready_ctx);
 	/*
 	 * Called, once or more, when all is loaded, and before anything is attached, taken over or
 	 * removed: what is needed beside the probes. A negative errno ends it (may be NULL).

@@ -12,14 +12,11 @@ static void *read_all(void *reader)
 	return NULL;
 }
 
-int rules_reader_begin(struct rules_reader *r, struct rules *rules)
+void rules_reader_begin(void *reader)
 {
-	int e;
+	struct rules_reader *r = reader;
 
-	*r = (struct rules_reader){.rules = rules};
-	e = thread_start(&r->thread, read_all, r);
-	r->reading = e == 0;
-	return e;
+	r->reading = thread_start(&r->thread, read_all, r) == 0;
 }
 
 int rules_reader_wait(void *reader)
@@ -28,6 +25,9 @@ int rules_reader_wait(void *reader)
 
 	if (r->reading)
 		pthread_join(r->thread, NULL);
+	else if (!r->read)
+		read_all(r);
 	r->reading = false;
+	r->read = true;
 	return r->result;
 }

@@ -269,10 +269,9 @@ static void on_record(void *ctx)
 /* The rules are read while the kernel takes the probes. */
 static int rules_and_probes(struct sensor *s)
 {
-	int r = rules_reader_begin(&s->reader, pipeline_rules(s->pipeline)), e;
+	int r, e;
 
-	if (r < 0)
-		return log_error(r, "cannot start");
+	s->reader = (struct rules_reader){.rules = pipeline_rules(s->pipeline)};
 	r = probe_new(
 		&(struct probe_opts){
 			.own = true,
@@ -282,6 +281,7 @@ static int rules_and_probes(struct sensor *s)
 			.rows_read = reads_wanted(s->opts),
 			.pins = *s->opts->pins ? s->opts->pins : NULL,
 			.identity = s->opts->identity,
+			.loading = rules_reader_begin,
 			.ready = rules_reader_wait,
 			.ready_ctx = &s->reader,
 			.flush = pipeline_flush,

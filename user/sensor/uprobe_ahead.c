@@ -15,13 +15,15 @@
 #include "sensor/uprobe.h"
 
 #define EVENTS_MAX 128
+#define EXES_MAX   64
 
 struct event {
 	dev_t dev;
 	ino_t ino;
+	int pid;
 	uint64_t offset;
 	bool at_return;
-	int fd;
+	int fd; /* negative: none */
 };
 
 struct uprobe_ahead {
@@ -30,53 +32,78 @@ struct uprobe_ahead {
 	struct uprobe_functions functions;
 	struct event events[EVENTS_MAX];
 	unsigned n;
+	struct {
+		dev_t dev;
+		ino_t ino;
+	} exes[EXES_MAX];
+	unsigned n_exes;
 };
 
-static bool is_known(const struct uprobe_ahead *a, const struct stat *exe)
+/* For the first time? Of five hundred backends one is. */
+static bool is_new(struct uprobe_ahead *a, const struct stat *exe)
 {
-	for (unsigned i = 0; i < a->n; i++)
-		if (a->events[i].dev == exe->st_dev && a->events[i].ino == exe->st_ino)
-			return true;
-	return false;
+	for (unsigned i = 0; i < a->n_exes; i++)
+		if (a->exes[i].dev == exe->st_dev && a->exes[i].ino == exe->st_ino)
+			return false;
+	if (a->n_exes == EXES_MAX)
+		return false;
+	a->exes[a->n_exes].dev = exe->st_dev;
+	a->exes[a->n_exes++].ino = exe->st_ino;
+	return true;
 }
 
-static void event_open(struct uprobe_ahead *a, const struct stat *exe, const char *path,
-		       uint64_t offset, bool at_return)
+static void event_add(struct uprobe_ahead *a, const struct stat *exe, int pid, uint64_t offset,
+		      bool at_return)
 {
-	int fd = a->n < EVENTS_MAX ? uprobe_open(path, offset, at_return) : -ENOSPC;
-
-	if (fd >= 0)
-		a->events[a->n++] = (struct event){exe->st_dev, exe->st_ino, offset, at_return, fd};
+	if (a->n < EVENTS_MAX)
+		a->events[a->n++] =
+			(struct event){exe->st_dev, exe->st_ino, pid, offset, at_return, -1};
 }
 
 /* What fails here is tried again when it is wanted, and told then. */
-static void server_open(void *ctx, enum probe_system system, int pid)
+static void server_look(void *ctx, enum probe_system system, int pid)
 {
 	struct uprobe_ahead *a = ctx;
 	_cleanup_(elf_closep) struct elf *elf = NULL;
-	_cleanup_(closep) int exe = -1;
 	char path[64];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	exe = open(path, O_RDONLY | O_CLOEXEC);
-	if (exe < 0 || fstat(exe, &st) < 0 || is_known(a, &st))
-		return;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
-	if (elf_open(path, &elf) < 0)
+	if (stat(path, &st) < 0 || !is_new(a, &st) || elf_open(path, &elf) < 0)
 		return;
 	for (unsigned i = 0; i < a->functions.n; i++) {
 		uint64_t offset;
 
 		if (a->functions.list[i].system == system &&
 		    elf_symbol_offset(elf, a->functions.list[i].symbol, &offset) == 0)
-			event_open(a, &st, path, offset, a->functions.list[i].at_return);
+			event_add(a, &st, pid, offset, a->functions.list[i].at_return);
 	}
 }
 
+/* A process id that is another's by now has another executable: the kernel is given what is open.
+ */
+static void event_open(struct event *e)
+{
+	_cleanup_(closep) int exe = -1;
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", e->pid);
+	exe = open(path, O_RDONLY | O_CLOEXEC);
+	if (exe < 0 || fstat(exe, &st) < 0 || st.st_dev != e->dev || st.st_ino != e->ino)
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe);
+	e->fd = uprobe_open(path, e->offset, e->at_return);
+}
+
+/* First all is looked up, so that no server's symbols are in memory while the kernel waits. */
 static void *servers_open(void *ahead)
 {
-	discover_running(server_open, ahead);
+	struct uprobe_ahead *a = ahead;
+
+	discover_running(server_look, a);
+	for (unsigned i = 0; i < a->n; i++)
+		event_open(&a->events[i]);
 	return NULL;
 }
 
@@ -91,20 +118,18 @@ struct uprobe_ahead *uprobe_ahead_begin(const struct uprobe_functions *functions
 	return a;
 }
 
-static void servers_wait(struct uprobe_ahead *a)
+void uprobe_ahead_wait(struct uprobe_ahead *a)
 {
-	if (a->running)
+	if (a && a->running)
 		pthread_join(a->thread, NULL);
-	a->running = false;
+	if (a)
+		a->running = false;
 }
 
 int uprobe_ahead_take(struct uprobe_ahead *a, const struct stat *exe, uint64_t offset,
 		      bool at_return)
 {
-	if (!a)
-		return -ENOENT;
-	servers_wait(a);
-	for (unsigned i = 0; i < a->n; i++) {
+	for (unsigned i = 0; a && i < a->n; i++) {
 		struct event *e = &a->events[i];
 
 		if (e->fd >= 0 && e->dev == exe->st_dev && e->ino == exe->st_ino &&
@@ -118,7 +143,7 @@ struct uprobe_ahead *uprobe_ahead_end(struct uprobe_ahead *a)
 {
 	if (!a)
 		return NULL;
-	servers_wait(a);
+	uprobe_ahead_wait(a);
 	for (unsigned i = 0; i < a->n; i++)
 		closep(&a->events[i].fd);
 	free(a);

@@ -28,6 +28,9 @@ struct uprobe_functions {
 /* NULL: nothing is done ahead. */
 struct uprobe_ahead *uprobe_ahead_begin(const struct uprobe_functions *functions);
 
+/* Until all are there. Accepts NULL. */
+void uprobe_ahead_wait(struct uprobe_ahead *a);
+
 /* The event of a function, which is the caller's from now on, or -ENOENT. */
 int uprobe_ahead_take(struct uprobe_ahead *a, const struct stat *exe, uint64_t offset,
 		      bool at_return);
