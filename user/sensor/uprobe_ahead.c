@@ -96,12 +96,10 @@ static void event_open(struct event *e)
 	e->fd = uprobe_open(path, e->offset, e->at_return);
 }
 
-/* First all is looked up, so that no server's symbols are in memory while the kernel waits. */
-static void *servers_open(void *ahead)
+static void *events_open(void *ahead)
 {
 	struct uprobe_ahead *a = ahead;
 
-	discover_running(server_look, a);
 	for (unsigned i = 0; i < a->n; i++)
 		event_open(&a->events[i]);
 	return NULL;
@@ -114,7 +112,9 @@ struct uprobe_ahead *uprobe_ahead_begin(const struct uprobe_functions *functions
 	if (!a)
 		return NULL;
 	a->functions = *functions;
-	a->running = thread_start(&a->thread, servers_open, a) == 0;
+	/* Not by the thread: a server's symbols are megabytes, and so is what is read next. */
+	discover_running(server_look, a);
+	a->running = a->n && thread_start(&a->thread, events_open, a) == 0;
 	return a;
 }
 
