@@ -22,6 +22,8 @@ read -r _ <&"${OLD[0]}"
 coproc PREPARED { raw prepared; } 2>/dev/null # two of them at once
 read -r _ <&"${PREPARED[0]}"
 sensor_start
+# They are put before there are programs for them.
+check "no breakpoint is without a program" "$(find "/proc/$sensor_pid/fd" -lname '*perf_event*' | wc -l)" 0
 printf 'select name from staff limit 30;\nselect name from staff;\n\\echo done\n' >&"${OLD[1]}"
 while read -r line <&"${OLD[0]}"; do [ "$line" = done ] && break; done
 printf '\\q\n' >&"${OLD[1]}"
@@ -33,7 +35,7 @@ hits() {
 	local ids
 	ids=$(sed -n 's/^prog_id:[[:space:]]*//p' "/proc/$sensor_pid"/fdinfo/* | sort -un | jq -sc .)
 	/usr/sbin/bpftool prog show -j | jq --argjson ids "$ids" 'map(select((.id as $i | $ids | index($i)) and
-		.type == "kprobe" and (.name | test("^pg_(tls|gss)"))) | .run_cnt // 0) | add'
+		.type == "kprobe" and (.name | test("^pg_(tls|gss|call|read__)"))) | .run_cnt // 0) | add'
 }
 statements() { # 200 of them, one row each
 	for i in $(seq 200); do echo "select name from staff where id = $i;"; done

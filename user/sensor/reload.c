@@ -288,10 +288,14 @@ int reload_new(const struct reload_opts *opts, struct reload **ret_reload)
 		reload_free(r);
 		return e;
 	}
-	if (r->inbox)
-		inbox_begin(r->inbox, on_bundle, r);
 	*ret_reload = r;
 	return 0;
+}
+
+void reload_begin(struct reload *r)
+{
+	if (r->inbox)
+		inbox_begin(r->inbox, on_bundle, r);
 }
 
 struct reload *reload_free(struct reload *r)

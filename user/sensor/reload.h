@@ -20,9 +20,12 @@ struct reload_opts {
 	const char *accepted; /* file: the bundle that was taken last */
 };
 
-/* Takes the bundle that was in force before. Failures are told. */
+/* Failures are told. */
 int reload_new(const struct reload_opts *opts, struct reload **ret_reload);
 struct reload *reload_free(struct reload *r); /* accepts NULL, returns NULL */
+
+/* Once the rules are read: takes the bundle that was in force before. Failures are told. */
+void reload_begin(struct reload *r);
 
 /* A question about the policy; the answer stays until the next. -EBADMSG: it is none. */
 int reload_request(struct reload *r, const struct control_peer *who, const Rollcall__Request *ask,

@@ -318,8 +318,10 @@ static int sensor_init(struct sensor *s)
 		r = stages_new(s);
 	if (r == 0)
 		r = rules_and_probes(s);
-	if (r == 0)
+	if (r == 0) {
 		pipeline_use(s->pipeline, s->probe);
+		reload_begin(s->reload);
+	}
 	if (r == 0)
 		r = loop_begin(s);
 	if (r == 0) {
