@@ -61,7 +61,7 @@ struct pipeline {
 	struct losses losses;
 	struct pipeline_counts counts;
 	uint64_t summary_time;
-	unsigned relations_told;
+	unsigned relations_told, relations_seen; /* object ids: in the kernel; of those known */
 	struct throttles throttles;
 	uint64_t files_time; /* of the last look at the watched files; 0: look at once */
 };
@@ -360,6 +360,16 @@ static void event_done(struct pipeline *p)
 	lineages_next(p->lineages);
 }
 
+/* At once: what reads a table by a function or view is known by nothing else. */
+static void relations_tell(struct pipeline *p)
+{
+	unsigned n = watch_oids(p->opts.watch);
+
+	if (n != p->relations_seen && p->probe)
+		relations_sync(p->opts.watch, &p->relations_told, relation_set, p->probe);
+	p->relations_seen = n;
+}
+
 void pipeline_record(void *ctx, const void *record, size_t size)
 {
 	struct pipeline *p = ctx;
@@ -378,6 +388,7 @@ void pipeline_record(void *ctx, const void *record, size_t size)
 	}
 	if (truncated && p->probe && !p->takeover.again)
 		probe_truncated(p->probe, record, truncated);
+	relations_tell(p);
 	event_done(p);
 }
 
