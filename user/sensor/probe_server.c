@@ -218,19 +218,25 @@ static int function_attach(struct probe *p, const struct probe_program *prog,
 	return r;
 }
 
-/* To each of its functions that is wanted. The worst error, which is told. */
+/* To each of its functions that is wanted. The worst error, which is told; of none, nothing is. */
 static int program_attach(struct probe *p, const struct probe_program *prog,
 			  const struct executable *x)
 {
+	bool wanted = false;
 	int worst = 0;
 	char symbol[64];
 
 	for (uint32_t i = 0; function_of(prog, i, symbol, sizeof(symbol)); i++) {
-		int r = function_wanted(symbol, x) ? function_attach(p, prog, x, symbol, i) : 0;
+		int r;
 
+		if (!function_wanted(symbol, x))
+			continue;
+		wanted = true;
+		r = function_attach(p, prog, x, symbol, i);
 		worst = r < 0 ? r : worst;
 	}
-	program_told(p, prog->name, worst);
+	if (wanted)
+		program_told(p, prog->name, worst);
 	return worst;
 }
 
