@@ -63,6 +63,59 @@ static void test_not_there(void **state)
 	assert_int_equal(elf_open("/nonexistent", &elf), -ENOENT);
 }
 
+/* As many symbols as asked for, each a tail of one long name: whoever reads each to its end reads
+ * for hours. */
+static void test_long_names(void **state)
+{
+	enum { SYMBOLS = 400000, NAME = 4 << 20 };
+	struct {
+		Elf64_Ehdr file;
+		Elf64_Shdr sections[3];
+	} head = {
+		.file = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+			 .e_type = ET_DYN,
+			 .e_machine = EM_X86_64,
+			 .e_version = EV_CURRENT,
+			 .e_ehsize = sizeof(Elf64_Ehdr),
+			 .e_shentsize = sizeof(Elf64_Shdr),
+			 .e_shoff = sizeof(Elf64_Ehdr),
+			 .e_shnum = 3},
+	};
+	Elf64_Sym *symbols = calloc(SYMBOLS, sizeof(*symbols));
+	char path[] = "/tmp/rollcall.XXXXXX", *names = malloc(NAME);
+	int fd = mkstemp(path);
+	struct elf *elf = NULL;
+	uint64_t value;
+
+	(void)state;
+	assert_true(symbols && names && fd >= 0);
+	memset(names, 'x', NAME);
+	names[0] = names[NAME - 1] = '\0';
+	memcpy(names + NAME - 6, "twice", 6);
+	for (unsigned i = 0; i < SYMBOLS; i++)
+		symbols[i] = (Elf64_Sym){.st_name = 1 + i, .st_shndx = 1};
+	symbols[SYMBOLS - 1] = (Elf64_Sym){.st_name = NAME - 6, .st_shndx = 1, .st_value = 7};
+	head.sections[1] = (Elf64_Shdr){.sh_type = SHT_SYMTAB,
+					.sh_offset = sizeof(head),
+					.sh_size = SYMBOLS * sizeof(*symbols),
+					.sh_entsize = sizeof(*symbols),
+					.sh_link = 2};
+	head.sections[2] = (Elf64_Shdr){.sh_type = SHT_STRTAB,
+					.sh_offset = sizeof(head) + SYMBOLS * sizeof(*symbols),
+					.sh_size = NAME};
+	assert_true(write(fd, &head, sizeof(head)) == sizeof(head) &&
+		    write(fd, symbols, SYMBOLS * sizeof(*symbols)) > 0 &&
+		    write(fd, names, NAME) == NAME);
+	close(fd);
+	assert_int_equal(elf_open(path, &elf), 0);
+	assert_int_equal(elf_symbol_value(elf, "twice", &value), 0);
+	assert_int_equal(value, 7);
+	elf_close(elf);
+	unlink(path);
+	free(symbols);
+	free(names);
+}
+
 /* A symbol table that claims more than the file has. */
 static void test_hostile(void **state)
 {
@@ -112,6 +165,7 @@ int main(void)
 		cmocka_unit_test(test_itself),
 		cmocka_unit_test(test_not_there),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_long_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,11 @@
 
 #include "lib/clean.h"
 
-#define SYMBOLS_MAX (1u << 22)
+/* Whoever executes a file that is named as a server is has it read: its names may be long, many,
+ * and made to meet. What goes beyond is not found. */
+#define SYMBOLS_MAX	(1u << 20)
+#define SYMBOL_NAME_MAX 128
+#define PROBES_MAX	256
 
 struct symbol {
 	const char *name; /* the file's; NULL: none */
@@ -46,19 +50,23 @@ static size_t symbols_count(const struct elf *e)
 	return n;
 }
 
-/* Its slot, or the empty one where it would be. */
+/* Its slot, or the empty one where it would be; NULL: there is none for it. */
 static struct symbol *symbol_slot(const struct elf *e, const char *name)
 {
 	uint64_t hash = 0xcbf29ce484222325;
+	size_t n = strnlen(name, SYMBOL_NAME_MAX);
 
-	for (const char *at = name; *at; at++)
-		hash = (hash ^ (unsigned char)*at) * 0x100000001b3;
-	for (;; hash++) {
-		struct symbol *slot = &e->slots[hash & e->mask];
+	if (n == SYMBOL_NAME_MAX)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ (unsigned char)name[i]) * 0x100000001b3;
+	for (unsigned i = 0; i < PROBES_MAX; i++) {
+		struct symbol *slot = &e->slots[(hash + i) & e->mask];
 
 		if (!slot->name || strcmp(slot->name, name) == 0)
 			return slot;
 	}
+	return NULL;
 }
 
 static void section_index(struct elf *e, Elf_Scn *scn, const GElf_Shdr *sh, size_t *room)
@@ -146,7 +154,7 @@ int elf_symbol_value(const struct elf *e, const char *name, uint64_t *ret_value)
 {
 	const struct symbol *slot = symbol_slot(e, name);
 
-	if (!slot->name)
+	if (!slot || !slot->name)
 		return -ENOENT;
 	*ret_value = slot->value;
 	return 0;
