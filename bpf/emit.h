@@ -83,7 +83,7 @@ struct {
 	__type(value, struct session_rate);
 } session_rates __weak SEC(".maps");
 
-/* Of the last wake-up. */
+/* Of the last wake-up, or look that found urgent records. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -95,8 +95,8 @@ struct {
 
 /*
  * Records do not wake the consumer one by one (a wake-up costs more than the record): it looks
- * every few milliseconds. `urgent` wakes it at once, but for a burst of them once: whom the first
- * woke looks again soon by itself (user/sensor/pace.h).
+ * every few milliseconds. `urgent` wakes it at once, but for a burst of them once: who was woken, or
+ * found such a one, looks again soon by itself (user/sensor/pace.h).
  */
 static __always_inline __u64 emit_wake(__u64 now, bool urgent)
 {

@@ -90,7 +90,8 @@ static const char *const written[] = {
 	"quiet_secrets",		/* statements of no interest: what is judged anew */
 	"quiet_verdicts",		/* what was judged */
 	"ring_bulk",			/* the reader's position, mapped */
-	"ring_crit",	  "server_exe", /* programs of database servers */
+	"ring_crit",	  "ring_woken", /* when the rings were looked at */
+	"server_exe",			/* programs of database servers */
 	"session_notes",		/* sessions as the sensor knows them */
 	"session_rates",		/* a throttled session begins anew */
 	"watched_exe",			/* files that are replaced have other inodes */

@@ -11,7 +11,7 @@ struct pace {
 };
 
 /* Longest wait while records come, and while none come, in milliseconds. */
-#define PACE_BUSY_MS 2
+#define PACE_BUSY_MS 5
 #define PACE_IDLE_MS 10
 
 void pace_begin(struct pace *p);

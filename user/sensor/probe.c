@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/arena.h"
@@ -426,8 +427,22 @@ int probe_fd(const struct probe *p)
 	return p->epoll;
 }
 
+/* Urgent records came, so there will soon be another look: those that come until then need not
+ * wake anybody (bpf/emit.h). */
+static void looked(const struct probe *p)
+{
+	struct timespec ts;
+	uint32_t zero = 0;
+	uint64_t now;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	now = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	probe_map_update(p, "ring_woken", &zero, &now);
+}
+
 int probe_consume(struct probe *p)
 {
+	uint64_t crit = ring_position(p->rings[LANE_CRIT]);
 	int n = 0;
 
 	for (unsigned i = 0; i < LANES; i++) {
@@ -439,6 +454,8 @@ int probe_consume(struct probe *p)
 	}
 	if (n)
 		commit(p);
+	if (ring_position(p->rings[LANE_CRIT]) != crit)
+		looked(p);
 	return n;
 }
 

@@ -61,6 +61,8 @@ static const char *const stream_calls[] = {
 	"mremap",
 	"brk",
 	"madvise",
+	"inotify_add_watch",
+	"inotify_rm_watch",
 	"epoll_wait",
 	"epoll_pwait",
 	"epoll_ctl",
@@ -203,7 +205,6 @@ static int files_stream(const struct sandbox_stream_opts *opts)
 	struct landlock_ruleset_attr attr = {.handled_access_fs = FS_ALL};
 	_cleanup_(closep) int rules =
 		(int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
-	_cleanup_(closep) int spool = open(opts->spool, O_PATH | O_CLOEXEC);
 
 	if (rules < 0)
 		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
@@ -213,7 +214,7 @@ static int files_stream(const struct sandbox_stream_opts *opts)
 		if (fd >= 0)
 			files_allow(rules, fd, FS_READ);
 	}
-	files_allow(rules, spool, FS_READ);
+	files_allow(rules, opts->spool, FS_READ);
 	files_allow(rules, opts->own, FS_READ | FS_WRITE);
 	if (opts->inbox >= 0)
 		files_allow(rules, opts->inbox, FS_WRITE);

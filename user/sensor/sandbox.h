@@ -9,9 +9,9 @@
 struct sandbox_stream_opts {
 	uid_t uid;
 	gid_t gid;
-	const char *spool; /* may be read */
-	int own;	   /* directory that may be written */
-	int inbox;	   /* directory where files may be made; -1: none */
+	int spool; /* directory that may be read */
+	int own;   /* directory that may be written */
+	int inbox; /* directory where files may be made; -1: none */
 };
 
 /*

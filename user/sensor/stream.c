@@ -53,7 +53,7 @@ struct stream {
 	struct link *link;
 	struct arena *arena;
 	struct order *order;
-	int spool, own, inotify;
+	int spool, own, inotify, watch;
 	struct cursor cursor;
 	int cursor_dirty;
 	int spool_error; /* of the last look for lanes, told once */
@@ -255,10 +255,31 @@ static void cursor_keep(struct stream *s)
 	s->cursor_dirty = 0;
 }
 
+/* ---- word of what is new ---- */
+
+/*
+ * While nothing can be sent nobody need know: each write into the spool would wake this process.
+ * The working directory is the spool.
+ */
+static int spool_watch(struct stream *s)
+{
+	s->watch = inotify_add_watch(s->inotify, ".", IN_MODIFY | IN_CREATE);
+	return s->watch < 0 ? -errno : 0;
+}
+
+static void spool_unwatch(struct stream *s)
+{
+	if (s->watch >= 0)
+		inotify_rm_watch(s->inotify, s->watch);
+	s->watch = -1;
+}
+
 /* ---- receiving ---- */
 
 static int on_welcome(struct stream *s, const Rollcall__Welcome *w)
 {
+	int r;
+
 	if (s->welcome || w->version != PROTOCOL_VERSION || !w->window ||
 	    w->batch_raw_max < BATCH_RAW_MAX / 2)
 		return -EBADMSG;
@@ -270,7 +291,8 @@ static int on_welcome(struct stream *s, const Rollcall__Welcome *w)
 	*s->reason = '\0';
 	log_info("connected to %s", s->opts->aggregator);
 	status_set(s, "connected");
-	return pump(s);
+	r = spool_watch(s);
+	return r < 0 ? r : pump(s);
 }
 
 static int on_ack(struct stream *s, const Rollcall__Ack *a)
@@ -321,6 +343,7 @@ static int on_frame(void *ctx, enum frame_type type, const ProtobufCMessage *m)
 static void link_drop(struct stream *s)
 {
 	s->link = link_free(s->link);
+	spool_unwatch(s);
 	s->welcome = 0;
 	s->inflight = 0;
 	lanes_close(s);
@@ -439,9 +462,9 @@ static int files_open(struct stream *s)
 	s->own = openat(s->spool, "stream", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (s->own < 0 || fchown(s->own, s->opts->uid, s->opts->gid) < 0)
 		return log_error(-errno, "spool '%s': stream/", s->opts->spool);
+	/* By its path, nobody but root might come to it. */
 	s->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (s->inotify < 0 ||
-	    inotify_add_watch(s->inotify, s->opts->spool, IN_MODIFY | IN_CREATE) < 0)
+	if (s->inotify < 0 || fchdir(s->spool) < 0)
 		return log_error(-errno, "cannot watch the spool");
 	return order_new(&(struct order_opts){s->opts->inbox, s->opts->gid, s->own}, &s->order);
 }
@@ -455,7 +478,7 @@ static int stream_init(struct stream *s)
 	r = files_open(s);
 	if (r < 0)
 		return r;
-	r = sandbox_stream(&(struct sandbox_stream_opts){s->opts->uid, s->opts->gid, s->opts->spool,
+	r = sandbox_stream(&(struct sandbox_stream_opts){s->opts->uid, s->opts->gid, s->spool,
 							 s->own, order_inbox(s->order)});
 	if (r < 0)
 		return log_error(r, "cannot give up privileges");
@@ -498,7 +521,7 @@ static void stream_fini(struct stream *s)
 
 int stream_run(const struct stream_opts *opts)
 {
-	struct stream s = {.opts = opts, .spool = -1, .own = -1, .inotify = -1};
+	struct stream s = {.opts = opts, .spool = -1, .own = -1, .inotify = -1, .watch = -1};
 	int r;
 
 	srand((unsigned)(realtime() ^ (uint64_t)getpid()));
