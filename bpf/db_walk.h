@@ -30,6 +30,39 @@ static __always_inline void db_copy8(__u8 *dst, const __u8 *src)
 #endif
 }
 
+/* Four bytes of memory other than the stack, wherever they are, the lowest first. */
+static __always_inline __u32 db_load4(const __u8 *src)
+{
+#ifdef __bpf__
+	return *(const __u32 *)src;
+#else
+	__u32 v;
+
+	memcpy(&v, src, 4);
+	return v;
+#endif
+}
+
+/*
+ * `off`, which is at most the window's end, for a look at a header there: that what lies behind the
+ * end is not taken for one is the caller's business. To the verifier, a bound without a branch; of
+ * two numbers that it does not know Linux 6.1 learns nothing when they are compared.
+ */
+static __always_inline __u64 db_in_window(__u64 off)
+{
+	barrier_var(off);
+	return off & (DB_WINDOW - 1);
+}
+
+/* Of lengths. Without a branch: of those in a loop, the verifier follows every way through it. */
+static __always_inline __u64 db_max(__u64 a, __u64 b)
+{
+	__s64 more = b - a, sign = more >> 63;
+
+	barrier_var(sign);
+	return a + (more & ~sign);
+}
+
 /* One result set or command, while it streams. */
 struct db_result {
 	__u64 begin_time; /* 0: none open */

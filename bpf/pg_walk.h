@@ -9,7 +9,7 @@
 
 #include "pg_session.h"
 
-#define PG_ROWS_A_STEP 8
+#define PG_ROWS_A_STEP 16
 
 /* A window of a chunk being walked. */
 struct pg_walk {
@@ -223,30 +223,28 @@ static __always_inline __u32 pg_whole_rows(struct pg_walk *w)
 {
 	struct db_result *r = &w->s->result;
 	struct pg_stream *d = &w->s->server;
-	__u32 off = w->at->off, begin = off, rows = 0;
+	const __u8 *window = w->window;
+	__u64 begin = w->at->off, off = begin, end = w->at->end, max = r->max_row;
+	__u32 rows = 0;
 
 	if (d->skip || d->have || !r->begin_time)
 		return 0;
-	for (int i = 0; i < PG_ROWS_A_STEP; i++) {
-		const __u8 *head;
-		__u32 n;
+	for (; rows < PG_ROWS_A_STEP; rows++) {
+		const __u8 *head = window + db_in_window(off);
+		/* A length that is less than its own four bytes becomes one that no window holds.
+		 */
+		__u32 n = __builtin_bswap32(db_load4(head + 1)) - 4;
 
-		/* Linux 6.1 follows one bounded sum of a pointer, not one for each byte. */
-		barrier_var(off);
-		if (off >= DB_WINDOW - PG_HEADER)
+		if (head[0] != 'D' || off + PG_HEADER + n > end)
 			break;
-		head = w->window + off;
-		n = pg_be32(head + 1);
-		if (head[0] != 'D' || n < 4 || n >= DB_WINDOW || off + 1 + n > w->at->end)
-			break;
-		rows++;
-		pg_row(r, n - 4);
-		off += 1 + n;
+		off += PG_HEADER + n;
+		max = db_max(max, n);
 	}
 	if (!rows)
 		return 0;
 	r->rows += rows;
 	r->bytes += off - begin;
+	r->max_row = max;
 	d->tag = 'D';
 	w->at->off = off;
 	return rows;
