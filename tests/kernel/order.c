@@ -1,7 +1,7 @@
 // links: tests/kernel/support/check.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // Two rings, one order: what a process does is never read before that it was made, even when the
-// one is written while the other is being read.
+// one is written while the other is being read. That urgent records were read is told to the kernel.
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +23,7 @@ static struct {
 	pid_t pids[ROUNDS + 1]; /* children, the first made by main */
 	bool forked[ROUNDS + 1], connected[ROUNDS + 1];
 	unsigned n;
+	uint64_t fork_time; /* of the last fork that was read */
 } t;
 
 /* A child that leaves a record in each ring: its fork, and a connection that nobody takes. */
@@ -64,6 +65,7 @@ static void on_record(void *ctx, const void *record, size_t size)
 		return;
 	}
 	if (ev->kind_case == ROLLCALL__EVENT__KIND_FORK) {
+		t.fork_time = ev->time;
 		i = child_of(ev->fork->task);
 		if (i < t.n)
 			t.forked[i] = true;
@@ -78,6 +80,18 @@ static void on_record(void *ctx, const void *record, size_t size)
 	/* While this ring is being read, the next child writes to both. */
 	if (t.n <= ROUNDS)
 		child_make();
+}
+
+/* The kernel itself notes when a record woke us, which is that record's time. */
+static void looked_check(void)
+{
+	uint64_t woken = 0;
+	uint32_t zero = 0;
+
+	check("looked", "a fork was read", t.fork_time);
+	check("looked", "the map is there",
+	      probe_map_lookup(t.probe, "ring_woken", &zero, &woken) == 0);
+	check("looked", "told after the last urgent record", woken > t.fork_time);
 }
 
 int main(void)
@@ -95,6 +109,7 @@ int main(void)
 	}
 	for (unsigned i = 0; i <= ROUNDS; i++)
 		check("order", "no connect event", t.connected[i]);
+	looked_check();
 	probe_freep(&t.probe);
 	arena_freep(&t.arena);
 	return check_close();
