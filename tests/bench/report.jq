@@ -56,8 +56,12 @@ def flood: {name, offered_per_s: (.events / .took), delivered_per_s: (.delivered
 	crit_lost: (.crit_lost + (.crit_made // 0) - (.crit_told // 0))};
 def latency(f): if length == 0 then null else (map(f / 1e6) | {p50: percentile(0.5), p99: percentile(0.99), n: length}) end;
 
+# each_op: calls of one operation more.
 def programs($b): [$b.after[] | . as $a | ($b.before[] | select(.id == $a.id)) as $o
-	| {name, type, calls: (.calls - $o.calls), ns: (.ns - $o.ns)} | select(.calls > 0)];
+	| ($b.begun[] | select(.id == $a.id)) as $s
+	| {name, type, calls: (.calls - $o.calls), ns: (.ns - $o.ns),
+		each_op: ((.calls + $s.calls - 2 * $o.calls) / ($b.done - $b.short))}
+	| select(.calls > 0)];
 
 # Programs of type kprobe are the uprobes: they run in database servers and nowhere else. Those of
 # the other kind of server are somebody else's work. A tap on system calls runs inside the dispatcher,

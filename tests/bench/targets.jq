@@ -2,9 +2,10 @@
 # What is aimed at, each beside what the report of report.jq measured: for page.jq, table.jq and
 # the report itself. reached is null where the run did not measure it.
 def load($w): .loads[] | select(.workload == $w);
-# Without what a backend does once in a second, whatever it runs: report its statistics.
+# Without what a backend does once in a second, whatever it runs, report its statistics, and what it
+# does once in a session, log in.
 def hits($w): [.bpf[] | select(.workload == $w) | .programs[]
-	| select(.type == "kprobe" and (.name | startswith("pg_reads") | not)) | .calls_per_op] | add;
+	| select(.type == "kprobe" and (.name | startswith("pg_reads") | not)) | .each_op] | add;
 def least($measure; $target; f): {measure: $measure, target: ">= \($target)", got: ([f] | first // null)}
 	| . + {reached: (if .got == null then null else .got >= $target end)};
 def most($measure; $target; f): {measure: $measure, target: "<= \($target)", got: ([f] | first // null)}
