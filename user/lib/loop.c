@@ -29,12 +29,28 @@ struct loop_watch {
 	char *path; /* of a unix socket, to remove at the end */
 };
 
+/*
+ * libevent's usual clock is behind by up to a tick of the kernel (4 ms): for a timer shorter than a
+ * few of them it is woken, finds that it is too early, and sleeps again, three times over.
+ */
+static struct event_base *base_new(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config && event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+		base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	return base;
+}
+
 struct loop *loop_new(void)
 {
 	struct loop *l = calloc(1, sizeof(*l));
 
 	if (l)
-		l->base = event_base_new();
+		l->base = base_new();
 	return l && l->base ? l : loop_free(l);
 }
 
