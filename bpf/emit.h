@@ -83,9 +83,10 @@ struct {
 	__type(value, struct session_rate);
 } session_rates __weak SEC(".maps");
 
-/* Of the last wake-up, or look that found urgent records. */
+/* Of the last wake-up, or look that found urgent records: mapped by the sensor. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u64);

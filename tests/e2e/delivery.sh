@@ -55,6 +55,14 @@ sensor_stop
 # The stream process is gone; another one delivers the rest.
 sensor_stream
 check "everything is delivered in the end" "$(delivered; echo $?)" 0
+# Who can send nothing need not be woken by what is spooled.
+watches() { cat "/proc/$(child sensor-stream)"/fdinfo/* 2>/dev/null | grep -c '^inotify wd:'; }
+unwatched() { [ "$(watches)" = 0 ]; }
+check "connected, it watches the spool" "$(watches)" 1
+agg_stop
+check "without a connection it does not" "$(await unwatched; echo $?)" 0
+agg_start
+check "connected again, it delivers" "$(delivered; echo $?)" 0
 acked=$(ctl status --json | jq -r '.spool.lanes | map(.acked_seq) | join(" ")')
 sensor_stop
 

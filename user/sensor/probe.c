@@ -305,19 +305,30 @@ static void objects_guard(struct probe *p)
 		log_warn(0, "probe: not every map and program is guarded");
 }
 
-int probe_handover_map(struct probe *p)
+static void *map_share(const struct bpf_map *map, size_t size)
 {
-	size_t size = bpf_map__value_size(p->skel->maps.handover);
-	void *at;
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 
-	if (size < sizeof(*p->handover))
+	return at == MAP_FAILED ? NULL : at;
+}
+
+int probe_share(struct probe *p)
+{
+	if (bpf_map__value_size(p->skel->maps.handover) < sizeof(*p->handover))
 		return -EMSGSIZE;
-	at = mmap(NULL, sizeof(*p->handover), PROT_READ | PROT_WRITE, MAP_SHARED,
-		  bpf_map__fd(p->skel->maps.handover), 0);
-	if (at == MAP_FAILED)
-		return -errno;
-	p->handover = at;
-	return 0;
+	p->handover = map_share(p->skel->maps.handover, sizeof(*p->handover));
+	p->woken = p->handover ? map_share(p->skel->maps.ring_woken, sizeof(*p->woken)) : NULL;
+	return p->woken ? 0 : -errno;
+}
+
+void probe_unshare(struct probe *p)
+{
+	if (p->handover)
+		munmap(p->handover, sizeof(*p->handover));
+	if (p->woken)
+		munmap(p->woken, sizeof(*p->woken));
+	p->handover = NULL;
+	p->woken = NULL;
 }
 
 /* What an earlier sensor left is for one that can begin. */
@@ -342,9 +353,9 @@ static int probe_load(struct probe *p)
 	r = probe_ready(p);
 	if (r < 0)
 		return r;
-	r = probe_handover_map(p);
+	r = probe_share(p);
 	if (r < 0)
-		return log_error(r, "probe: cannot map what the next sensor needs");
+		return log_error(r, "probe: cannot map what is shared with the kernel");
 	self_guard(p);
 	objects_guard(p);
 	probe_pins_begin(p);
@@ -408,8 +419,7 @@ struct probe *probe_free(struct probe *p)
 	for (unsigned i = 0; i < LANES; i++)
 		ring_free(p->rings[i]);
 	closep(&p->epoll);
-	if (p->handover)
-		munmap(p->handover, sizeof(*p->handover));
+	probe_unshare(p);
 	programs_forget(p);
 	rollcall__destroy(p->skel);
 	pins_free(p->pins);
@@ -429,15 +439,13 @@ int probe_fd(const struct probe *p)
 
 /* Urgent records came, so there will soon be another look: those that come until then need not
  * wake anybody (bpf/emit.h). */
-static void looked(const struct probe *p)
+static void looked(struct probe *p)
 {
 	struct timespec ts;
-	uint32_t zero = 0;
-	uint64_t now;
 
 	clock_gettime(CLOCK_BOOTTIME, &ts);
-	now = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-	probe_map_update(p, "ring_woken", &zero, &now);
+	__atomic_store_n(p->woken, (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec,
+			 __ATOMIC_RELAXED);
 }
 
 int probe_consume(struct probe *p)

@@ -46,6 +46,7 @@ struct probe {
 		unsigned lane;
 	} ring_ctx[LANES];
 	struct handover *handover;  /* mapped */
+	uint64_t *woken;	    /* mapped: when the rings were looked at (bpf/emit.h) */
 	struct uprobe_ahead *ahead; /* NULL: none */
 	struct pins *pins;	    /* NULL: nothing is kept */
 	int pins_error;		    /* why */
@@ -59,7 +60,10 @@ struct probe_program *probe_program(struct probe *p, const char *name);
 
 /* Opens the skeleton anew: nothing is loaded. */
 int probe_open(struct probe *p);
-int probe_handover_map(struct probe *p);
+
+/* Maps what is shared with the kernel, and with the next sensor: handover, woken. */
+int probe_share(struct probe *p);
+void probe_unshare(struct probe *p);
 
 /* May something be attached, taken over or removed? 0 or negative errno. */
 int probe_ready(struct probe *p);

@@ -334,7 +334,7 @@ static int set_take(struct probe *p)
 	int r = maps_take(p);
 
 	if (r == 0)
-		r = probe_handover_map(p);
+		r = probe_share(p);
 	if (r < 0)
 		return r;
 	if (++p->handover->takeovers > TAKEOVERS_MAX)
@@ -357,9 +357,7 @@ static void take_undo(struct probe *p)
 	for (unsigned i = 0; i < p->n_links; i++)
 		close(p->links[i]);
 	p->n_links = 0;
-	if (p->handover)
-		munmap(p->handover, sizeof(*p->handover));
-	p->handover = NULL;
+	probe_unshare(p);
 	p->choice = (struct choice){.unwatched = p->opts.unwatched};
 }
 

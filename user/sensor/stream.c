@@ -259,7 +259,7 @@ static void cursor_keep(struct stream *s)
 
 /*
  * While nothing can be sent nobody need know: each write into the spool would wake this process.
- * The working directory is the spool.
+ * The working directory is the spool: by its path only root might come to it.
  */
 static int spool_watch(struct stream *s)
 {
@@ -462,11 +462,14 @@ static int files_open(struct stream *s)
 	s->own = openat(s->spool, "stream", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (s->own < 0 || fchown(s->own, s->opts->uid, s->opts->gid) < 0)
 		return log_error(-errno, "spool '%s': stream/", s->opts->spool);
-	/* By its path, nobody but root might come to it. */
+	r = order_new(&(struct order_opts){s->opts->inbox, s->opts->gid, s->own}, &s->order);
+	if (r < 0)
+		return r;
+	/* After this no path of the options is opened. */
 	s->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (s->inotify < 0 || fchdir(s->spool) < 0)
 		return log_error(-errno, "cannot watch the spool");
-	return order_new(&(struct order_opts){s->opts->inbox, s->opts->gid, s->own}, &s->order);
+	return 0;
 }
 
 static int stream_init(struct stream *s)
