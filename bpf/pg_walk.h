@@ -231,8 +231,7 @@ static __always_inline __u32 pg_whole_rows(struct pg_walk *w)
 		return 0;
 	for (; rows < PG_ROWS_A_STEP; rows++) {
 		const __u8 *head = window + db_in_window(off);
-		/* A length that is less than its own four bytes becomes one that no window holds.
-		 */
+		/* A length less than its own four bytes becomes one that no window holds. */
 		__u32 n = __builtin_bswap32(db_load4(head + 1)) - 4;
 
 		if (head[0] != 'D' || off + PG_HEADER + n > end)
