@@ -58,7 +58,7 @@ help:
 ## make check-sanitize  the tests under ASan and UBSan, then what can run there under valgrind
 ## make check-sigmahq   every Linux rule of a clone of SigmaHQ/sigma in the directory SIGMAHQ loads
 ## make bench           paired benchmarks, with and without the sensor, into docs/performance.md;
-##                      FLOOR=1: an empty program at every system call's exit in the same run;
+##                      FLOOR=1: an empty program, and our programs alone, in the same run;
 ##                      PEERS=1: auditd, bpftrace, pgaudit and server_audit in the same run
 ## make fuzz            every fuzz target for FUZZ_SECONDS (60)
 ## make format          clang-format over the sources

@@ -2,13 +2,14 @@
 # Sourced by tests/bench/run: what Debian ships for the job, with PEERS=1 (packaging/debian-packages,
 # group peers). Each is off in the turns of the others; only pgaudit's library, which PostgreSQL
 # takes at its start, is there in all of them. Of one that cannot run here it is said why.
-# FLOOR=1: an empty program at the exit of every system call, too.
+# FLOOR=1: an empty program at the exit of every system call, too, and the sensor with its process
+# stopped: what is left are its programs in the kernel, whose records stay in the rings.
 peers=
 [ -z "${PEERS:-}" ] || [ ! -f "$pg_bin/../lib/pgaudit.so" ] || pg_options="-c shared_preload_libraries=pgaudit"
 
 peers_find() {
 	local p
-	for p in ${FLOOR:+empty} ${PEERS:+auditd bpftrace pgaudit server_audit}; do
+	for p in ${FLOOR:+empty stopped} ${PEERS:+auditd bpftrace pgaudit server_audit}; do
 		if peer_start "$p" >"$dir/peer" 2>&1; then
 			peers="$peers $p"
 		else
@@ -23,6 +24,8 @@ peer_loads() { # NAME LOADS...: those that it looks at
 	for w in "${@:2}"; do
 		case $1:$w in
 		pgaudit:pg_* | server_audit:my_* | auditd:* | bpftrace:* | empty:*) echo "$w" ;;
+		# Nobody would judge a statement, so that its like need not be told.
+		stopped:getppid | stopped:pipe | stopped:fork_exec | stopped:nginx | stopped:*_rows | stopped:*_million) echo "$w" ;;
 		esac
 	done
 }
@@ -30,6 +33,7 @@ peer_loads() { # NAME LOADS...: those that it looks at
 peer_start() { # NAME
 	case $1 in
 	empty) empty_start ;;
+	stopped) stopped_start ;;
 	auditd) auditd_start ;;
 	bpftrace) bpftrace_start ;;
 	pgaudit) pg -c "alter system set pgaudit.log = 'read'" -c 'select pg_reload_conf()' >/dev/null && sleep 0.3 ;;
@@ -40,6 +44,7 @@ peer_start() { # NAME
 peer_stop() { # NAME
 	case $1 in
 	empty) empty_stop ;;
+	stopped) stopped_stop ;;
 	auditd) auditd_stop ;;
 	bpftrace) bpftrace_stop ;;
 	pgaudit) pg -c 'alter system reset pgaudit.log' -c 'select pg_reload_conf()' >/dev/null 2>&1 ;;
@@ -50,6 +55,7 @@ peer_stop() { # NAME
 # Whatever happened: no rule and no daemon of ours stays. The databases are gone with their directory.
 peers_stop() {
 	empty_stop
+	stopped_stop
 	auditd_stop
 	bpftrace_stop
 }
@@ -68,6 +74,18 @@ empty_stop() {
 	[ -n "${empty_pid:-}" ] || return 0
 	kill "$empty_pid" 2>/dev/null && wait "$empty_pid" 2>/dev/null
 	empty_pid=
+}
+
+stopped_start() {
+	sensor_spooling sensor.yaml 127.0.0.1:1
+	kill -STOP "$probes_pid"
+	stopped_pid=$probes_pid
+}
+stopped_stop() {
+	[ -n "${stopped_pid:-}" ] || return 0
+	kill -CONT "$stopped_pid" 2>/dev/null
+	sensor_spooled
+	stopped_pid=
 }
 
 my_root() { mariadb --no-defaults -S "$dir/my/sock" -u root -e "$1"; }
