@@ -96,8 +96,8 @@ struct {
 
 /*
  * Records do not wake the consumer one by one (a wake-up costs more than the record): it looks
- * every few milliseconds. `urgent` wakes it at once, but for a burst of them once: who was woken, or
- * found such a one, looks again soon by itself (user/sensor/pace.h).
+ * every few milliseconds. `urgent` wakes it at once, but for a burst of them once: who was woken,
+ * or found such a one, looks again soon by itself (user/sensor/pace.h).
  */
 static __always_inline __u64 emit_wake(__u64 now, bool urgent)
 {
