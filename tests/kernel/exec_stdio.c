@@ -1,4 +1,4 @@
-// links: tests/kernel/support/*.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,proctab,*_offsets}.c
+// links: tests/kernel/support/*.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,host,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,proctab,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // What an Exec event tells of descriptors 0, 1 and 2: every kind there is, and the addresses of a
 // socket, which is how a reverse shell is known.

@@ -1,4 +1,4 @@
-// links: tests/kernel/support/*.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,proctab,*_offsets}.c
+// links: tests/kernel/support/*.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,host,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,proctab,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // A socket becomes descriptor 0, 1 or 2 of a watched lineage, in every way: what fd_dup tells of it
 // is what the system says of the socket. Silent: files, other descriptors, other processes.

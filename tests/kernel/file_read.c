@@ -1,4 +1,4 @@
-// links: tests/kernel/support/{way,check}.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c
+// links: tests/kernel/support/{way,check}.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,host,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // Opens a watched file in every way a thief would, and checks each field of the event; opens that
 // are no read, files that are not watched and the server's own reads must stay silent.

@@ -1,4 +1,4 @@
-// links: tests/kernel/support/*.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,proctab,*_offsets}.c
+// links: tests/kernel/support/*.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,host,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,proctab,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // Creates and writes files below a watched tree and by a watched lineage, in every way; checks
 // file_open, file_write and file_close against stat(2) and what the calls returned. What is

@@ -1,4 +1,4 @@
-// links: tests/kernel/support/*.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,proctab,*_offsets}.c
+// links: tests/kernel/support/*.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,host,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,proctab,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // Signals to, looks into the memory of, and BPF objects of what is guarded: done for real by
 // another process in every way, each field checked. What guarded processes do among themselves, and

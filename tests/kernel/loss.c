@@ -1,4 +1,4 @@
-// links: tests/kernel/support/{check,storm}.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,uprobe_ahead,discover,choice,guard,filewatch,watch,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c
+// links: tests/kernel/support/{check,storm}.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,host,pins,uprobe,uprobe_ahead,discover,choice,guard,filewatch,watch,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // Loss closes: storms of files, connections and programs from every core, whose makers count for
 // themselves what they did. Nobody reads the rings meanwhile: starved for real. Then, for each

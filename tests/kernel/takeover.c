@@ -1,4 +1,4 @@
-// links: tests/kernel/support/check.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c
+// links: tests/kernel/support/check.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,host,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // Probes that outlive who loaded them. A process that stands for the sensor is killed while
 // programs start; another takes over: of each process that lived before, between and after, fork,

@@ -1,4 +1,4 @@
-// links: tests/kernel/support/check.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c
+// links: tests/kernel/support/check.c user/sensor/{probe,probe_map,probe_pins,probe_report,probe_server,host,pins,uprobe,uprobe_ahead,discover,choice,guard,ladder,syscall,trial,kernel_types,verify,sandbox,elf,*_offsets}.c
 // SPDX-License-Identifier: Apache-2.0
 // A configuration that watches no files and no programs: what tells of nothing else is not even
 // loaded, and what is told without it still is: reads of a table's file, settings of the kernel.

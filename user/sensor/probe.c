@@ -12,7 +12,6 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/arena.h"
@@ -22,6 +21,7 @@
 #include "rollcall.skel.h"
 #include "sensor/choice.h"
 #include "sensor/guard.h"
+#include "sensor/host.h"
 #include "sensor/ladder.h"
 #include "sensor/pins.h"
 #include "sensor/syscall.h"
@@ -441,11 +441,7 @@ int probe_fd(const struct probe *p)
  * wake anybody (bpf/emit.h). */
 static void looked(struct probe *p)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	__atomic_store_n(p->woken, (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec,
-			 __ATOMIC_RELAXED);
+	__atomic_store_n(p->woken, host_boottime(), __ATOMIC_RELAXED);
 }
 
 int probe_consume(struct probe *p)
