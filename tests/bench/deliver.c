@@ -20,6 +20,7 @@
 #include "lib/arena.h"
 #include "lib/clean.h"
 #include "lib/cursor.h"
+#include "lib/event_pack.h"
 #include "lib/event_read.h"
 #include "lib/log.h"
 #include "lib/spool.h"
@@ -27,11 +28,11 @@
 
 #define BULK	2
 #define SHAPES	1000
-#define PACKED	1024
 #define ROOM	(4ull << 30)
 #define MINUTES 5
 
 static Rollcall__Event *shapes[SHAPES];
+static struct spool_process processes[SHAPES];
 
 static void die(const char *what, int error)
 {
@@ -45,6 +46,15 @@ static double now(clockid_t clock)
 
 	clock_gettime(clock, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void process_pack(struct arena *a, const Rollcall__Process *p, struct spool_process *ret)
+{
+	uint8_t *data = arena_alloc(a, rollcall__process__get_packed_size(p));
+
+	if (!data)
+		die("process", ENOMEM);
+	*ret = (struct spool_process){.data = data, .size = rollcall__process__pack(p, data)};
 }
 
 /* Process starts, as a busy server's. */
@@ -64,8 +74,7 @@ static void shapes_make(struct arena *a)
 
 		if (event_read(a, line, (size_t)n, &shapes[i], why, sizeof(why)) < 0)
 			die(why, EINVAL);
-		if (rollcall__event__get_packed_size(shapes[i]) > PACKED)
-			die("event", EMSGSIZE);
+		process_pack(a, shapes[i]->process, &processes[i]);
 	}
 }
 
@@ -73,10 +82,17 @@ static void shapes_make(struct arena *a)
 static int event_spool(struct spool *s, uint64_t i)
 {
 	Rollcall__Event *ev = shapes[i % SHAPES];
-	uint8_t bytes[PACKED + 16];
+	struct event_pack pack;
+	uint8_t *room = NULL;
+	size_t size;
+	int r;
 
 	ev->time += SHAPES * 10000;
-	return spool_append(s, BULK, bytes, rollcall__event__pack(ev, bytes));
+	size = event_pack_measure(&pack, ev);
+	r = spool_claim(s, BULK, size, &processes[i % SHAPES], &room);
+	if (room)
+		event_pack_write(&pack, room);
+	return r;
 }
 
 /* Returns the last number. */

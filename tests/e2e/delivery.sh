@@ -67,7 +67,7 @@ acked=$(ctl status --json | jq -r '.spool.lanes | map(.acked_seq) | join(" ")')
 sensor_stop
 
 # What comes while it stops is the next sensor's to deliver.
-python3 tests/e2e/spool_list.py "$dir/spool" |
+python3 tests/e2e/spool_list.py "$dir/spool" mdm1 |
 	awk -v acked="$acked" 'BEGIN { split(acked, a) } $3 <= a[$2]' | sort >"$dir/spooled"
 store "select s.boot_id, s.class, e.seq, hex(e.body) from events e join streams s on s.id = e.stream" |
 	python3 -c '

@@ -1,10 +1,21 @@
-// links: user/lib/arena.c user/lib/chain.c build/proto/{event,transport,control}.pb-c.c
+// links: user/lib/{arena,block,chain,protowire}.c build/proto/{event,transport,control}.pb-c.c
 // SPDX-License-Identifier: Apache-2.0
 // Frames of the wire, and the batches in them: bytes from a peer that may be anybody.
 #include "user/lib/batch.c"
 #include "user/lib/frame.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is taken, is stored: each event by itself. */
+static void blocks_whole(struct arena *a, const struct batch_blocks *b)
+{
+	ProtobufCBinaryData event;
+
+	for (size_t i = 0; i < b->n; i++)
+		for (size_t j = 0; j < b->blocks[i]->n_event; j++)
+			if (block_whole(a, b->blocks[i], j, "host", "id", &event) == 0)
+				rollcall__event__unpack(arena_protobuf(a), event.len, event.data);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -20,9 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (f.size > size - FRAME_HEADER)
 			f.size = size - FRAME_HEADER;
 		if (frame_unpack(a, &f, &m) == 0 && f.type == FRAME_BATCH) {
-			Rollcall__Records *r;
+			struct batch_blocks b;
 
-			batch_open(a, c, (Rollcall__Batch *)m, 7, known, &r, &agrees);
+			if (batch_open(a, c, (Rollcall__Batch *)m, 7, known, &b, &agrees) == 0)
+				blocks_whole(a, &b);
 		}
 	}
 	chain_free(c);

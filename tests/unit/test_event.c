@@ -465,9 +465,9 @@ static char *fields_walk(void)
 	static const ProtobufCMessageDescriptor *const roots[] = {
 		&rollcall__event__descriptor,	&rollcall__hello__descriptor,
 		&rollcall__welcome__descriptor, &rollcall__batch__descriptor,
-		&rollcall__records__descriptor, &rollcall__ack__descriptor,
-		&rollcall__ping__descriptor,	&rollcall__order__descriptor,
-		&rollcall__refuse__descriptor,
+		&rollcall__records__descriptor, &rollcall__block__descriptor,
+		&rollcall__ack__descriptor,	&rollcall__ping__descriptor,
+		&rollcall__order__descriptor,	&rollcall__refuse__descriptor,
 	};
 	char *text = NULL;
 	size_t n;

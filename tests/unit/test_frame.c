@@ -11,11 +11,13 @@
 
 #include "lib/arena.h"
 #include "lib/batch.h"
+#include "lib/block.h"
 #include "lib/frame.h"
 
 #define BOOT "01234567-89ab-cdef-0123-456789abcdef"
 
 static struct arena *a;
+static uint8_t middle[CHAIN_SIZE]; /* behind the first block of batch() */
 static struct chain *chain;
 
 static int setup(void **state)
@@ -97,11 +99,20 @@ static void wrong_message_for_a_type(void **state)
 	assert_int_equal(frame_unpack(a, &(struct frame){FRAME_HELLO, nonsense, 3}, &m), -EBADMSG);
 }
 
-/* A good batch of three events; tests then spoil one thing. */
+static ProtobufCBinaryData block(const char *const *texts)
+{
+	struct block b = {.data = arena_alloc(a, 256)};
+
+	for (; *texts; texts++)
+		memcpy(block_event(&b, 3, 0), *texts, 3);
+	return (ProtobufCBinaryData){b.size, b.data};
+}
+
+/* A good batch of three events in two blocks, the last one alone; tests then spoil one thing. */
 static Rollcall__Batch *batch(void)
 {
-	static uint8_t texts[3][4] = {"one", "two", "six"};
-	ProtobufCBinaryData events[] = {{3, texts[0]}, {3, texts[1]}, {3, texts[2]}};
+	ProtobufCBinaryData blocks[] = {block((const char *const[]){"one", "two", NULL}),
+					block((const char *const[]){"six", NULL})};
 	Rollcall__Batch *b = arena_alloc(a, sizeof(*b));
 
 	rollcall__batch__init(b);
@@ -110,21 +121,26 @@ static Rollcall__Batch *batch(void)
 	b->first_seq = 100;
 	b->chain_before = (ProtobufCBinaryData){CHAIN_SIZE, arena_alloc(a, CHAIN_SIZE)};
 	b->chain = (ProtobufCBinaryData){CHAIN_SIZE, arena_alloc(a, CHAIN_SIZE)};
-	for (uint64_t i = 0; i < 3; i++)
-		chain_next(chain, b->chain.data, 1, 100 + i, texts[i], 3);
-	assert_int_equal(batch_pack(a, events, 3, b), 0);
+	b->layout = ROLLCALL__LAYOUT__blocks;
+	b->count = 3;
+	chain_next(chain, b->chain.data, 1, 100, blocks[0].data, blocks[0].len);
+	memcpy(middle, b->chain.data, CHAIN_SIZE);
+	chain_next(chain, b->chain.data, 1, 102, blocks[1].data, blocks[1].len);
+	assert_int_equal(batch_pack(a, blocks, 2, b), 0);
 	return b;
 }
 
 static int opens(const Rollcall__Batch *b, uint64_t known_seq, const uint8_t *known, int *agrees)
 {
 	static const uint8_t none[CHAIN_SIZE];
-	Rollcall__Records *r = NULL;
-	int e = batch_open(a, chain, b, known_seq, known ? known : none, &r, agrees);
+	struct batch_blocks blocks = {};
+	int e = batch_open(a, chain, b, known_seq, known ? known : none, &blocks, agrees);
 
 	if (e == 0) {
-		assert_int_equal(r->n_event, b->count);
-		assert_memory_equal(r->event[2].data, "six", 3);
+		const Rollcall__Block *last = blocks.blocks[blocks.n - 1];
+
+		assert_int_equal(blocks.n, b->layout == ROLLCALL__LAYOUT__blocks ? 2 : 3);
+		assert_memory_equal(last->event[last->n_event - 1].data, "six", 3);
 	}
 	return e;
 }
@@ -138,11 +154,15 @@ static void a_batch_comes_back(void **state)
 	(void)state;
 	assert_int_equal(opens(b, 0, NULL, &agrees), 0);
 	assert_true(agrees);
-	chain_next(chain, known, 1, 100, "one", 3);
-	assert_int_equal(opens(b, 100, known, &agrees), 0); /* overlaps what is known */
+	memcpy(known, middle, CHAIN_SIZE);
+	assert_int_equal(opens(b, 101, known, &agrees), 0); /* overlaps what is known */
+	assert_true(agrees);
+	assert_int_equal(opens(b, 100, known, &agrees), 0); /* blocks were cut otherwise */
+	assert_false(agrees);
+	assert_int_equal(opens(b, 102, b->chain.data, &agrees), 0); /* all is known */
 	assert_true(agrees);
 	known[5] ^= 1;
-	assert_int_equal(opens(b, 100, known, &agrees), 0);
+	assert_int_equal(opens(b, 101, known, &agrees), 0);
 	assert_false(agrees);
 	assert_int_equal(opens(b, 99, known, &agrees), 0); /* follows what is known */
 	assert_false(agrees);
@@ -150,6 +170,33 @@ static void a_batch_comes_back(void **state)
 	assert_true(agrees);
 }
 
+/* From a spool of version 1: each event is whole, and in the chain by itself. */
+static void a_batch_of_events(void **state)
+{
+	uint8_t known[CHAIN_SIZE] = {}, texts[3][4] = {"one", "two", "six"};
+	ProtobufCBinaryData events[] = {{3, texts[0]}, {3, texts[1]}, {3, texts[2]}};
+	Rollcall__Batch *b = batch();
+	int agrees = 0;
+
+	(void)state;
+	b->layout = ROLLCALL__LAYOUT__events;
+	memset(b->chain.data, 0, CHAIN_SIZE);
+	for (uint64_t i = 0; i < 3; i++)
+		chain_next(chain, b->chain.data, 1, 100 + i, texts[i], 3);
+	assert_int_equal(batch_pack(a, events, 3, b), 0);
+	chain_next(chain, known, 1, 100, "one", 3);
+	assert_int_equal(opens(b, 100, known, &agrees), 0);
+	assert_true(agrees);
+}
+
+static void spoil_layout(Rollcall__Batch *b)
+{
+	b->layout = 2;
+}
+static void spoil_layout_events(Rollcall__Batch *b)
+{
+	b->layout = ROLLCALL__LAYOUT__events;
+}
 static void spoil_class(Rollcall__Batch *b)
 {
 	b->class_ = 3;
@@ -233,6 +280,7 @@ static void a_spoilt_batch_is_refused(void **state)
 		void (*spoil)(Rollcall__Batch *b);
 		int want;
 	} cases[] = {
+		{spoil_layout, -EBADMSG},      {spoil_layout_events, -EBADMSG},
 		{spoil_class, -EBADMSG},       {spoil_boot, -EBADMSG},
 		{spoil_first, -EBADMSG},       {spoil_overflow, -EBADMSG},
 		{spoil_number, -EBADMSG},      {spoil_count, -EBADMSG},
@@ -257,26 +305,28 @@ static void a_spoilt_batch_is_refused(void **state)
 
 static void too_much_for_a_batch(void **state)
 {
-	ProtobufCBinaryData *events = arena_alloc(a, (BATCH_EVENTS_MAX + 1) * sizeof(*events));
-	uint8_t *large = arena_alloc(a, BATCH_RAW_MAX);
+	ProtobufCBinaryData block = {};
 	Rollcall__Batch b;
 
 	(void)state;
 	rollcall__batch__init(&b);
-	assert_int_equal(batch_pack(a, events, 0, &b), -EMSGSIZE);
-	assert_int_equal(batch_pack(a, events, BATCH_EVENTS_MAX, &b), 0);
-	assert_int_equal(batch_pack(a, events, BATCH_EVENTS_MAX + 1, &b), -EMSGSIZE);
-	events[0] = (ProtobufCBinaryData){BATCH_RAW_MAX, large};
-	assert_int_equal(batch_pack(a, events, 1, &b), -EMSGSIZE);
+	assert_int_equal(batch_pack(a, &block, 0, &b), -EMSGSIZE);
+	b.count = BATCH_EVENTS_MAX;
+	assert_int_equal(batch_pack(a, &block, 1, &b), 0);
+	b.count++;
+	assert_int_equal(batch_pack(a, &block, 1, &b), -EMSGSIZE);
+	b.count = 1;
+	block = (ProtobufCBinaryData){BATCH_RAW_MAX, arena_alloc(a, BATCH_RAW_MAX)};
+	assert_int_equal(batch_pack(a, &block, 1, &b), -EMSGSIZE);
 }
 
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(a_message_comes_back),      T(headers),
-		T(wrong_message_for_a_type),  T(a_batch_comes_back),
-		T(a_spoilt_batch_is_refused), T(too_much_for_a_batch),
+		T(a_message_comes_back), T(headers),	       T(wrong_message_for_a_type),
+		T(a_batch_comes_back),	 T(a_batch_of_events), T(a_spoilt_batch_is_refused),
+		T(too_much_for_a_batch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

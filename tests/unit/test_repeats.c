@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "lib/event_pack.h"
 #include "lib/spool.h"
 #include "sensor/handover.h"
 #include "sensor/repeats.h"
@@ -55,10 +56,13 @@ static uint64_t put(struct spool *s, uint32_t class, Rollcall__Event__KindCase k
 {
 	Rollcall__Event ev = event(kind, boottime);
 	uint64_t seq = spool_next(s, class);
-	uint8_t packed[512];
+	struct event_pack pack;
+	uint8_t *room = NULL;
 
 	ev.time += OFFSET;
-	spool_append(s, class, packed, rollcall__event__pack(&ev, packed));
+	spool_claim(s, class, event_pack_measure(&pack, &ev), NULL, &room);
+	assert_non_null(room);
+	event_pack_write(&pack, room);
 	return seq;
 }
 

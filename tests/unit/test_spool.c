@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The spool: what is appended is read, after crashes and damage too; bounds; the cursor.
+// The spool: what is appended is read, after crashes and damage too; bounds.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,9 @@
 
 #include <cmocka.h>
 
+#include "lib/arena.h"
+#include "lib/block.h"
+#include "event.pb-c.h"
 #include "lib/clean.h"
 #include "lib/cursor.h"
 #include "lib/segment.h"
@@ -27,6 +30,8 @@
 
 static char dir[64];
 static int dirfd_;
+static struct arena *a;
+static uint8_t old_chain[CHAIN_SIZE];
 
 static int setup(void **state)
 {
@@ -34,7 +39,8 @@ static int setup(void **state)
 	snprintf(dir, sizeof(dir), "/tmp/rollcall.spool.XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	dirfd_ = open(dir, O_RDONLY | O_DIRECTORY);
-	return 0;
+	a = arena_new(65536);
+	return !a;
 }
 
 static int teardown(void **state)
@@ -42,6 +48,7 @@ static int teardown(void **state)
 	char command[128];
 
 	(void)state;
+	arena_free(a);
 	close(dirfd_);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	return system(command);
@@ -58,9 +65,17 @@ static struct spool *spool_begin(uint64_t max)
 	return s;
 }
 
+static void append_of(struct spool *s, uint32_t class, const char *text, struct spool_process *p)
+{
+	uint8_t *room = NULL;
+
+	assert_int_equal(spool_claim(s, class, strlen(text), p, &room), 0);
+	memcpy(room, text, strlen(text));
+}
+
 static void append(struct spool *s, uint32_t class, const char *text)
 {
-	assert_int_equal(spool_append(s, class, text, strlen(text)), 0);
+	append_of(s, class, text, NULL);
 }
 
 static struct spool_lane *lane_begin(uint32_t class, uint64_t after)
@@ -72,21 +87,47 @@ static struct spool_lane *lane_begin(uint32_t class, uint64_t after)
 	return l;
 }
 
+/* A block of these events, with NULL after the last. */
+static void expect_block(struct spool_lane *l, uint64_t seq, const char *const *texts)
+{
+	struct spool_block b;
+	Rollcall__Block *m;
+	size_t n = 0;
+
+	assert_int_equal(spool_lane_next(l, &b), 0);
+	assert_int_equal(b.seq, seq);
+	m = block_open(a, b.layout, b.data, b.size);
+	assert_non_null(m);
+	for (; texts[n]; n++) {
+		assert_true(n < m->n_event);
+		assert_int_equal(m->event[n].len, strlen(texts[n]));
+		assert_memory_equal(m->event[n].data, texts[n], m->event[n].len);
+	}
+	assert_int_equal(m->n_event, n);
+	assert_int_equal(b.count, n);
+}
+
 static void expect(struct spool_lane *l, uint64_t seq, const char *text)
 {
-	struct spool_record r;
-
-	assert_int_equal(spool_lane_next(l, &r), 0);
-	assert_int_equal(r.seq, seq);
-	assert_int_equal(r.size, strlen(text));
-	assert_memory_equal(r.event, text, r.size);
+	expect_block(l, seq, (const char *const[]){text, NULL});
 }
 
 static void expect_end(struct spool_lane *l)
 {
-	struct spool_record r;
+	struct spool_block b;
 
-	assert_int_equal(spool_lane_next(l, &r), -EAGAIN);
+	assert_int_equal(spool_lane_next(l, &b), -EAGAIN);
+}
+
+/* Events up to the end. */
+static uint64_t count_events(struct spool_lane *l)
+{
+	struct spool_block b;
+	uint64_t n = 0;
+
+	while (spool_lane_next(l, &b) == 0)
+		n += b.count;
+	return n;
 }
 
 static void path_of(uint32_t class, uint64_t first, char path[256])
@@ -112,8 +153,7 @@ static void reads_what_was_written(void **state)
 	append(s, CRIT, "");
 	expect_end(l); /* not flushed */
 	assert_int_equal(spool_flush(s), 0);
-	expect(l, first, "one");
-	expect(l, first + 1, "");
+	expect_block(l, first, (const char *const[]){"one", "", NULL});
 	expect_end(l);
 	append(s, CRIT, "three");
 	assert_int_equal(spool_sync(s), 0);
@@ -123,6 +163,9 @@ static void reads_what_was_written(void **state)
 	expect(l, first + 2, "three");
 	expect_end(l);
 	spool_lane_free(l);
+	l = lane_begin(CRIT, first); /* the whole block that the next is in */
+	expect_block(l, first, (const char *const[]){"one", "", NULL});
+	spool_lane_free(l);
 	spool_free(s);
 }
 
@@ -130,7 +173,7 @@ static void goes_on_after_a_restart(void **state)
 {
 	struct spool *s = spool_begin(1 << 20);
 	struct spool_lane *l;
-	struct spool_record r;
+	struct spool_block r;
 	uint8_t chain[CHAIN_SIZE];
 
 	(void)state;
@@ -158,7 +201,7 @@ static void one_writer(void **state)
 	spool_free(s);
 }
 
-static void torn_record_is_cut(void **state)
+static void torn_block_is_cut(void **state)
 {
 	struct spool *s = spool_begin(1 << 20);
 	struct spool_lane *l = lane_begin(CRIT, 0);
@@ -167,6 +210,7 @@ static void torn_record_is_cut(void **state)
 
 	(void)state;
 	append(s, CRIT, "whole");
+	spool_flush(s);
 	append(s, CRIT, "cut short");
 	spool_free(s);
 	path_of(CRIT, 5001, path);
@@ -184,24 +228,24 @@ static void torn_record_is_cut(void **state)
 	spool_free(s);
 }
 
-static void damage_is_skipped_and_counted(void **state)
+static void damage_at(size_t damage)
 {
 	struct spool *s = spool_begin(1 << 20);
 	struct spool_lane *l;
 	char path[256];
+	struct stat st;
 	int fd;
 
-	(void)state;
 	append(s, CRIT, "good");
+	spool_flush(s);
+	path_of(CRIT, 5001, path);
+	assert_int_equal(stat(path, &st), 0);
 	append(s, CRIT, "flipped");
+	spool_flush(s);
 	append(s, CRIT, "behind it");
 	spool_free(s);
-	path_of(CRIT, 5001, path);
 	fd = open(path, O_WRONLY);
-	assert_int_equal(
-		pwrite(fd, "X", 1,
-		       sizeof(struct segment_header) + 2 * sizeof(struct segment_record) + 4 + 1),
-		1);
+	assert_int_equal(pwrite(fd, "X", 1, st.st_size + (off_t)damage), 1);
 	close(fd);
 	s = spool_begin(1 << 20);
 	/* Nobody knows how many were behind it: a number that cannot have been given. */
@@ -214,6 +258,22 @@ static void damage_is_skipped_and_counted(void **state)
 	assert_int_equal(spool_lane_damaged(l), 1);
 	spool_lane_free(l);
 	spool_free(s);
+}
+
+/* Each number before a block, and in it. */
+static void damage_is_skipped_and_counted(void **state)
+{
+	static const size_t places[] = {
+		offsetof(struct segment_block, size) + 3, offsetof(struct segment_block, crc),
+		offsetof(struct segment_block, seq),	  offsetof(struct segment_block, count),
+		offsetof(struct segment_block, zero),	  sizeof(struct segment_block) + 5,
+	};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		damage_at(places[i]);
+		assert_int_equal(teardown(state), 0);
+		assert_int_equal(setup(state), 0);
+	}
 }
 
 static void headers_that_are_not(void **state)
@@ -258,11 +318,11 @@ static unsigned files(void)
 
 static void fill(struct spool *s, uint32_t class, unsigned n)
 {
-	char text[1000];
+	uint8_t *room;
 
-	memset(text, 'x', sizeof(text));
 	for (unsigned i = 0; i < n; i++) {
-		assert_int_equal(spool_append(s, class, text, sizeof(text)), 0);
+		assert_int_equal(spool_claim(s, class, 1000, NULL, &room), 0);
+		memset(room, 'x', 1000);
 		if (i % 8 == 7)
 			assert_int_equal(spool_flush(s), 0);
 	}
@@ -307,8 +367,6 @@ static void full_means_bulk_goes_first(void **state)
 	struct trimmed t = {};
 	struct spool_lane *l;
 	struct spool_status st;
-	struct spool_record r;
-	uint64_t n = 0;
 
 	(void)state;
 	fill(s, CRIT, 600);
@@ -320,9 +378,7 @@ static void full_means_bulk_goes_first(void **state)
 	assert_int_equal(t.n[CRIT], 0);
 	assert_int_equal(st.lanes[BULK].trimmed, t.n[BULK]);
 	l = lane_begin(BULK, 0);
-	while (spool_lane_next(l, &r) == 0)
-		n++;
-	assert_int_equal(n, 600 - t.n[BULK]); /* what is not there was told */
+	assert_int_equal(count_events(l), 600 - t.n[BULK]); /* what is not there was told */
 	spool_lane_free(l);
 	fill(s, CRIT, 1200);
 	assert_int_equal(spool_trim(s, count_trimmed, &t), 0);
@@ -330,9 +386,7 @@ static void full_means_bulk_goes_first(void **state)
 	assert_true(st.bytes <= st.max_bytes);
 	assert_true(t.n[CRIT] > 0);
 	l = lane_begin(CRIT, 0);
-	for (n = 0; spool_lane_next(l, &r) == 0;)
-		n++;
-	assert_int_equal(n, 1800 - t.n[CRIT]);
+	assert_int_equal(count_events(l), 1800 - t.n[CRIT]);
 	spool_lane_free(l);
 	spool_free(s);
 }
@@ -341,14 +395,16 @@ static void reader_keeps_up_with_new_files(void **state)
 {
 	struct spool *s = spool_begin(1 << 20);
 	struct spool_lane *l = lane_begin(CRIT, 0);
-	struct spool_record r;
+	struct spool_block r;
 	uint64_t n = 0, first = spool_next(s, CRIT);
 
 	(void)state;
 	for (unsigned i = 0; i < 300; i++) {
 		fill(s, CRIT, 1 + i % 3);
-		while (spool_lane_next(l, &r) == 0)
-			assert_int_equal(r.seq, first + n++);
+		while (spool_lane_next(l, &r) == 0) {
+			assert_int_equal(r.seq, first + n);
+			n += r.count;
+		}
 	}
 	assert_int_equal(first + n, spool_next(s, CRIT));
 	assert_true(files() > 4);
@@ -359,11 +415,140 @@ static void reader_keeps_up_with_new_files(void **state)
 static void too_large_uses_no_number(void **state)
 {
 	struct spool *s = spool_begin(1 << 20);
-	static char text[512 * 1024];
+	struct spool_process large = {.size = 512 * 1024};
+	uint8_t *room = NULL;
 
 	(void)state;
-	assert_int_equal(spool_append(s, CRIT, text, sizeof(text)), -EMSGSIZE);
+	assert_int_equal(spool_claim(s, CRIT, 512 * 1024, NULL, &room), -EMSGSIZE);
+	assert_int_equal(spool_claim(s, CRIT, 1, &large, &room), -EMSGSIZE);
+	assert_null(room);
 	assert_int_equal(spool_next(s, CRIT), 5001);
+	spool_free(s);
+}
+
+/* In each block a process is told once, whatever was in those before and in the other class. */
+static void processes_are_told_once_a_block(void **state)
+{
+	struct spool *s = spool_begin(64 << 20);
+	struct spool_process p[3] = {};
+	uint64_t n = 0, processes = 0, blocks = 0;
+	struct spool_lane *l;
+	struct spool_block b;
+	uint8_t bytes[3][200];
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		Rollcall__Process m;
+
+		rollcall__process__init(&m);
+		m.pid = i + 1;
+		m.exe = arena_printf(a, "/usr/lib/service/program-%u", i);
+		p[i].data = bytes[i];
+		p[i].size = rollcall__process__pack(&m, bytes[i]);
+	}
+	for (unsigned i = 0; i < 10000; i++) {
+		append_of(s, i % 7 ? CRIT : BULK, "12345678901234567890", &p[i % 3]);
+		if (i % 100 == 0)
+			assert_int_equal(spool_flush(s), 0);
+	}
+	spool_free(s);
+	for (uint32_t class = CRIT; class <= BULK; class ++) {
+		l = lane_begin(class, 0);
+		for (; spool_lane_next(l, &b) == 0; blocks++) {
+			Rollcall__Block *m = block_open(a, b.layout, b.data, b.size);
+
+			assert_non_null(m);
+			assert_true(m->n_process <= 3);
+			processes += m->n_process;
+			for (size_t i = 0; i < m->n_event; i++, n++)
+				assert_true(m->process_of[i] > 0);
+		}
+		spool_lane_free(l);
+	}
+	assert_int_equal(n, 10000);
+	assert_true(blocks > 100 && processes > 2 * blocks && processes <= 3 * blocks);
+}
+
+/* However many come at once: no block is too large for a batch. */
+static void blocks_are_bounded(void **state)
+{
+	struct spool *s = spool_begin(64 << 20);
+	struct spool_lane *l = lane_begin(BULK, 0);
+	struct spool_block b;
+	uint64_t n = 0;
+
+	(void)state;
+	fill(s, BULK, 1);
+	for (unsigned i = 0; i < 5000; i++)
+		append(s, BULK, "");
+	for (unsigned i = 0; i < 2000; i++)
+		append(s, BULK,
+		       "one of some length, as events are, some of which are longer, some are not");
+	spool_flush(s);
+	for (; spool_lane_next(l, &b) == 0; n += b.count)
+		assert_true(b.count <= SEGMENT_BLOCK_EVENTS && b.size <= 32 * 1024);
+	assert_int_equal(n, 7001);
+	spool_lane_free(l);
+	spool_free(s);
+}
+
+/* As the version before wrote it: a header of version 1, one event in each record. */
+static void old_file(const char *const *texts)
+{
+	struct segment_header h = {.class = CRIT, .first_seq = 5001, .created = 1};
+	struct chain *chain = chain_new();
+	uint64_t seq = h.first_seq;
+	char path[256];
+	FILE *f;
+
+	path_of(CRIT, h.first_seq, path);
+	f = fopen(path, "w");
+	memcpy(h.boot_id, BOOT, sizeof(h.boot_id));
+	segment_header_seal(&h);
+	h.version = 1;
+	h.crc = segment_crc(NULL, 0, &h, offsetof(struct segment_header, crc));
+	fwrite(&h, sizeof(h), 1, f);
+	for (; *texts; texts++, seq++) {
+		uint32_t size = (uint32_t)strlen(*texts);
+		uint32_t crc = segment_crc(&seq, sizeof(seq), *texts, size);
+
+		fwrite(&size, sizeof(size), 1, f);
+		fwrite(&crc, sizeof(crc), 1, f);
+		fwrite(&seq, sizeof(seq), 1, f);
+		fwrite(*texts, size, 1, f);
+		chain_next(chain, h.chain, CRIT, seq, *texts, size);
+	}
+	fclose(f);
+	chain_free(chain);
+	memcpy(old_chain, h.chain, CHAIN_SIZE);
+}
+
+/* After an upgrade within a boot: delivered, and gone on with in another file. */
+static void what_an_older_version_left(void **state)
+{
+	struct spool *s;
+	struct spool_lane *l = lane_begin(CRIT, 0);
+	struct spool_block b;
+
+	(void)state;
+	old_file((const char *const[]){"old", "older", NULL});
+	s = spool_begin(1 << 20);
+	assert_int_equal(spool_next(s, CRIT), 5003);
+	append(s, CRIT, "new");
+	append(s, CRIT, "newer");
+	spool_flush(s);
+	assert_int_equal(files(), 2);
+	assert_int_equal(spool_lane_next(l, &b), 0);
+	assert_int_equal(b.layout, ROLLCALL__LAYOUT__events);
+	assert_int_equal(b.count, 1);
+	assert_memory_equal(b.data, "old", 3);
+	expect(l, 5002, "older");
+	assert_int_equal(spool_lane_next(l, &b), 0);
+	assert_int_equal(b.layout, ROLLCALL__LAYOUT__blocks);
+	assert_int_equal(b.seq, 5003);
+	assert_memory_equal(b.before, old_chain, CHAIN_SIZE);
+	assert_int_equal(spool_lane_damaged(l), 0);
+	spool_lane_free(l);
 	spool_free(s);
 }
 
@@ -391,37 +576,6 @@ static void lanes_are_listed_by_age(void **state)
 	assert_int_equal(names[2].class, BULK);
 }
 
-static void cursor_survives_and_refuses(void **state)
-{
-	struct cursor c = {}, d;
-	int fd;
-
-	(void)state;
-	cursor_set(&c, BOOT, CRIT, 7);
-	cursor_set(&c, BOOT, BULK, 9);
-	cursor_set(&c, BOOT, CRIT, 8);
-	assert_int_equal(cursor_write(dirfd_, &c), 0);
-	assert_int_equal(cursor_read(dirfd_, &d), 0);
-	assert_int_equal(cursor_get(&d, BOOT, CRIT), 8);
-	assert_int_equal(cursor_get(&d, BOOT, BULK), 9);
-	assert_int_equal(cursor_get(&d, "other", BULK), 0);
-	for (unsigned i = 0; i < 2 * CURSOR_MAX; i++) {
-		char boot[37];
-
-		snprintf(boot, sizeof(boot), "%08x-89ab-cdef-0123-456789abcdef", i);
-		cursor_set(&c, boot, CRIT, i + 1);
-	}
-	assert_int_equal(c.n, CURSOR_MAX);
-	assert_int_equal(cursor_get(&c, BOOT, CRIT), 0); /* the oldest is forgotten */
-	fd = openat(dirfd_, "cursor", O_WRONLY | O_TRUNC);
-	assert_int_equal(write(fd, "nonsense\n", 9), 9);
-	close(fd);
-	assert_int_equal(cursor_read(dirfd_, &d), -EBADMSG);
-	unlinkat(dirfd_, "cursor", 0);
-	assert_int_equal(symlinkat("/etc/passwd", dirfd_, "cursor"), 0);
-	assert_true(cursor_read(dirfd_, &d) < 0);
-}
-
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -429,15 +583,17 @@ int main(void)
 		T(reads_what_was_written),
 		T(goes_on_after_a_restart),
 		T(one_writer),
-		T(torn_record_is_cut),
+		T(torn_block_is_cut),
 		T(damage_is_skipped_and_counted),
 		T(headers_that_are_not),
 		T(trims_what_was_delivered_first),
 		T(full_means_bulk_goes_first),
 		T(reader_keeps_up_with_new_files),
 		T(too_large_uses_no_number),
+		T(processes_are_told_once_a_block),
+		T(blocks_are_bounded),
+		T(what_an_older_version_left),
 		T(lanes_are_listed_by_age),
-		T(cursor_survives_and_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,22 +102,22 @@ static ProtobufCBinaryData finding_event(const char *id, const char *status, uin
 static uint32_t put(uint64_t first, ProtobufCBinaryData *events, size_t n, int agrees)
 {
 	Rollcall__Batch *b = arena_alloc(a, sizeof(*b));
-	Rollcall__Records *r = arena_alloc(a, sizeof(*r));
-	struct store_batch sb = {"mdm1", b, r, agrees};
+	Rollcall__Block *block = arena_alloc(a, sizeof(*block));
+	struct store_batch sb = {"mdm1", b, {&block, 1}, agrees};
 	uint32_t fresh = 99;
 
 	rollcall__batch__init(b);
-	rollcall__records__init(r);
+	rollcall__block__init(block);
 	b->boot_id = arena_strdup(a, BOOT);
 	b->class_ = ROLLCALL__CLASS__crit;
 	b->first_seq = first;
 	b->count = (uint32_t)n;
 	b->chain_before = (ProtobufCBinaryData){CHAIN_SIZE, arena_copy(a, hash, CHAIN_SIZE)};
-	for (size_t i = 0; i < n; i++)
-		chain_next(chain, hash, 1, first + i, events[i].data, events[i].len);
+	chain_next(chain, hash, 1, first, "block", 5);
 	b->chain = (ProtobufCBinaryData){CHAIN_SIZE, arena_copy(a, hash, CHAIN_SIZE)};
-	r->n_event = n;
-	r->event = events;
+	block->n_event = block->n_process_of = n;
+	block->event = events;
+	block->process_of = arena_alloc(a, n * sizeof(*block->process_of));
 	assert_int_equal(store_batch(store, &sb, &fresh), 0);
 	return fresh;
 }
@@ -134,7 +134,8 @@ static int count_event(void *ctx, const struct store_read_event *ev)
 
 	s->n++;
 	s->last = ev->seq;
-	snprintf(s->text, sizeof(s->text), "%s %s %s", ev->host, ev->class, ev->kind);
+	snprintf(s->text, sizeof(s->text), "%s %s %s %s", ev->host, ev->class, ev->kind,
+		 ev->event ? ev->event->id : "");
 	return 0;
 }
 
@@ -197,7 +198,7 @@ static void stored_once_however_often_sent(void **state)
 	assert_memory_equal(known, hash, CHAIN_SIZE);
 	assert_int_equal(store_read_events(r, 0, NULL, count_event, &s), 0);
 	assert_int_equal(s.n, 3);
-	assert_string_equal(s.text, "mdm1 crit gap");
+	assert_string_equal(s.text, "mdm1 crit gap 01234567-crit-12");
 	s = (struct seen){};
 	assert_int_equal(store_read_event(r, "mdm1", "01234567-crit-11", count_event, &s), 0);
 	assert_int_equal(s.last, 11);

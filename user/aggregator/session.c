@@ -21,10 +21,11 @@
 #include "lib/tls.h"
 #include "lib/version.h"
 
-#define PROTOCOL_VERSION 1
-#define WINDOW		 8
-#define HELLO_S		 15 /* for the handshake and the Hello */
-#define SILENCE_S	 60 /* sensors ping every 10 s */
+#define VERSION_MIN 1 /* no blocks */
+#define VERSION_MAX 2
+#define WINDOW	    8
+#define HELLO_S	    15 /* for the handshake and the Hello */
+#define SILENCE_S   60 /* sensors ping every 10 s */
 
 struct session {
 	const struct session_opts *opts;
@@ -81,7 +82,7 @@ static int on_hello(struct session *s, const Rollcall__Hello *h)
 
 	if (*s->host || strlen(h->order) >= sizeof(s->order))
 		return -EBADMSG;
-	if (h->version_min > PROTOCOL_VERSION || h->version_max < PROTOCOL_VERSION) {
+	if (h->version_min > VERSION_MAX || h->version_max < VERSION_MIN) {
 		session_refuse(s, ROLLCALL__REFUSE_CODE__wrong_version, "no common version");
 		return 0;
 	}
@@ -100,7 +101,7 @@ static int on_hello(struct session *s, const Rollcall__Hello *h)
 	s->opts->accepted(s->opts->ctx, s);
 	log_info("%s connected from %s (%s)", s->host, s->peer, h->program);
 	rollcall__welcome__init(&w);
-	w.version = PROTOCOL_VERSION;
+	w.version = h->version_max < VERSION_MAX ? h->version_max : VERSION_MAX;
 	w.window = WINDOW;
 	w.batch_raw_max = BATCH_RAW_MAX;
 	w.program = (char *)(uintptr_t) "rollcall-aggregator " ROLLCALL_VERSION;
@@ -133,7 +134,6 @@ static int on_ping(struct session *s)
 static int on_batch(struct session *s, Rollcall__Batch *b)
 {
 	struct store_batch sb = {.host = s->host, .batch = b};
-	Rollcall__Records *records;
 	uint8_t known[CHAIN_SIZE];
 	uint64_t known_seq;
 	uint32_t fresh;
@@ -143,7 +143,7 @@ static int on_batch(struct session *s, Rollcall__Batch *b)
 		return -EBADMSG;
 	r = store_position(s->opts->store, s->host, b->boot_id, b->class_, &known_seq, known);
 	if (r == 0)
-		r = batch_open(s->arena, s->chain, b, known_seq, known, &records, &sb.agrees);
+		r = batch_open(s->arena, s->chain, b, known_seq, known, &sb.blocks, &sb.agrees);
 	if (r < 0)
 		return r;
 	if (!sb.agrees)
@@ -151,7 +151,6 @@ static int on_batch(struct session *s, Rollcall__Batch *b)
 			  "%s: events %llu and following of class %d do not continue the history "
 			  "that was stored: the host's spool was altered",
 			  s->host, (unsigned long long)b->first_seq, (int)b->class_);
-	sb.records = records;
 	r = store_batch(s->opts->store, &sb, &fresh);
 	if (r < 0)
 		return r;

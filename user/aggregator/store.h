@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/batch.h"
 #include "lib/chain.h"
 #include "transport.pb-c.h"
 
@@ -23,7 +24,7 @@ int store_position(struct store *s, const char *host, const char *boot_id, uint3
 struct store_batch {
 	const char *host; /* by its certificate */
 	const Rollcall__Batch *batch;
-	const Rollcall__Records *records;
+	struct batch_blocks blocks;
 	int agrees; /* 0: its history is not the one that was stored: noted as a gap */
 };
 

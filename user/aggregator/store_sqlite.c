@@ -12,8 +12,10 @@
 #include "aggregator/store.h"
 #include "aggregator/store_schema.h"
 #include "lib/arena.h"
+#include "lib/block.h"
 #include "lib/clean.h"
 #include "lib/event.h"
+#include "lib/event_id.h"
 #include "lib/log.h"
 #include "lib/segment.h"
 
@@ -355,12 +357,15 @@ static int event_note(struct store *s, struct tally *t, int64_t id, const Rollca
 	}
 }
 
-/* An event that cannot be read is evidence, too: its bytes are kept. */
+/*
+ * An event that cannot be read is evidence, too: its bytes are kept. What is noted of an event is
+ * not in what its block has apart; each is stored whole, for it is also read alone.
+ */
 static int event_add(struct store *s, struct tally *t, uint64_t seq,
-		     const ProtobufCBinaryData *body)
+		     const ProtobufCBinaryData *told, const ProtobufCBinaryData *body)
 {
 	Rollcall__Event *ev =
-		rollcall__event__unpack(arena_protobuf(s->arena), body->len, body->data);
+		rollcall__event__unpack(arena_protobuf(s->arena), told->len, told->data);
 	sqlite3_stmt *st = statement(s, SQL_EVENT_ADD);
 	int r;
 
@@ -419,6 +424,24 @@ static int gaps_find(struct store *s, const struct store_batch *b, struct tally 
 	return first > last + 1 ? gap_add(s, t, last + 1, first - 1, "never arrived") : 0;
 }
 
+static int block_add(struct store *s, struct tally *t, const struct store_batch *b,
+		     const Rollcall__Block *block, uint64_t seq)
+{
+	const char *class = segment_class((uint32_t)b->batch->class_);
+	int r = 0;
+
+	for (size_t i = 0; i < block->n_event && r == 0; i++, seq++) {
+		const char *id = event_id(s->arena, b->batch->boot_id, class, seq);
+		ProtobufCBinaryData body;
+
+		r = id ? block_whole(s->arena, block, i, b->host, id, &body) : -ENOMEM;
+		if (r == 0)
+			r = event_add(s, t, seq, &block->event[i], &body);
+		arena_reset(s->arena);
+	}
+	return r;
+}
+
 static int batch_store(struct store *s, const struct store_batch *b, struct tally *t)
 {
 	uint64_t seq = b->batch->first_seq, last;
@@ -427,9 +450,9 @@ static int batch_store(struct store *s, const struct store_batch *b, struct tall
 
 	if (r == 0)
 		r = gaps_find(s, b, t, last);
-	for (size_t i = 0; i < b->records->n_event && r == 0; i++) {
-		r = event_add(s, t, seq++, &b->records->event[i]);
-		arena_reset(s->arena);
+	for (size_t i = 0; i < b->blocks.n && r == 0; i++) {
+		r = block_add(s, t, b, b->blocks.blocks[i], seq);
+		seq += b->blocks.blocks[i]->n_event;
 	}
 	if (r == 0 && seq - 1 > last) {
 		st = statement(s, SQL_STREAM_SET);

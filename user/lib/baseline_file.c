@@ -57,6 +57,13 @@ static int bytes_write(int fd, const void *data, size_t size)
 	return 0;
 }
 
+static uint32_t body_crc(const void *body, size_t size)
+{
+	const uint64_t version = VERSION;
+
+	return segment_crc(&version, sizeof(version), body, size);
+}
+
 static int open_read(int fd, struct arena *a, Rollcall__Baseline **ret_baseline)
 {
 	_cleanup_(freep) uint8_t *body = NULL;
@@ -79,7 +86,7 @@ static int open_read(int fd, struct arena *a, Rollcall__Baseline **ret_baseline)
 	r = body ? bytes_read(fd, body, size) : -ENOMEM;
 	if (r < 0)
 		return r;
-	if (segment_record_crc(VERSION, body, size) != le32toh(h.crc))
+	if (body_crc(body, size) != le32toh(h.crc))
 		return -EBADMSG;
 	m = rollcall__baseline__unpack(arena_protobuf(a), size, body);
 	if (!m)
@@ -126,7 +133,7 @@ int baseline_file_write(const char *path, const Rollcall__Baseline *m)
 		return -EFBIG;
 	rollcall__baseline__pack(m, body);
 	memcpy(h.magic, magic, sizeof(magic));
-	h.crc = htole32(segment_record_crc(VERSION, body, size));
+	h.crc = htole32(body_crc(body, size));
 	r = replace(new, path, &h, body, size);
 	if (r < 0)
 		unlink(new);

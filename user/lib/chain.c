@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hash chain over spooled events, with OpenSSL's SHA-256.
+// The hash chain over spooled blocks, with OpenSSL's SHA-256.
 #include "lib/chain.h"
 
 #include <endian.h>
@@ -31,7 +31,7 @@ void chain_freep(struct chain **c)
 }
 
 int chain_next(struct chain *c, uint8_t hash[CHAIN_SIZE], uint32_t class, uint64_t seq,
-	       const void *event, size_t size)
+	       const void *block, size_t size)
 {
 	EVP_MD_CTX *md = (EVP_MD_CTX *)c;
 	uint32_t class_be = htobe32(class);
@@ -40,7 +40,7 @@ int chain_next(struct chain *c, uint8_t hash[CHAIN_SIZE], uint32_t class, uint64
 	if (EVP_DigestInit_ex(md, NULL, NULL) != 1 || EVP_DigestUpdate(md, hash, CHAIN_SIZE) != 1 ||
 	    EVP_DigestUpdate(md, &class_be, sizeof(class_be)) != 1 ||
 	    EVP_DigestUpdate(md, &seq_be, sizeof(seq_be)) != 1 ||
-	    EVP_DigestUpdate(md, event, size) != 1 || EVP_DigestFinal_ex(md, hash, NULL) != 1)
+	    EVP_DigestUpdate(md, block, size) != 1 || EVP_DigestFinal_ex(md, hash, NULL) != 1)
 		return -EIO;
 	return 0;
 }

@@ -50,21 +50,50 @@ static uint32_t header_crc(const struct segment_header *h)
 void segment_header_seal(struct segment_header *h)
 {
 	memcpy(h->magic, magic, sizeof(magic));
-	h->version = 1;
+	h->version = SEGMENT_VERSION;
 	h->crc = header_crc(h);
 }
 
 bool segment_header_good(const struct segment_header *h, const struct segment_name *name)
 {
-	return memcmp(h->magic, magic, sizeof(magic)) == 0 && h->version == 1 &&
-	       h->crc == header_crc(h) && h->class == name->class &&
-	       h->first_seq == name->first_seq &&
+	return memcmp(h->magic, magic, sizeof(magic)) == 0 && h->version >= 1 &&
+	       h->version <= SEGMENT_VERSION && h->crc == header_crc(h) &&
+	       h->class == name->class && h->first_seq == name->first_seq &&
 	       memcmp(h->boot_id, name->boot_id, sizeof(h->boot_id)) == 0;
 }
 
-uint32_t segment_record_crc(uint64_t seq, const void *event, size_t size)
+size_t segment_block_header(uint32_t version)
 {
-	uLong crc = crc32(0, (const Bytef *)&seq, sizeof(seq));
+	return version == 1 ? offsetof(struct segment_block, count) : sizeof(struct segment_block);
+}
 
-	return (uint32_t)crc32(crc, event, (uInt)size);
+uint32_t segment_crc(const void *head, size_t head_size, const void *data, size_t size)
+{
+	return (uint32_t)crc32(crc32(0, head, (uInt)head_size), data, (uInt)size);
+}
+
+static uint32_t block_crc(uint32_t version, const struct segment_block *b, const void *data)
+{
+	const size_t from = offsetof(struct segment_block, seq);
+
+	return segment_crc((const uint8_t *)b + from, segment_block_header(version) - from, data,
+			   b->size);
+}
+
+void segment_block_seal(struct segment_block *b, const void *data)
+{
+	b->crc = block_crc(SEGMENT_VERSION, b, data);
+}
+
+bool segment_block_plausible(uint32_t version, struct segment_block *b)
+{
+	if (version == 1)
+		b->count = 1;
+	return b->size <= SEGMENT_BLOCK_MAX && b->count && b->count <= SEGMENT_BLOCK_EVENTS &&
+	       b->seq <= UINT64_MAX - b->count;
+}
+
+bool segment_block_good(uint32_t version, const struct segment_block *b, const void *data)
+{
+	return b->crc == block_crc(version, b, data);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads one spool file from its beginning to its last good record.
+// Reads one spool file from its beginning to its last good block.
 #include "lib/segment_scan.h"
 
 #include <errno.h>
@@ -10,42 +10,43 @@
 
 #include "lib/clean.h"
 
-/* 1: a good record; 0: the file ends here, perhaps within a record. */
-static int record_read(FILE *f, uint8_t **event, struct segment_record *ret_rec)
+/* 1: a good block; 0: the file ends here, perhaps within a block. */
+static int block_read(FILE *f, uint32_t version, uint8_t **data, struct segment_block *ret_block)
 {
-	struct segment_record rec;
+	struct segment_block b = {};
 	uint8_t *room;
 
-	if (fread(&rec, sizeof(rec), 1, f) != 1)
+	if (fread(&b, segment_block_header(version), 1, f) != 1)
 		return 0;
-	if (rec.size > SEGMENT_EVENT_MAX)
+	if (!segment_block_plausible(version, &b))
 		return -EBADMSG;
-	room = realloc(*event, rec.size + 1);
+	room = realloc(*data, b.size + 1);
 	if (!room)
 		return -ENOMEM;
-	*event = room;
-	if (rec.size && fread(room, rec.size, 1, f) != 1)
+	*data = room;
+	if (b.size && fread(room, b.size, 1, f) != 1)
 		return 0;
-	if (rec.crc != segment_record_crc(rec.seq, room, rec.size))
+	if (!segment_block_good(version, &b, room))
 		return -EBADMSG;
-	*ret_rec = rec;
+	*ret_block = b;
 	return 1;
 }
 
-static int records_scan(FILE *f, struct chain *chain, struct segment_scan *s)
+static int blocks_scan(FILE *f, struct chain *chain, struct segment_scan *s)
 {
-	_cleanup_(freep) uint8_t *event = NULL;
-	struct segment_record rec;
+	_cleanup_(freep) uint8_t *data = NULL;
+	uint32_t version = s->header.version;
+	struct segment_block b;
 	int r;
 
-	while ((r = record_read(f, &event, &rec)) == 1) {
-		if (rec.seq != s->last_seq + 1)
+	while ((r = block_read(f, version, &data, &b)) == 1) {
+		if (b.seq != s->last_seq + 1)
 			return -EBADMSG;
-		r = chain_next(chain, s->chain, s->header.class, rec.seq, event, rec.size);
+		r = chain_next(chain, s->chain, s->header.class, b.seq, data, b.size);
 		if (r < 0)
 			return r;
-		s->last_seq = rec.seq;
-		s->good_bytes += sizeof(rec) + rec.size;
+		s->last_seq += b.count;
+		s->good_bytes += segment_block_header(version) + b.size;
 	}
 	return r;
 }
@@ -79,5 +80,5 @@ int segment_scan(int dir, const struct segment_name *name, struct chain *chain,
 		return -EBADMSG;
 	s->good_bytes = sizeof(s->header);
 	memcpy(s->chain, s->header.chain, CHAIN_SIZE);
-	return records_scan(f, chain, s);
+	return blocks_scan(f, chain, s);
 }

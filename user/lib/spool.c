@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The spool's writer. A lane is one class of this boot: a current file that grows, a buffer before
-// it, the next number and the hash chain. The inventory lists every file of every boot.
+// The spool's writer. A lane is one class of this boot: a current file that grows, a buffer of
+// blocks before it, the next number and the hash chain. The inventory lists every file of every
+// boot.
 #include "lib/spool.h"
 
 #include <dirent.h>
@@ -15,23 +16,27 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/block.h"
 #include "lib/chain.h"
 #include "lib/clean.h"
 #include "lib/cursor.h"
 #include "lib/segment.h"
 #include "lib/segment_scan.h"
 
-#define BUFFER (256 * 1024)
+#define BUFFER	    (256 * 1024)
+#define BLOCK_BYTES (32 * 1024) /* most of a block that has more than one event */
 
 struct lane {
 	int fd; /* -1: the next flush begins a file */
 	uint64_t next_seq;
 	uint64_t file_bytes;
-	uint8_t chain[CHAIN_SIZE];  /* after the last appended */
+	uint8_t chain[CHAIN_SIZE];  /* after the last closed block */
 	uint8_t before[CHAIN_SIZE]; /* before the first buffered */
 	uint64_t buffered_seq;	    /* of the first buffered */
-	size_t used;
+	size_t used;		    /* by closed blocks */
 	uint8_t *buffer;
+	struct block block; /* the open one, behind them */
+	uint64_t block_seq; /* of its first event */
 	uint64_t trimmed, acked;
 };
 
@@ -136,8 +141,9 @@ static int inventory_read(struct spool *s)
 /* ---- a lane's file ---- */
 
 /*
- * Goes on in this boot's newest file, after its last whole record. A damaged one stays as it is;
- * a new file then begins at a number that cannot have been used.
+ * Goes on in this boot's newest file, after its last whole block. A damaged one stays as it is;
+ * a new file then begins at a number that cannot have been used. So does one of an older version,
+ * but for its numbers, which are known.
  */
 static int lane_resume(struct spool *s, uint32_t class, uint64_t fresh)
 {
@@ -165,18 +171,20 @@ static int lane_resume(struct spool *s, uint32_t class, uint64_t fresh)
 	}
 	if (r < 0)
 		return r;
+	l->next_seq = scan.last_seq + 1;
+	memcpy(l->chain, scan.chain, CHAIN_SIZE);
+	if (scan.header.version != SEGMENT_VERSION)
+		return 0;
 	segment_name_format(&newest->name, path);
 	l->fd = openat(s->dir, path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
 	if (l->fd < 0)
 		return -errno;
-	/* What a crash cut in the middle of a record was never shown to a reader. */
+	/* What a crash cut in the middle of a block was never shown to a reader. */
 	if (ftruncate(l->fd, (off_t)scan.good_bytes) < 0)
 		return -errno;
 	s->bytes -= newest->bytes - scan.good_bytes;
 	newest->bytes = l->file_bytes = scan.good_bytes;
 	newest->current = true;
-	l->next_seq = scan.last_seq + 1;
-	memcpy(l->chain, scan.chain, CHAIN_SIZE);
 	return 0;
 }
 
@@ -239,13 +247,47 @@ static int lane_begin(struct spool *s, uint32_t class)
 	return r;
 }
 
-/* A file whose end failed is cut back to whole records and left: the next flush begins another. */
+/* ---- blocks ---- */
+
+static void block_begin(struct lane *l)
+{
+	if (!l->used) {
+		l->buffered_seq = l->next_seq;
+		memcpy(l->before, l->chain, CHAIN_SIZE);
+	}
+	l->block = (struct block){.data = l->buffer + l->used + sizeof(struct segment_block)};
+	l->block_seq = l->next_seq;
+}
+
+static void block_close(struct spool *s, uint32_t class)
+{
+	struct lane *l = &s->lanes[class];
+	struct block *b = &l->block;
+	struct segment_block h = {
+		.size = (uint32_t)b->size, .seq = l->block_seq, .count = b->events};
+
+	if (!b->events)
+		return;
+	segment_block_seal(&h, b->data);
+	memcpy(l->buffer + l->used, &h, sizeof(h));
+	l->used += sizeof(h) + b->size;
+	chain_next(s->chain, l->chain, class, h.seq, b->data, b->size);
+	*b = (struct block){};
+}
+
+static bool block_full(const struct block *b, size_t more)
+{
+	return b->events == SEGMENT_BLOCK_EVENTS || (b->events && b->size + more > BLOCK_BYTES);
+}
+
+/* A file whose end failed is cut back to whole blocks and left: the next flush begins another. */
 static int lane_flush(struct spool *s, uint32_t class)
 {
 	struct lane *l = &s->lanes[class];
 	struct file *f;
 	int r = 0;
 
+	block_close(s, class);
 	if (!l->used)
 		return 0;
 	if (l->fd >= 0 && l->file_bytes + l->used > s->file_max)
@@ -371,48 +413,36 @@ static void lane_lose(struct spool *s, struct lane *l)
 	l->used = 0;
 }
 
-int spool_claim(struct spool *s, uint32_t class, size_t size, uint8_t **ret_room)
+/* Its number in the open block. */
+static uint32_t process_put(struct lane *l, uint32_t class, struct spool_process *p)
 {
+	if (p->at[class].block != l->block_seq) {
+		p->at[class].block = l->block_seq;
+		p->at[class].number = block_process(&l->block, p->data, p->size);
+	}
+	return p->at[class].number;
+}
+
+int spool_claim(struct spool *s, uint32_t class, size_t size, struct spool_process *process,
+		uint8_t **ret_room)
+{
+	size_t cost = block_cost(size, process ? process->size : 0);
 	struct lane *l = &s->lanes[class];
 	int r = 0;
 
-	if (size > BUFFER - sizeof(struct segment_record))
+	if (cost > BUFFER - sizeof(struct segment_block))
 		return -EMSGSIZE;
-	if (l->used + sizeof(struct segment_record) + size > BUFFER) {
+	if (block_full(&l->block, cost))
+		block_close(s, class);
+	if (l->used + sizeof(struct segment_block) + l->block.size + cost > BUFFER) {
 		r = lane_flush(s, class);
 		if (r < 0)
 			lane_lose(s, l);
 	}
-	*ret_room = l->buffer + l->used + sizeof(struct segment_record);
-	return r;
-}
-
-void spool_commit(struct spool *s, uint32_t class, size_t size)
-{
-	struct lane *l = &s->lanes[class];
-	struct segment_record rec = {.size = (uint32_t)size, .seq = l->next_seq};
-	const uint8_t *event = l->buffer + l->used + sizeof(rec);
-
-	if (!l->used) {
-		l->buffered_seq = l->next_seq;
-		memcpy(l->before, l->chain, CHAIN_SIZE);
-	}
-	rec.crc = segment_record_crc(rec.seq, event, size);
-	memcpy(l->buffer + l->used, &rec, sizeof(rec));
-	l->used += sizeof(rec) + size;
+	if (!l->block.events)
+		block_begin(l);
+	*ret_room = block_event(&l->block, size, process ? process_put(l, class, process) : 0);
 	l->next_seq++;
-	chain_next(s->chain, l->chain, class, rec.seq, event, size);
-}
-
-int spool_append(struct spool *s, uint32_t class, const void *event, size_t size)
-{
-	uint8_t *room = NULL;
-	int r = spool_claim(s, class, size, &room);
-
-	if (!room)
-		return r;
-	memcpy(room, event, size);
-	spool_commit(s, class, size);
 	return r;
 }
 

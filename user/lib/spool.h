@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/segment.h"
+
 struct spool;
 
 struct spool_opts {
@@ -47,15 +49,24 @@ void spool_freep(struct spool **s);
 /* The number that the next event of this class gets. */
 uint64_t spool_next(const struct spool *s, uint32_t class);
 
-/*
- * Appends one packed event under spool_next()'s number. Kept in memory until spool_flush or until
- * the buffer is full. -EMSGSIZE: larger than a segment's record may be (no number is used).
- */
-int spool_append(struct spool *s, uint32_t class, const void *event, size_t size);
+/* A packed process, the same for many events: told once in a block. Zeros in `at` to begin with. */
+struct spool_process {
+	const uint8_t *data;
+	size_t size;
+	struct {
+		uint64_t block; /* the last one that it was put into */
+		uint32_t number;
+	} at[SEGMENT_CLASSES];
+};
 
-/* The same in two steps: room for an event of that size, then the event that was put there. */
-int spool_claim(struct spool *s, uint32_t class, size_t size, uint8_t **ret_room);
-void spool_commit(struct spool *s, uint32_t class, size_t size);
+/*
+ * Appends an event of `size` packed bytes, without what Block leaves out, under spool_next()'s
+ * number: its bytes are to be at *ret_room before the next call. `process`: whose event it is, or
+ * NULL. Kept in memory until spool_flush or until the buffer is full. -EMSGSIZE: larger than the
+ * buffer, no number is used and *ret_room is left alone; another error is that of writing others.
+ */
+int spool_claim(struct spool *s, uint32_t class, size_t size, struct spool_process *process,
+		uint8_t **ret_room);
 
 /* Hands what is buffered to the kernel: from here on a crash of the sensor loses nothing. */
 int spool_flush(struct spool *s);

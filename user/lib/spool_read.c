@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The spool's reader. Follows one lane from file to file; a record that is not whole yet is one
+// The spool's reader. Follows one lane from file to file; a block that is not whole yet is one
 // that the writer is still writing.
 #include "lib/spool_read.h"
 
@@ -22,10 +22,11 @@ struct spool_lane {
 	bool begun;	     /* a file was opened, or found damaged */
 	bool ended;	     /* it ended when a later file was already there */
 	uint64_t file_first; /* of that file */
+	uint32_t version;    /* its */
 	off_t offset;
 	uint8_t before[CHAIN_SIZE], chain[CHAIN_SIZE];
 	struct chain *hash;
-	uint8_t *event;
+	uint8_t *data;
 	uint64_t damaged;
 };
 
@@ -137,8 +138,8 @@ int spool_lane_open(int directory, const struct spool_lane_name *name, uint64_t 
 	l->after = seq;
 	l->fd = -1;
 	l->hash = chain_new();
-	l->event = malloc(SEGMENT_EVENT_MAX);
-	if (!l->hash || !l->event)
+	l->data = malloc(SEGMENT_BLOCK_MAX);
+	if (!l->hash || !l->data)
 		return -ENOMEM;
 	*ret_lane = take_ptr(l);
 	return 0;
@@ -150,7 +151,7 @@ struct spool_lane *spool_lane_free(struct spool_lane *l)
 		return NULL;
 	closep(&l->fd);
 	chain_free(l->hash);
-	free(l->event);
+	free(l->data);
 	free(l);
 	return NULL;
 }
@@ -217,31 +218,34 @@ static int file_open(struct spool_lane *l, const struct segment_name *name)
 	l->ended = false;
 	l->file_first = name->first_seq;
 	l->offset = sizeof(h);
-	if (r == -EBADMSG)
+	if (r == -EBADMSG) {
 		l->damaged++;
-	else
-		memcpy(l->chain, h.chain, CHAIN_SIZE);
+		return 0;
+	}
+	l->version = h.version;
+	memcpy(l->chain, h.chain, CHAIN_SIZE);
 	return 0;
 }
 
-/* 0: a record; -EAGAIN: the file ends here for now; -EBADMSG. */
-static int record_next(struct spool_lane *l, struct segment_record *ret_rec)
+/* 0: a block; -EAGAIN: the file ends here for now; -EBADMSG. */
+static int block_next(struct spool_lane *l, struct segment_block *ret_block)
 {
-	struct segment_record rec;
+	size_t header = segment_block_header(l->version);
+	struct segment_block b = {};
 
-	if (pread(l->fd, &rec, sizeof(rec), l->offset) != sizeof(rec))
+	if (pread(l->fd, &b, header, l->offset) != (ssize_t)header)
 		return -EAGAIN;
-	if (rec.size > SEGMENT_EVENT_MAX)
+	if (!segment_block_plausible(l->version, &b))
 		return -EBADMSG;
-	if (pread(l->fd, l->event, rec.size, l->offset + (off_t)sizeof(rec)) != (ssize_t)rec.size)
+	if (pread(l->fd, l->data, b.size, l->offset + (off_t)header) != (ssize_t)b.size)
 		return -EAGAIN;
-	if (rec.crc != segment_record_crc(rec.seq, l->event, rec.size))
+	if (!segment_block_good(l->version, &b, l->data))
 		return -EBADMSG;
 	memcpy(l->before, l->chain, CHAIN_SIZE);
-	if (chain_next(l->hash, l->chain, l->name.class, rec.seq, l->event, rec.size) < 0)
+	if (chain_next(l->hash, l->chain, l->name.class, b.seq, l->data, b.size) < 0)
 		return -EIO;
-	l->offset += (off_t)(sizeof(rec) + rec.size);
-	*ret_rec = rec;
+	l->offset += (off_t)(header + b.size);
+	*ret_block = b;
 	return 0;
 }
 
@@ -262,13 +266,15 @@ static int lane_ended(struct spool_lane *l)
 	return 0;
 }
 
-int spool_lane_next(struct spool_lane *l, struct spool_record *ret_record)
+int spool_lane_next(struct spool_lane *l, struct spool_block *ret_block)
 {
-	struct segment_record rec = {};
+	struct segment_block b = {};
+	uint64_t last;
 	int r;
 
 	do {
-		r = l->fd < 0 ? -EAGAIN : record_next(l, &rec);
+		r = l->fd < 0 ? -EAGAIN : block_next(l, &b);
+		last = b.seq + b.count - 1;
 		if (r == -EBADMSG) {
 			/* What follows cannot be trusted to be where it seems: the next file is. */
 			l->damaged++;
@@ -278,13 +284,21 @@ int spool_lane_next(struct spool_lane *l, struct spool_record *ret_record)
 		}
 		if (r == -EAGAIN) {
 			r = lane_ended(l);
-			rec.seq = 0;
+			last = 0;
 		}
 		if (r < 0)
 			return r;
-	} while (rec.seq <= l->after);
-	l->after = rec.seq;
-	*ret_record = (struct spool_record){rec.seq, l->event, rec.size, l->before, l->chain};
+	} while (last <= l->after);
+	l->after = last;
+	*ret_block = (struct spool_block){
+		.seq = b.seq,
+		.count = b.count,
+		.layout = l->version == 1 ? ROLLCALL__LAYOUT__events : ROLLCALL__LAYOUT__blocks,
+		.data = l->data,
+		.size = b.size,
+		.before = l->before,
+		.after = l->chain,
+	};
 	return 0;
 }
 

@@ -2,58 +2,59 @@
 // Events into the spool.
 #include "sensor/keep.h"
 
-#include <string.h>
+#include <errno.h>
 
 #include "lib/arena.h"
+#include "lib/event_id.h"
 #include "lib/event_pack.h"
 #include "lib/log.h"
 #include "lib/segment.h"
 #include "lib/spool.h"
 #include "sensor/lineages.h"
 
-#define ID_BOOT 8 /* characters of the boot id */
-
-/* "1f0c73b9-bulk-4711". Each event has one: by hand, printf() takes as long as packing it. */
-char *keep_id(const struct keep *k, struct arena *a, const char *class, uint64_t seq)
+/* One that is not kept for the next event, for this. NULL: out of memory. */
+static struct spool_process *process_pack(struct arena *a, const Rollcall__Process *process)
 {
-	size_t boot = strnlen(k->boot_id, ID_BOOT), n = strlen(class);
-	char digits[20], *at = digits + sizeof(digits);
-	char *id = arena_alloc(a, boot + n + 2 + sizeof(digits) + 1);
+	struct spool_process *p = arena_alloc(a, sizeof(*p));
+	size_t size = rollcall__process__get_packed_size(process);
+	uint8_t *data = arena_alloc(a, size);
 
-	if (!id)
+	if (!p || !data)
 		return NULL;
-	do
-		*--at = (char)('0' + seq % 10);
-	while (seq /= 10);
-	memcpy(id, k->boot_id, boot);
-	id[boot] = '-';
-	memcpy(id + boot + 1, class, n);
-	id[boot + 1 + n] = '-';
-	memcpy(id + boot + n + 2, at, (size_t)(digits + sizeof(digits) - at));
-	return id;
+	*p = (struct spool_process){.data = data, .size = rollcall__process__pack(process, data)};
+	return p;
+}
+
+static int event_spool(struct keep *k, struct arena *a, const Rollcall__Event *ev, uint32_t class)
+{
+	struct spool_process *process = NULL;
+	struct event_pack pack;
+	uint8_t *room = NULL;
+
+	if (ev->process) {
+		process = lineages_packed(k->lineages, ev->process);
+		if (!process)
+			process = process_pack(a, ev->process);
+		if (!process)
+			return -ENOMEM;
+	}
+	/* That others could not be written, the spool counts. */
+	spool_claim(k->spool, class, event_pack_measure(&pack, ev), process, &room);
+	if (!room)
+		return -EMSGSIZE;
+	event_pack_write(&pack, room);
+	return 0;
 }
 
 void keep_event(struct keep *k, struct arena *a, Rollcall__Event *ev, uint32_t class)
 {
-	struct event_pack pack;
-	uint8_t *room = NULL;
-	size_t size;
-
 	if (!k->spool) {
-		ev->id = keep_id(k, a, "local", ++k->seq);
+		ev->id = event_id(a, k->boot_id, "local", ++k->seq);
 		return;
 	}
-	ev->id = keep_id(k, a, segment_class(class), spool_next(k->spool, class));
-	size = ev->id ? event_pack_measure(&pack, ev, lineages_packed(k->lineages, ev->process))
-		      : 0;
-	if (size)
-		spool_claim(k->spool, class, size, &room);
-	if (!room) {
+	ev->id = event_id(a, k->boot_id, segment_class(class), spool_next(k->spool, class));
+	if (!ev->id || event_spool(k, a, ev, class) < 0)
 		k->lost++;
-		return;
-	}
-	event_pack_write(&pack, room);
-	spool_commit(k->spool, class, size);
 }
 
 void keep_tick(struct keep *k)

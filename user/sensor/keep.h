@@ -20,9 +20,6 @@ struct keep {
 	bool failing;
 };
 
-/* The id of an event of that class and number; lives in the arena. */
-char *keep_id(const struct keep *k, struct arena *a, const char *class, uint64_t seq);
-
 /* Gives the event its id, and keeps it. What cannot be is counted. */
 void keep_event(struct keep *k, struct arena *a, Rollcall__Event *ev, uint32_t class);
 

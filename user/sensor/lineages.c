@@ -20,7 +20,7 @@ struct place {
 	uint64_t event;		 /* that used it last */
 	struct arena *arena;
 	Rollcall__Process *process;
-	event_field packed;
+	struct spool_process packed;
 };
 
 struct lineages {
@@ -60,11 +60,12 @@ void lineages_next(struct lineages *l)
 
 static int place_pack(struct place *p, size_t size)
 {
-	uint8_t *data = arena_alloc(p->arena, size + EVENT_PREFIX_MAX);
+	uint8_t *data = arena_alloc(p->arena, size);
 
 	if (!data)
 		return -ENOMEM;
-	p->packed = event_field_process(p->process, size, data);
+	p->packed = (struct spool_process){.data = data,
+					   .size = rollcall__process__pack(p->process, data)};
 	return 0;
 }
 
@@ -104,9 +105,9 @@ Rollcall__Process *lineages_find(struct lineages *l, struct arena *a, uint32_t t
 	return place_fill(l, p, proc);
 }
 
-const event_field *lineages_packed(const struct lineages *l, const Rollcall__Process *process)
+struct spool_process *lineages_packed(struct lineages *l, const Rollcall__Process *process)
 {
-	const struct place *p = process ? &l->places[process->pid % PLACES] : NULL;
+	struct place *p = &l->places[process->pid % PLACES];
 
-	return p && p->start && p->process == process ? &p->packed : NULL;
+	return p->start && p->process == process ? &p->packed : NULL;
 }

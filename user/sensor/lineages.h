@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "event.pb-c.h"
-#include "lib/event_pack.h"
+#include "lib/spool.h"
 
 struct arena;
 struct lineages;
@@ -26,4 +26,4 @@ Rollcall__Process *lineages_find(struct lineages *l, struct arena *a, uint32_t t
 void lineages_next(struct lineages *l);
 
 /* A process that was found, packed; NULL: it is not kept. Valid as long as the process is. */
-const event_field *lineages_packed(const struct lineages *l, const Rollcall__Process *process);
+struct spool_process *lineages_packed(struct lineages *l, const Rollcall__Process *process);

@@ -12,6 +12,7 @@
 #include "lib/dns.h"
 #include "lib/endpoint.h"
 #include "lib/event.h"
+#include "lib/event_id.h"
 #include "lib/log.h"
 #include "lib/magic.h"
 #include "lib/mask.h"
@@ -94,7 +95,7 @@ static void event_out(struct pipeline *p, Rollcall__Event *ev)
 	if (!told)
 		event_tell(p, ev, class);
 	else if (seq)
-		ev->id = keep_id(&p->keep, p->arena, segment_class(class), seq);
+		ev->id = event_id(p->arena, p->opts.host->boot_id, segment_class(class), seq);
 	rules_event(p->rules, p->arena, ev, boottime);
 	ev->time = boottime;
 }

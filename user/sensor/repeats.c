@@ -8,40 +8,60 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/arena.h"
+#include "lib/block.h"
 #include "lib/clean.h"
 #include "lib/spool_read.h"
 #include "sensor/handover.h"
 
-static int repeat_add(struct repeats *r, const struct handover *h, uint32_t class,
-		      const struct spool_record *rec)
+static int repeat_add(struct repeats *r, const struct repeat *told)
 {
-	Rollcall__Event *ev = rollcall__event__unpack(NULL, rec->size, rec->event);
-	struct repeat *more = ev ? reallocarray(r->told, r->n + 1, sizeof(*more)) : NULL;
+	struct repeat *more = reallocarray(r->told, r->n + 1, sizeof(*more));
 
-	if (more) {
-		r->told = more;
-		r->told[r->n++] = (struct repeat){ev->kind_case, class,
-						  ev->time - (uint64_t)h->wall_offset, rec->seq};
+	if (!more)
+		return -ENOMEM;
+	r->told = more;
+	r->told[r->n++] = *told;
+	return 0;
+}
+
+static int block_add(struct repeats *r, struct arena *a, const struct handover *h, uint32_t class,
+		     const struct spool_block *in)
+{
+	Rollcall__Block *b = block_open(a, in->layout, in->data, in->size);
+	int e = b ? 0 : -EBADMSG;
+
+	for (size_t i = 0; e == 0 && i < b->n_event; i++) {
+		const ProtobufCBinaryData *d = &b->event[i];
+		Rollcall__Event *ev = rollcall__event__unpack(arena_protobuf(a), d->len, d->data);
+
+		if (!ev)
+			e = -EBADMSG;
+		else if (in->seq + i > h->seq[class])
+			e = repeat_add(r, &(struct repeat){ev->kind_case, class,
+							   ev->time - (uint64_t)h->wall_offset,
+							   in->seq + i});
 	}
-	if (ev)
-		rollcall__event__free_unpacked(ev, NULL);
-	return more ? 0 : -ENOMEM;
+	arena_reset(a);
+	return e;
 }
 
 static int lane_read(struct repeats *r, int dir, const struct handover *h,
 		     const struct spool_lane_name *name)
 {
 	_cleanup_(spool_lane_freep) struct spool_lane *lane = NULL;
-	struct spool_record rec;
+	_cleanup_(arena_freep) struct arena *a = NULL;
+	struct spool_block block;
 	int e;
 
 	if (!h->seq[name->class])
 		return 0;
-	e = spool_lane_open(dir, name, h->seq[name->class], &lane);
+	a = arena_new(64 * 1024);
+	e = a ? spool_lane_open(dir, name, h->seq[name->class], &lane) : -ENOMEM;
 	while (e == 0) {
-		e = spool_lane_next(lane, &rec);
+		e = spool_lane_next(lane, &block);
 		if (e == 0)
-			e = repeat_add(r, h, name->class, &rec);
+			e = block_add(r, a, h, name->class, &block);
 	}
 	return e == -EAGAIN ? 0 : e;
 }

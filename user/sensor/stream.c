@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -23,6 +24,7 @@
 #include "lib/link.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/protowire.h"
 #include "lib/segment.h"
 #include "lib/spool_read.h"
 #include "lib/tls.h"
@@ -31,7 +33,7 @@
 #include "sensor/sandbox.h"
 
 #define LANES		 64
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 #define PING_MS		 10000
 #define RETRY_MIN_MS	 250
 #define RETRY_MAX_MS	 30000
@@ -40,7 +42,7 @@
 struct lane {
 	struct spool_lane_name name;
 	struct spool_lane *reader;
-	struct spool_record next; /* read, but not sent */
+	struct spool_block next; /* read, but not sent */
 	int has_next;
 	uint64_t sent; /* last number */
 };
@@ -160,31 +162,40 @@ static int lane_peek(struct lane *l)
 
 /* ---- sending ---- */
 
-/* Takes consecutive records up to a batch's limits. Number taken. */
-static size_t batch_take(struct stream *s, struct lane *l, ProtobufCBinaryData *events,
+/* Does it go on with what the batch has, and is there room for it? */
+static bool batch_fits(const Rollcall__Batch *b, const struct spool_block *next, size_t raw,
+		       size_t max)
+{
+	return next->seq == b->first_seq + b->count && next->layout == b->layout &&
+	       b->count + next->count <= BATCH_EVENTS_MAX && raw + next->size <= max;
+}
+
+/* Takes consecutive blocks up to a batch's limits. Number taken. */
+static size_t batch_take(struct stream *s, struct lane *l, ProtobufCBinaryData *records,
 			 Rollcall__Batch *b)
 {
 	size_t n = 0, raw = 0,
 	       max = l->name.class == ROLLCALL__CLASS__bulk ? s->raw_max / 8 : s->raw_max;
 
-	/* One event fits in any batch. */
+	/* One block fits in any batch. */
 	while (n < BATCH_EVENTS_MAX && lane_peek(l) == 0) {
-		const struct spool_record *r = &l->next;
+		const struct spool_block *next = &l->next;
 
-		/* Tag and length of a field take at most 11 bytes. */
-		if (n && (r->seq != b->first_seq + n || raw + r->size + 11 > max))
+		if (n && !batch_fits(b, next, raw + PROTOWIRE_PREFIX_MAX, max))
 			break;
 		if (!n) {
-			b->first_seq = r->seq;
-			b->chain_before.data = arena_copy(s->arena, r->before, CHAIN_SIZE);
+			b->first_seq = next->seq;
+			b->layout = next->layout;
+			b->chain_before.data = arena_copy(s->arena, next->before, CHAIN_SIZE);
 			b->chain.data = arena_alloc(s->arena, CHAIN_SIZE);
 		}
-		events[n].data = arena_copy(s->arena, r->event, r->size);
-		events[n].len = r->size;
-		if (!events[n].data || !b->chain.data || !b->chain_before.data)
+		records[n].data = arena_copy(s->arena, next->data, next->size);
+		records[n].len = next->size;
+		if (!records[n].data || !b->chain.data || !b->chain_before.data)
 			return 0;
-		memcpy(b->chain.data, r->after, CHAIN_SIZE);
-		raw += r->size + 11;
+		memcpy(b->chain.data, next->after, CHAIN_SIZE);
+		b->count += next->count;
+		raw += next->size + PROTOWIRE_PREFIX_MAX;
 		l->has_next = 0;
 		n++;
 	}
@@ -196,25 +207,25 @@ static size_t batch_take(struct stream *s, struct lane *l, ProtobufCBinaryData *
 static int batch_send(struct stream *s, struct lane *l)
 {
 	Rollcall__Batch b;
-	ProtobufCBinaryData *events = arena_alloc(s->arena, BATCH_EVENTS_MAX * sizeof(*events));
+	ProtobufCBinaryData *records = arena_alloc(s->arena, BATCH_EVENTS_MAX * sizeof(*records));
 	size_t n;
 	int r;
 
-	if (!events)
+	if (!records)
 		return -ENOMEM;
 	rollcall__batch__init(&b);
 	b.boot_id = l->name.boot_id;
 	b.class_ = (Rollcall__Class)l->name.class;
-	n = batch_take(s, l, events, &b);
+	n = batch_take(s, l, records, &b);
 	if (!n)
 		return 0;
-	r = batch_pack(s->arena, events, n, &b);
+	r = batch_pack(s->arena, records, n, &b);
 	if (r == 0)
 		r = link_send(s->link, FRAME_BATCH, &b.base);
 	arena_reset(s->arena);
 	if (r < 0)
 		return r;
-	l->sent = b.first_seq + n - 1;
+	l->sent = b.first_seq + b.count - 1;
 	s->inflight++;
 	return 1;
 }

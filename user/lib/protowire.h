@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Protobuf's encoding (protobuf.dev, "Encoding"), where messages are put together from packed
+// parts.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROTOWIRE_VARINT_MAX 10
+#define PROTOWIRE_PREFIX_MAX 15
+
+/* Each returns how many bytes it wrote; with `to` NULL, how many it would. */
+size_t protowire_varint(uint8_t *to, uint64_t value);
+
+/* What is before the `size` bytes of a string, of bytes or of a message. */
+size_t protowire_prefix(uint8_t *to, uint32_t field, size_t size);
+
+/* Such a field, whole. */
+size_t protowire_bytes(uint8_t *to, uint32_t field, const void *data, size_t size);
