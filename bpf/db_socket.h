@@ -73,12 +73,12 @@ static __always_inline bool db_server_is(__u32 system)
 static __always_inline struct sock *db_socket(int fd)
 {
 	struct fdtable *fdt = plain_current()->files->fdt;
-	struct file *file = NULL;
+	struct file *file;
 	struct socket *socket;
 
 	if (fd < 0 || (__u32)fd >= fdt->max_fds)
 		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd);
-	socket = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(socket, sk);
+	file = plain_pointer(fdt->fd + fd);
+	socket = PLAIN_READ(file, private_data);
+	return PLAIN_READ(socket, sk);
 }

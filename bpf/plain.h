@@ -42,6 +42,14 @@ struct bpf_iter_num { /* since 6.4 */
 		__read;                                                                            \
 	})
 
+/* The pointer that is at an address: of an array's element, whose type is no struct's. */
+static __always_inline void *plain_pointer(const void *at)
+{
+	struct hlist_head *holder = (void *)at; /* which is one pointer */
+
+	return PLAIN_READ(holder, first);
+}
+
 /* For several loads from a task that a hook or bpf_get_current_task_btf() gives. */
 static __always_inline struct task_struct *plain_task(struct task_struct *task)
 {

@@ -96,13 +96,12 @@ static __always_inline void sock_fill_fd(struct rec_socket *s, int fd)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fdtable *fdt = PLAIN_READ(task, files, fdt);
-	struct file **fds = PLAIN_READ(fdt, fd);
-	struct file *file = NULL;
+	struct file **fds = PLAIN_READ(fdt, fd), *file;
 	struct sock *sk;
 
 	if (fd < 0 || (__u32)fd >= PLAIN_READ(fdt, max_fds))
 		return;
-	bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
+	file = plain_pointer(fds + fd);
 	sk = file ? sock_of_file(file) : NULL;
 	if (sk)
 		sock_fill(s, sk);

@@ -6,12 +6,22 @@
  */
 #include "syscall.h"
 
+/* By either table: which of them it is takes a helper, and most calls are in none. */
+static __always_inline bool call_wanted(__u32 nr)
+{
+	__u32 compat = SYSCALL_MAX + nr;
+	struct syscall_shape *native = bpf_map_lookup_elem(&syscall_shapes, &nr);
+	struct syscall_shape *other = bpf_map_lookup_elem(&syscall_shapes, &compat);
+
+	return (native && native->wanted) || (other && other->wanted);
+}
+
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(syscall_exit__dispatch, struct pt_regs *regs, long ret)
 {
 	unsigned long nr = syscall_number(regs);
 
-	if (nr >= SYSCALL_MAX)
+	if (nr >= SYSCALL_MAX || !call_wanted(nr))
 		return 0;
 	if (syscall_compat())
 		nr += SYSCALL_MAX;

@@ -38,6 +38,7 @@ struct syscall_shape {
 	__u8 value, value2;
 	__u8 flags;
 	__u8 aspect; /* of file_change, which the call changes */
+	__u8 wanted; /* there is a program in this slot */
 };
 
 struct {
@@ -157,10 +158,6 @@ static __always_inline struct syscall_shape *syscall_shape(struct pt_regs *regs)
 static __always_inline struct file *syscall_file(long fd)
 {
 	struct fdtable *fdt = plain_current()->files->fdt;
-	struct file *file = NULL;
 
-	if (fd < 0 || (__u64)fd >= fdt->max_fds)
-		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd);
-	return file;
+	return fd < 0 || (__u64)fd >= fdt->max_fds ? NULL : plain_pointer(fdt->fd + fd);
 }

@@ -205,6 +205,7 @@ int syscall_slot(const char *event, unsigned n, struct syscall_shape *ret_shape)
 			return -ENOENT;
 		call_parse(wants[i].calls[n / 2], call, sizeof(call), ret_shape);
 		ret_shape->aspect = aspect_of(event);
+		ret_shape->wanted = 1;
 		return call_slot(call, n % 2);
 	}
 	return -ENOENT;

@@ -16,6 +16,7 @@ struct syscall_shape {
 	uint8_t value, value2; /* what it is to be: a mode; a user and a group */
 	uint8_t flags;
 	uint8_t aspect; /* enum FileAspect, of an event that is made by file_change__dispatch */
+	uint8_t wanted;
 };
 
 /*
