@@ -87,7 +87,7 @@ static __always_inline void file_read_opened(struct file *file, __u32 flags)
 	if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH))
 		return;
 	inode_key_fill(&key, PLAIN_READ(file, f_inode));
-	m.table = bpf_map_lookup_elem(&watched_inode, &key) &&
+	m.table = inode_may(&watched_bits, key.ino) && bpf_map_lookup_elem(&watched_inode, &key) &&
 		  !task_is_server(bpf_get_current_task_btf());
 	if (file_read_why(file, &key, &m))
 		file_read_emit(file, flags, &m);

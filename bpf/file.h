@@ -59,7 +59,7 @@ struct fd_key {
 };
 
 struct fd_file {
-	__u64 address, opened;
+	__u64 address, opened; /* opened 0: it is none any more */
 };
 
 struct {
@@ -69,12 +69,21 @@ struct {
 	__type(value, struct fd_file);
 } fd_files __weak SEC(".maps");
 
-/* Processes that have such descriptors: a bit for each, the last one for all above. */
+/*
+ * Processes that have such descriptors: a bit for each, the last one for all above. What is in
+ * fd_files stays for the next file with that descriptor, until the process ends: to take it out and
+ * put it in again is most of what a short open costs.
+ */
+struct file_holder {
+	__u64 fds;  /* that are such files */
+	__u64 kept; /* that are in fd_files */
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, __u32); /* tgid */
-	__type(value, __u64);
+	__type(value, struct file_holder);
 } file_holders __weak SEC(".maps");
 
 struct recent_file {
@@ -90,12 +99,23 @@ struct {
 	__type(value, struct recent_file);
 } recent_files __weak SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, INODE_WORDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} recent_bits __weak SEC(".maps");
+
 static __always_inline void file_is_recent(struct inode *inode, __u32 tree)
 {
 	struct recent_file recent = {tree, PLAIN_READ(inode, i_generation)};
 	struct inode_key key;
+	__u64 *word;
 
 	inode_key_fill(&key, inode);
+	word = inode_word(&recent_bits, key.ino);
+	if (word)
+		__sync_fetch_and_or(word, 1ull << (key.ino & 63));
 	bpf_map_update_elem(&recent_files, &key, &recent, BPF_ANY);
 }
 
@@ -110,15 +130,12 @@ struct read_why {
  */
 static __always_inline bool file_is_secret(struct file *file, const struct inode_key *key)
 {
-	struct inode *directory = PLAIN_READ(file, f_path.dentry, d_parent, d_inode);
-	__u32 *marks = bpf_map_lookup_elem(&watched_tree, key);
 	struct inode_key parent;
 
-	if (marks && (*marks & TREE_SECRET))
+	if (tree_marks(key) & TREE_SECRET)
 		return true;
-	inode_key_fill(&parent, directory);
-	marks = bpf_map_lookup_elem(&watched_tree, &parent);
-	return marks && (*marks & TREE_SECRET);
+	inode_key_fill(&parent, PLAIN_READ(file, f_path.dentry, d_parent, d_inode));
+	return tree_marks(&parent) & TREE_SECRET;
 }
 
 /* Is who has it told? `table`, which only file.bpf.c knows, is set already. */
@@ -129,7 +146,7 @@ static __always_inline bool file_read_why(struct file *file, const struct inode_
 
 	if (!interest_watched)
 		return why->table;
-	recent = bpf_map_lookup_elem(&recent_files, key);
+	recent = inode_may(&recent_bits, key->ino) ? bpf_map_lookup_elem(&recent_files, key) : NULL;
 	if (recent && recent->generation == PLAIN_READ(file, f_inode, i_generation)) {
 		why->recent = 1;
 		why->tree = recent->tree;
@@ -147,15 +164,18 @@ struct file_scratch_walk {
 	struct file_scratch *scratch; /* the first that was free */
 };
 
-static long file_scratch_step(__u64 i, struct file_scratch_walk *w)
+static __always_inline struct file_scratch *file_scratch_try(__u32 slot)
 {
-	__u32 key = (w->first + i) % FILE_SCRATCH_SLOTS;
+	__u32 key = slot % FILE_SCRATCH_SLOTS;
 	struct file_scratch *s = bpf_map_lookup_elem(&file_scratches, &key);
 
-	if (!s || __sync_val_compare_and_swap(&s->busy, 0, 1))
-		return 0;
-	w->scratch = s;
-	return 1;
+	return s && !__sync_val_compare_and_swap(&s->busy, 0, 1) ? s : NULL;
+}
+
+static long file_scratch_step(__u64 i, struct file_scratch_walk *w)
+{
+	w->scratch = file_scratch_try(w->first + i);
+	return w->scratch != NULL;
 }
 
 /* With its fixed part zeroed; NULL, and counted, when none is free. */
@@ -163,10 +183,12 @@ static __always_inline struct file_scratch *file_scratch_claim(enum lane lane,
 							       enum record_kind kind)
 {
 	struct file_scratch_walk w = {.first = bpf_get_smp_processor_id()};
-	struct file_scratch *s;
+	struct file_scratch *s = file_scratch_try(w.first); /* nearly always */
 
-	bpf_loop(FILE_SCRATCH_SLOTS, file_scratch_step, &w, 0);
-	s = w.scratch;
+	if (!s) {
+		bpf_loop(FILE_SCRATCH_SLOTS, file_scratch_step, &w, 0);
+		s = w.scratch;
+	}
 	if (!s) {
 		emit_lost(lane, kind);
 		return NULL;
@@ -214,14 +236,21 @@ static __always_inline __u64 file_fd_bit(__u64 fd)
 
 static __always_inline void file_held(__u32 tgid, __u32 fd, const struct fd_file *file)
 {
-	__u64 *fds = bpf_map_lookup_elem(&file_holders, &tgid), first = file_fd_bit(fd);
+	struct file_holder *h = bpf_map_lookup_elem(&file_holders, &tgid), first;
 	struct fd_key key = {tgid, fd};
+	struct fd_file *known = bpf_map_lookup_elem(&fd_files, &key);
 
-	bpf_map_update_elem(&fd_files, &key, file, BPF_ANY);
-	if (fds)
-		*fds |= first;
+	if (known)
+		*known = *file;
 	else
-		bpf_map_update_elem(&file_holders, &tgid, &first, BPF_ANY);
+		bpf_map_update_elem(&fd_files, &key, file, BPF_ANY);
+	if (h) {
+		h->fds |= file_fd_bit(fd);
+		h->kept |= file_fd_bit(fd);
+		return;
+	}
+	first.fds = first.kept = file_fd_bit(fd);
+	bpf_map_update_elem(&file_holders, &tgid, &first, BPF_ANY);
 }
 
 /* What is known of a file since it was opened, or NULL: of no interest. */

@@ -25,8 +25,8 @@ static __always_inline long file_references(struct file *file)
 	struct file___ref *since = (void *)file;
 
 	if (bpf_core_field_exists(since->f_ref))
-		return BPF_CORE_READ(since, f_ref.refcnt.counter);
-	return BPF_CORE_READ(before, f_count.counter) - 1;
+		return PLAIN_READ(since, f_ref.refcnt.counter);
+	return PLAIN_READ(before, f_count.counter) - 1;
 }
 
 /* `freed`: its memory may be another file's at any moment: what was read is good if it was not. */
@@ -96,17 +96,18 @@ __noinline int fd_gone(__u32 tgid, __u32 fd)
 	struct fd_key key = {tgid, fd};
 	struct fd_file *f = bpf_map_lookup_elem(&fd_files, &key), copy;
 
-	if (!f)
+	if (!f || !f->opened)
 		return 0;
 	copy = *f;
-	bpf_map_delete_elem(&fd_files, &key);
+	f->opened = 0;
 	fd_file_gone(&copy);
 	return 0;
 }
 
 struct fd_walk {
-	__u64 *fds, all; /* the bits; as they were */
-	__u32 tgid, to;	 /* to: the child */
+	struct file_holder *holder;
+	__u64 all;	/* its bits, as they were */
+	__u32 tgid, to; /* to: the child */
 	__u32 first, last;
 };
 
@@ -119,30 +120,30 @@ static long close_step(__u64 i, struct fd_walk *w)
 	if (!(w->all & file_fd_bit(fd)))
 		return 0;
 	if (fd < FD_BITS)
-		__sync_fetch_and_and(w->fds, ~file_fd_bit(fd));
+		__sync_fetch_and_and(&w->holder->fds, ~file_fd_bit(fd));
 	fd_gone(w->tgid, fd);
 	return 0;
 }
 
-static __always_inline void fds_closed(__u64 *fds, __u32 tgid, __u32 first, __u32 last)
+static __always_inline void fds_closed(struct file_holder *h, __u32 tgid, __u32 first, __u32 last)
 {
-	struct fd_walk w = {fds, *fds, tgid, 0, first, last};
+	struct fd_walk w = {h, h->fds, tgid, 0, first, last};
 
 	bpf_loop(last > first ? FDS_MAX : 1, close_step, &w, 0);
 }
 
 /* Where `to` was, nothing is any more; it is what `from` is. */
-static __always_inline void fd_copied(__u64 *fds, __u32 tgid, __u32 from, __u32 to)
+static __always_inline void fd_copied(struct file_holder *h, __u32 tgid, __u32 from, __u32 to)
 {
 	struct fd_key key = {tgid, from};
 	struct fd_file *f;
 
 	if (from == to)
 		return;
-	if (*fds & file_fd_bit(to))
-		fds_closed(fds, tgid, to, to);
-	f = *fds & file_fd_bit(from) ? bpf_map_lookup_elem(&fd_files, &key) : NULL;
-	if (f)
+	if (h->fds & file_fd_bit(to))
+		fds_closed(h, tgid, to, to);
+	f = h->fds & file_fd_bit(from) ? bpf_map_lookup_elem(&fd_files, &key) : NULL;
+	if (f && f->opened)
 		file_held(tgid, to, f);
 }
 
@@ -156,12 +157,12 @@ static __always_inline bool call_copies(struct pt_regs *regs, struct syscall_sha
 }
 
 static __always_inline void call_closes(struct pt_regs *regs, struct syscall_shape *shape,
-					__u64 *fds, __u32 tgid)
+					struct file_holder *h, __u32 tgid)
 {
 	__u32 first = syscall_arg(regs, shape->value - 1);
 	__u32 last = shape->value2 ? syscall_arg(regs, shape->value2 - 1) : first;
 
-	fds_closed(fds, tgid, first, last);
+	fds_closed(h, tgid, first, last);
 }
 
 SEC("?tp_btf/sys_exit")
@@ -169,22 +170,22 @@ int BPF_PROG(file_close__sys_exit, struct pt_regs *regs, long ret)
 {
 	struct syscall_shape *shape = ret >= 0 ? syscall_shape(regs) : NULL;
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct file_holder *h;
 	bool holds, low;
-	__u64 *fds;
 
 	if (!shape)
 		return 0;
-	fds = bpf_map_lookup_elem(&file_holders, &tgid);
-	holds = fds && *fds;
+	h = bpf_map_lookup_elem(&file_holders, &tgid);
+	holds = h && h->fds;
 	low = shape->fd && ret <= STDERR && interest_lineage();
 	if (!holds && !low)
 		return 0;
 	if (holds && !shape->fd)
-		call_closes(regs, shape, fds, tgid);
+		call_closes(regs, shape, h, tgid);
 	if (!call_copies(regs, shape, ret))
 		return 0;
 	if (holds)
-		fd_copied(fds, tgid, syscall_arg(regs, shape->fd - 1), ret);
+		fd_copied(h, tgid, syscall_arg(regs, shape->fd - 1), ret);
 	if (low)
 		bpf_tail_call(ctx, &syscall_exits, SYSCALL_DUP_LOW);
 	return 0;
@@ -194,13 +195,13 @@ SEC("?tp_btf/io_uring_complete")
 int BPF_PROG(file_close__beside_sys_exit, void *ring, struct io_kiocb *req)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32, fd;
-	__u64 *fds = bpf_map_lookup_elem(&file_holders, &tgid);
+	struct file_holder *h = bpf_map_lookup_elem(&file_holders, &tgid);
 
-	if (!fds || !*fds || PLAIN_READ(req, opcode) != IORING_OP_CLOSE ||
+	if (!h || !h->fds || PLAIN_READ(req, opcode) != IORING_OP_CLOSE ||
 	    PLAIN_READ(req, cqe.res) < 0)
 		return 0;
 	fd = PLAIN_READ((struct io_close *)req, fd);
-	fds_closed(fds, tgid, fd, fd);
+	fds_closed(h, tgid, fd, fd);
 	return 0;
 }
 
@@ -215,7 +216,7 @@ static long fork_step(__u64 fd, struct fd_walk *w)
 	struct fd_key key = {w->tgid, fd};
 	struct fd_file *f = w->all & file_fd_bit(fd) ? bpf_map_lookup_elem(&fd_files, &key) : NULL;
 
-	if (f)
+	if (f && f->opened)
 		file_held(w->to, fd, f);
 	return 0;
 }
@@ -224,12 +225,12 @@ SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(file_close__sys_exit_fork, struct task_struct *parent, struct task_struct *child)
 {
 	__u32 from = PLAIN_READ(parent, tgid), to = PLAIN_READ(child, tgid);
-	__u64 *fds = from == to ? NULL : bpf_map_lookup_elem(&file_holders, &from);
-	struct fd_walk w = {.fds = fds, .tgid = from, .to = to};
+	struct file_holder *h = from == to ? NULL : bpf_map_lookup_elem(&file_holders, &from);
+	struct fd_walk w = {.holder = h, .tgid = from, .to = to};
 
-	if (!fds || !*fds)
+	if (!h || !h->fds)
 		return 0;
-	w.all = *fds;
+	w.all = h->fds;
 	bpf_loop(fds_end(w.all), fork_step, &w, 0);
 	return 0;
 }
@@ -240,10 +241,10 @@ static long exec_step(__u64 fd, struct fd_walk *w)
 	struct fd_key key = {w->tgid, fd};
 	struct fd_file *f = w->all & file_fd_bit(fd) ? bpf_map_lookup_elem(&fd_files, &key) : NULL;
 
-	if (!f || (__u64)syscall_file((long)fd) == f->address)
+	if (!f || !f->opened || (__u64)syscall_file((long)fd) == f->address)
 		return 0;
 	if (fd < FD_BITS)
-		__sync_fetch_and_and(w->fds, ~file_fd_bit(fd));
+		__sync_fetch_and_and(&w->holder->fds, ~file_fd_bit(fd));
 	fd_gone(w->tgid, fd);
 	return 0;
 }
@@ -252,12 +253,12 @@ SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(file_close__sys_exit_exec, struct task_struct *task)
 {
 	__u32 tgid = PLAIN_READ(task, tgid);
-	__u64 *fds = bpf_map_lookup_elem(&file_holders, &tgid);
-	struct fd_walk w = {.fds = fds, .tgid = tgid};
+	struct file_holder *h = bpf_map_lookup_elem(&file_holders, &tgid);
+	struct fd_walk w = {.holder = h, .tgid = tgid};
 
-	if (!fds || !*fds)
+	if (!h || !h->fds)
 		return 0;
-	w.all = *fds;
+	w.all = h->fds;
 	bpf_loop(fds_end(w.all), exec_step, &w, 0);
 	return 0;
 }
@@ -273,7 +274,7 @@ static long exit_step(__u64 fd, struct fd_walk *w)
 	if (!f)
 		return 0;
 	file = (struct file *)f->address;
-	o = bpf_map_lookup_elem(&open_files, &f->address);
+	o = f->opened ? bpf_map_lookup_elem(&open_files, &f->address) : NULL;
 	if (o && o->opened == f->opened && syscall_file((long)fd) == file &&
 	    file_references(file) == 0)
 		file_closed(file, o, false);
@@ -287,14 +288,14 @@ int BPF_PROG(file_close__sys_exit_exit, struct task_struct *task)
 {
 	__u32 tgid = PLAIN_READ(task, tgid);
 	struct fd_walk w = {.tgid = tgid};
-	__u64 *fds;
+	struct file_holder *h;
 
 	if (PLAIN_READ(task, signal, live.counter))
 		return 0;
-	fds = bpf_map_lookup_elem(&file_holders, &tgid);
-	if (!fds)
+	h = bpf_map_lookup_elem(&file_holders, &tgid);
+	if (!h)
 		return 0;
-	w.all = *fds;
+	w.all = h->kept;
 	bpf_loop(fds_end(w.all), exit_step, &w, 0);
 	bpf_map_delete_elem(&file_holders, &tgid);
 	return 0;

@@ -26,6 +26,34 @@ struct inode_key {
 	__u32 pad;
 };
 
+/*
+ * Which keys of the maps by inode there may be, by the last sixteen bits of the number: a bit is
+ * set before its key, and never cleared. Every open of this host is asked for several such keys,
+ * and has none: one load instead of a call.
+ */
+#define INODE_WORDS 1024
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, INODE_WORDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} watched_bits __weak SEC(".maps"); /* of watched_tree and watched_inode: user/sensor/probe_map.c */
+
+static __always_inline __u64 *inode_word(void *bits, __u64 ino)
+{
+	__u32 word = ino >> 6 & (INODE_WORDS - 1);
+
+	return bpf_map_lookup_elem(bits, &word);
+}
+
+static __always_inline bool inode_may(void *bits, __u64 ino)
+{
+	__u64 *word = inode_word(bits, ino);
+
+	return word && *word >> (ino & 63) & 1;
+}
+
 /* Directories, and the marks of what is below them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -52,6 +80,14 @@ struct {
 	__type(key, struct tree_name);
 	__type(value, __u32);
 } watched_name __weak SEC(".maps");
+
+static __always_inline __u32 tree_marks(const struct inode_key *key)
+{
+	__u32 *marks =
+		inode_may(&watched_bits, key->ino) ? bpf_map_lookup_elem(&watched_tree, key) : NULL;
+
+	return marks ? *marks : 0;
+}
 
 /* Executables, and the marks of who runs them and of all descendants. */
 struct {
@@ -132,10 +168,8 @@ static long interest_step(__u64 i, struct interest_ctx *c)
 	struct interest_walk *w = c->walk;
 	struct dentry *dentry = w->dentry, *parent = PLAIN_READ(dentry, d_parent);
 	struct inode_key key = {.ino = PLAIN_READ(dentry, d_inode, i_ino), .dev = w->dev};
-	__u32 *marks = bpf_map_lookup_elem(&watched_tree, &key);
 
-	if (marks)
-		w->marks |= *marks;
+	w->marks |= tree_marks(&key);
 	if (w->by_mount && dentry == w->root) {
 		if (dentry != parent)
 			w->bound = 1;

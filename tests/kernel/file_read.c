@@ -322,7 +322,7 @@ int main(void)
 	}
 	data = key_of(at("data"));
 	server = key_of(at("server"));
-	check(probe_map_update(t.probe, "watched_inode", &data, &mask) == 0, "watch", "map");
+	check(probe_map_watch(t.probe, "watched_inode", &data, &mask) == 0, "watch", "map");
 	check(probe_map_update(t.probe, "server_exe", &server, &one) == 0, "server", "map");
 	ways_check();
 	unwatch_check();

@@ -105,7 +105,7 @@ static int stages_begin(void)
 		pipeline_use(t.pipeline, t.probe);
 	if (r == 0)
 		r = filewatch_key(t.dir, &key);
-	return r ? r : probe_map_update(t.probe, "watched_tree", &key, &mark);
+	return r ? r : probe_map_watch(t.probe, "watched_tree", &key, &mark);
 }
 
 static void limits_begin(struct shed_limits shed, uint64_t memory)

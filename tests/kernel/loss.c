@@ -137,7 +137,7 @@ static int setup(void)
 	r = probe_new(&opts, &t.probe);
 	if (r == 0)
 		r = filewatch_key(t.storm->dir, &key);
-	return r ? r : probe_map_update(t.probe, "watched_tree", &key, &mark);
+	return r ? r : probe_map_watch(t.probe, "watched_tree", &key, &mark);
 }
 
 static unsigned number(const char *variable, unsigned otherwise)

@@ -119,7 +119,7 @@ int main(void)
 	}
 	key.ino = st.st_ino;
 	key.dev = major(st.st_dev) << 20 | minor(st.st_dev);
-	check("table", "map", probe_map_update(p, "watched_inode", &key, &mask) == 0);
+	check("table", "map", probe_map_watch(p, "watched_inode", &key, &mask) == 0);
 	coverage_check(p);
 	events_check(p, table);
 	unlink(table);

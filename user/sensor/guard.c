@@ -94,6 +94,7 @@ static const char *const written[] = {
 	"server_exe",			/* programs of database servers */
 	"session_notes",		/* sessions as the sensor knows them */
 	"session_rates",		/* a throttled session begins anew */
+	"watched_bits",			/* of the maps by inode */
 	"watched_exe",			/* files that are replaced have other inodes */
 	"watched_inode",  "watched_name", "watched_tree",
 };

@@ -220,14 +220,6 @@ static void process_event(struct pipeline *p, Rollcall__Event *ev, uint32_t tgid
 	learn(p, p->arena, ev);
 }
 
-static int file_set(void *ctx, const char *map, const void *key, const void *value)
-{
-	struct pipeline *p = ctx;
-
-	return value ? probe_map_update(p->probe, map, key, value)
-		     : probe_map_delete(p->probe, map, key);
-}
-
 static int relation_set(void *ctx, uint32_t oid, const struct pg_relation *r)
 {
 	return probe_map_update(ctx, "pg_relations", &oid, r);
@@ -251,7 +243,7 @@ static void files_sync(struct pipeline *p, uint64_t now)
 	if (!p->opts.files || !p->attached)
 		return;
 	p->files_time = now;
-	r = filewatch_sync(p->opts.files, file_set, p);
+	r = filewatch_sync(p->opts.files, probe_map_watch, p->probe);
 	if (r < 0)
 		log_warn(r, "not every file of the watched tables can be watched");
 	for (uint64_t gone = filewatch_lost(p->opts.files); gone; gone &= gone - 1)

@@ -97,6 +97,9 @@ int probe_map_fd(const struct probe *p, const char *name);
 int probe_map_lookup(const struct probe *p, const char *name, const void *key, void *ret_value);
 int probe_map_update(const struct probe *p, const char *name, const void *key, const void *value);
 int probe_map_delete(const struct probe *p, const char *name, const void *key);
+
+/* What is watched, by inode or name: a filewatch_set_fn, `ctx` is the probe. */
+int probe_map_watch(void *ctx, const char *name, const void *key, const void *value);
 /* Walks a hash map's keys: *key in, next key out (start: zeroed and `first`). 0 or -ENOENT. */
 int probe_map_next(const struct probe *p, const char *name, const void *key, void *ret_next);
 

@@ -362,19 +362,11 @@ static int ready_emit(struct sensor *s)
 	return 0;
 }
 
-static int tree_set(void *ctx, const char *map, const void *key, const void *value)
-{
-	struct sensor *s = ctx;
-
-	return value ? probe_map_update(s->probe, map, key, value)
-		     : probe_map_delete(s->probe, map, key);
-}
-
 /* Watched paths as they are now; who runs a new one already is marked by a look at every task. */
 static int trees_sync(struct sensor *s)
 {
 	bool exes = false;
-	int r = treewatch_sync(s->opts->trees, tree_set, s, &exes);
+	int r = treewatch_sync(s->opts->trees, probe_map_watch, s->probe, &exes);
 	int e = exes ? probe_iter(s->probe, "lineage__iter", NULL, NULL) : 0;
 
 	return r < 0 ? r : e;

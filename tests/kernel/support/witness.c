@@ -94,7 +94,7 @@ int witness_seed(void)
 
 int witness_watch(const char *map, const void *key, const void *value)
 {
-	return probe_map_update(w.probe, map, key, value);
+	return probe_map_watch(w.probe, map, key, value);
 }
 
 int witness_unwatch(const char *map, const void *key)
