@@ -53,13 +53,14 @@ def segment(path, host):
     assert crc == zlib.crc32(data[:100]), path
     offset, seq = 104, first
     while offset < len(data):
-        size, crc, got, count, zero = struct.unpack_from("<IIQII", data, offset)
-        assert got == seq and zero == 0, (path, seq)
+        size, crc, got, count, whole = struct.unpack_from("<IIQII", data, offset)
+        assert got == seq, (path, seq)
         assert crc == zlib.crc32(data[offset + 8:offset + 24 + size]), (path, seq)
         body = data[offset + 24:offset + 24 + size]
         chain = hashlib.sha256(chain + struct.pack(">IQ", number, seq) + body).digest()
         events = block(body)
         assert len(body) == size and len(events) == count, (path, seq)
+        assert whole == sum(len(e) + len(p or b"") for e, p in events), (path, seq)
         for event, process in events:
             name = b"%s-%s-%d" % (boot[:8], (b"crit", b"bulk")[number - 1], seq)
             event += field(2, host) + field(3, name)

@@ -13,6 +13,7 @@
 #include "lib/arena.h"
 #include "lib/block.h"
 #include "lib/event_pack.h"
+#include "lib/protowire.h"
 
 #define BLOCKS ROLLCALL__LAYOUT__blocks
 
@@ -177,6 +178,40 @@ static void no_block(void **state)
 	refuse(&b);
 }
 
+/* A message in a message as deep as a megabyte lets it be: who unpacks it calls itself for each. */
+static ProtobufCBinaryData nested(uint32_t outermost, unsigned depth)
+{
+	size_t room_size = 1 << 20, at = room_size;
+	uint8_t *bytes = arena_alloc(a, room_size);
+
+	for (unsigned i = 0; i < depth; i++) {
+		uint32_t field = i + 1 == depth ? outermost : 7;
+		size_t n = protowire_prefix(NULL, field, room_size - at);
+
+		protowire_prefix(bytes + at - n, field, room_size - at);
+		at -= n;
+	}
+	return (ProtobufCBinaryData){room_size - at, bytes + at};
+}
+
+static void no_depth(void **state)
+{
+	ProtobufCBinaryData deep = nested(7, 200000), event = nested(4, 200000);
+	ProtobufCBinaryData good = nested(4, 16);
+	static uint8_t large[1 << 20];
+	struct block b = {.data = large};
+
+	(void)state;
+	block_process(&b, deep.data, deep.len);
+	put_event(&b, 1, 1);
+	assert_null(block_open(a, BLOCKS, large, b.size));
+	b = (struct block){.data = large};
+	memcpy(block_event(&b, event.len, 0), event.data, event.len);
+	assert_null(block_open(a, BLOCKS, large, b.size));
+	assert_null(block_open(a, ROLLCALL__LAYOUT__events, event.data, event.len));
+	assert_non_null(block_open(a, ROLLCALL__LAYOUT__events, good.data, good.len));
+}
+
 /* As spools of version 1 have them. */
 static void events_alone(void **state)
 {
@@ -200,7 +235,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(comes_back), T(fits_what_it_costs), T(what_an_event_says_of_itself),
-		T(no_block),   T(events_alone),
+		T(no_block),   T(no_depth),	      T(events_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "lib/arena.h"
+#include "event.pb-c.h"
 #include "lib/batch.h"
 #include "lib/block.h"
 #include "lib/frame.h"
@@ -303,6 +304,36 @@ static void a_spoilt_batch_is_refused(void **state)
 	}
 }
 
+/* One process, and many events of it: more on disk than any frame may have. */
+static void a_batch_that_is_more_than_it_seems(void **state)
+{
+	Rollcall__Process process;
+	Rollcall__Batch *b = batch();
+	int agrees;
+
+	(void)state;
+	rollcall__process__init(&process);
+	process.exe = arena_alloc(a, 65536);
+	memset(process.exe, 'x', 65535);
+	for (uint32_t count = 127; count <= 128; count++) {
+		struct block block = {.data = arena_alloc(a, 1 << 20)};
+		uint8_t *packed = arena_alloc(a, 1 << 17);
+		ProtobufCBinaryData d;
+
+		block_process(&block, packed, rollcall__process__pack(&process, packed));
+		for (uint32_t i = 0; i < count; i++)
+			block_event(&block, 0, 1);
+		d = (ProtobufCBinaryData){block.size, block.data};
+		b->count = count;
+		memset(b->chain.data, 0, CHAIN_SIZE);
+		chain_next(chain, b->chain.data, 1, 100, d.data, d.len);
+		assert_int_equal(batch_pack(a, &d, 1, b), 0);
+		assert_int_equal(batch_open(a, chain, b, 0, b->chain.data, &(struct batch_blocks){},
+					    &agrees),
+				 count == 127 ? 0 : -EMSGSIZE);
+	}
+}
+
 static void too_much_for_a_batch(void **state)
 {
 	ProtobufCBinaryData block = {};
@@ -324,9 +355,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(a_message_comes_back), T(headers),	       T(wrong_message_for_a_type),
-		T(a_batch_comes_back),	 T(a_batch_of_events), T(a_spoilt_batch_is_refused),
-		T(too_much_for_a_batch),
+		T(a_message_comes_back),      T(headers),
+		T(wrong_message_for_a_type),  T(a_batch_comes_back),
+		T(a_batch_of_events),	      T(a_batch_that_is_more_than_it_seems),
+		T(a_spoilt_batch_is_refused), T(too_much_for_a_batch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

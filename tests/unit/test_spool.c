@@ -266,7 +266,7 @@ static void damage_is_skipped_and_counted(void **state)
 	static const size_t places[] = {
 		offsetof(struct segment_block, size) + 3, offsetof(struct segment_block, crc),
 		offsetof(struct segment_block, seq),	  offsetof(struct segment_block, count),
-		offsetof(struct segment_block, zero),	  sizeof(struct segment_block) + 5,
+		offsetof(struct segment_block, whole),	  sizeof(struct segment_block) + 5,
 	};
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -459,6 +459,7 @@ static void processes_are_told_once_a_block(void **state)
 
 			assert_non_null(m);
 			assert_true(m->n_process <= 3);
+			assert_int_equal(b.whole, block_whole_size(m));
 			processes += m->n_process;
 			for (size_t i = 0; i < m->n_event; i++, n++)
 				assert_true(m->process_of[i] > 0);
@@ -474,20 +475,21 @@ static void blocks_are_bounded(void **state)
 {
 	struct spool *s = spool_begin(64 << 20);
 	struct spool_lane *l = lane_begin(BULK, 0);
+	struct spool_process large = {.data = arena_alloc(a, 20000), .size = 20000};
 	struct spool_block b;
 	uint64_t n = 0;
 
 	(void)state;
-	fill(s, BULK, 1);
 	for (unsigned i = 0; i < 5000; i++)
 		append(s, BULK, "");
-	for (unsigned i = 0; i < 2000; i++)
-		append(s, BULK,
-		       "one of some length, as events are, some of which are longer, some are not");
+	fill(s, BULK, 2000);
+	for (unsigned i = 0; i < 1000; i++)
+		append_of(s, BULK, "", &large);
 	spool_flush(s);
 	for (; spool_lane_next(l, &b) == 0; n += b.count)
-		assert_true(b.count <= SEGMENT_BLOCK_EVENTS && b.size <= 32 * 1024);
-	assert_int_equal(n, 7001);
+		assert_true(b.count <= SEGMENT_BLOCK_EVENTS && b.size <= 32 * 1024 &&
+			    b.whole <= SEGMENT_BLOCK_WHOLE);
+	assert_int_equal(n, 8000);
 	spool_lane_free(l);
 	spool_free(s);
 }
@@ -509,14 +511,12 @@ static void old_file(const char *const *texts)
 	h.crc = segment_crc(NULL, 0, &h, offsetof(struct segment_header, crc));
 	fwrite(&h, sizeof(h), 1, f);
 	for (; *texts; texts++, seq++) {
-		uint32_t size = (uint32_t)strlen(*texts);
-		uint32_t crc = segment_crc(&seq, sizeof(seq), *texts, size);
+		struct segment_block b = {.size = (uint32_t)strlen(*texts), .seq = seq};
 
-		fwrite(&size, sizeof(size), 1, f);
-		fwrite(&crc, sizeof(crc), 1, f);
-		fwrite(&seq, sizeof(seq), 1, f);
-		fwrite(*texts, size, 1, f);
-		chain_next(chain, h.chain, CRIT, seq, *texts, size);
+		b.crc = segment_crc(&seq, sizeof(seq), *texts, b.size);
+		fwrite(&b, 16, 1, f);
+		fwrite(*texts, b.size, 1, f);
+		chain_next(chain, h.chain, CRIT, seq, *texts, b.size);
 	}
 	fclose(f);
 	chain_free(chain);

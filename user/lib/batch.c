@@ -102,7 +102,7 @@ static int blocks_open(struct arena *a, const Rollcall__Batch *batch,
 		       const Rollcall__Records *records, Rollcall__Block ***ret_blocks)
 {
 	Rollcall__Block **blocks = arena_alloc(a, records->n_event * sizeof(*blocks));
-	size_t events = 0;
+	size_t events = 0, whole = 0;
 
 	if (!blocks)
 		return -ENOMEM;
@@ -113,6 +113,9 @@ static int blocks_open(struct arena *a, const Rollcall__Batch *batch,
 		if (!blocks[i] || !blocks[i]->n_event)
 			return -EBADMSG;
 		events += blocks[i]->n_event;
+		whole += block_whole_size(blocks[i]);
+		if (whole > BATCH_WHOLE_MAX)
+			return -EMSGSIZE;
 	}
 	if (events != batch->count)
 		return -EBADMSG;

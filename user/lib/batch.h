@@ -14,6 +14,7 @@ struct arena;
 /* Most that a batch's payload may have before compression, and events in it. */
 #define BATCH_RAW_MAX	 (1u << 20)
 #define BATCH_EVENTS_MAX 8192
+#define BATCH_WHOLE_MAX	 (8u << 20) /* bytes of its events with their processes */
 
 /* Compresses `n` records of the batch's layout into its payload (all else is the caller's). */
 int batch_pack(struct arena *a, const ProtobufCBinaryData *records, size_t n,

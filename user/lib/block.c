@@ -15,6 +15,9 @@
 #define EVENT_HOST	 2
 #define EVENT_ID	 3
 #define EVENT_PROCESS	 4
+#define PROCESS_PARENT	 7
+
+#define PROCESSES_MAX 64 /* one above the other; the sensor tells sixteen */
 
 size_t block_cost(size_t event, size_t process)
 {
@@ -40,11 +43,26 @@ uint8_t *block_event(struct block *b, size_t size, uint32_t process)
 	return at;
 }
 
+/*
+ * Are there more than `max` processes in one another, the first in that field? protobuf-c calls
+ * itself for each, as deep as a peer wants.
+ */
+static bool too_deep(const uint8_t *data, size_t size, uint32_t field, unsigned max)
+{
+	struct protowire w = {.at = data, .end = data + size};
+
+	while (protowire_next(&w))
+		if (w.data && w.field == field &&
+		    (!max || too_deep(w.data, w.size, PROCESS_PARENT, max - 1)))
+			return true;
+	return false;
+}
+
 static Rollcall__Block *one_event(struct arena *a, const void *data, size_t size)
 {
 	Rollcall__Block *b = arena_alloc(a, sizeof(*b));
 
-	if (!b)
+	if (!b || too_deep(data, size, EVENT_PROCESS, PROCESSES_MAX))
 		return NULL;
 	rollcall__block__init(b);
 	b->event = arena_alloc(a, sizeof(*b->event));
@@ -53,6 +71,12 @@ static Rollcall__Block *one_event(struct arena *a, const void *data, size_t size
 	b->n_event = 1;
 	*b->event = (ProtobufCBinaryData){size, (uint8_t *)(uintptr_t)data};
 	return b;
+}
+
+static bool process_good(struct arena *a, const ProtobufCBinaryData *d)
+{
+	return !too_deep(d->data, d->len, PROCESS_PARENT, PROCESSES_MAX) &&
+	       rollcall__process__unpack(arena_protobuf(a), d->len, d->data);
 }
 
 Rollcall__Block *block_open(struct arena *a, Rollcall__Layout layout, const void *data, size_t size)
@@ -65,19 +89,36 @@ Rollcall__Block *block_open(struct arena *a, Rollcall__Layout layout, const void
 	if (!b || b->n_process_of != b->n_event)
 		return NULL;
 	for (size_t i = 0; i < b->n_event; i++)
-		if (b->process_of[i] > b->n_process)
+		if (b->process_of[i] > b->n_process ||
+		    too_deep(b->event[i].data, b->event[i].len, EVENT_PROCESS, PROCESSES_MAX))
 			return NULL;
 	for (size_t i = 0; i < b->n_process; i++)
-		if (!rollcall__process__unpack(arena_protobuf(a), b->process[i].len,
-					       b->process[i].data))
+		if (!process_good(a, &b->process[i]))
 			return NULL;
 	return b;
+}
+
+static const ProtobufCBinaryData *process_of(const Rollcall__Block *b, size_t i)
+{
+	return b->n_process_of && b->process_of[i] ? &b->process[b->process_of[i] - 1] : NULL;
+}
+
+size_t block_whole_size(const Rollcall__Block *b)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < b->n_event; i++) {
+		const ProtobufCBinaryData *process = process_of(b, i);
+
+		size += b->event[i].len + (process ? process->len : 0);
+	}
+	return size;
 }
 
 int block_whole(struct arena *a, const Rollcall__Block *b, size_t i, const char *host,
 		const char *id, ProtobufCBinaryData *ret_event)
 {
-	const ProtobufCBinaryData *ev = &b->event[i], *process = NULL;
+	const ProtobufCBinaryData *ev = &b->event[i], *process = process_of(b, i);
 	size_t n = ev->len, host_size = strlen(host), id_size = strlen(id);
 	uint8_t *to;
 
@@ -85,8 +126,6 @@ int block_whole(struct arena *a, const Rollcall__Block *b, size_t i, const char 
 		*ret_event = *ev;
 		return 0;
 	}
-	if (b->process_of[i])
-		process = &b->process[b->process_of[i] - 1];
 	to = arena_alloc(a, n + 3 * PROTOWIRE_PREFIX_MAX + host_size + id_size +
 				    (process ? process->len : 0));
 	if (!to)

@@ -37,6 +37,9 @@ uint8_t *block_event(struct block *b, size_t size, uint32_t process);
 Rollcall__Block *block_open(struct arena *a, Rollcall__Layout layout, const void *data,
 			    size_t size);
 
+/* Bytes of its events with their processes, which may be a thousand times its own. */
+size_t block_whole_size(const Rollcall__Block *b);
+
 /* Event `i` as it would be packed alone, in the arena. 0 or -ENOMEM. */
 int block_whole(struct arena *a, const Rollcall__Block *b, size_t i, const char *host,
 		const char *id, ProtobufCBinaryData *ret_event);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Protobuf's encoding (protobuf.dev, "Encoding"), where messages are put together from packed
-// parts.
+// parts, or looked at before they are unpacked.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,3 +18,13 @@ size_t protowire_prefix(uint8_t *to, uint32_t field, size_t size);
 
 /* Such a field, whole. */
 size_t protowire_bytes(uint8_t *to, uint32_t field, const void *data, size_t size);
+
+struct protowire {
+	const uint8_t *at, *end;
+	uint32_t field;
+	const uint8_t *data; /* of a string, of bytes or of a message; else NULL */
+	size_t size;
+};
+
+/* To the next field. False: there is none, or protobuf-c would not take what is there either. */
+bool protowire_next(struct protowire *w);

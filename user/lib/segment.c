@@ -87,8 +87,10 @@ void segment_block_seal(struct segment_block *b, const void *data)
 
 bool segment_block_plausible(uint32_t version, struct segment_block *b)
 {
-	if (version == 1)
+	if (version == 1) {
 		b->count = 1;
+		b->whole = b->size;
+	}
 	return b->size <= SEGMENT_BLOCK_MAX && b->count && b->count <= SEGMENT_BLOCK_EVENTS &&
 	       b->seq <= UINT64_MAX - b->count;
 }

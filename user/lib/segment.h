@@ -12,8 +12,10 @@
 #define SEGMENT_VERSION	     2
 #define SEGMENT_BLOCK_MAX    (1u << 20) /* bytes of one packed block */
 #define SEGMENT_BLOCK_EVENTS 1024	/* in it, at most */
-#define SEGMENT_NAME_MAX     80
-#define SEGMENT_CLASSES	     3 /* Rollcall__Class: 1 crit, 2 bulk */
+#define SEGMENT_BLOCK_WHOLE                                                                        \
+	(1u << 20) /* bytes of these, each with its process; of one alone more */
+#define SEGMENT_NAME_MAX 80
+#define SEGMENT_CLASSES	 3 /* Rollcall__Class: 1 crit, 2 bulk */
 
 struct segment_header {
 	char magic[8];
@@ -32,7 +34,7 @@ struct segment_block {
 	uint32_t crc;	/* CRC-32 of what is after it, and of the block */
 	uint64_t seq;	/* of the first event */
 	uint32_t count; /* of events */
-	uint32_t zero;
+	uint32_t whole; /* bytes of these with their processes */
 };
 _Static_assert(sizeof(struct segment_block) == 24, "the disk format has no padding");
 
@@ -65,7 +67,7 @@ size_t segment_block_header(uint32_t version);
 /* Sets the CRC of a block whose other fields are set. */
 void segment_block_seal(struct segment_block *b, const void *data);
 
-/* `b`: segment_block_header() bytes as they were read, the rest zeros. May data follow? Sets the
- * count that version 1 has not. */
+/* `b`: segment_block_header() bytes as they were read, the rest zeros. May data follow? Sets
+ * what version 1 has not. */
 bool segment_block_plausible(uint32_t version, struct segment_block *b);
 bool segment_block_good(uint32_t version, const struct segment_block *b, const void *data);

@@ -37,6 +37,7 @@ struct lane {
 	uint8_t *buffer;
 	struct block block; /* the open one, behind them */
 	uint64_t block_seq; /* of its first event */
+	size_t whole;	    /* bytes of its events with their processes */
 	uint64_t trimmed, acked;
 };
 
@@ -257,14 +258,17 @@ static void block_begin(struct lane *l)
 	}
 	l->block = (struct block){.data = l->buffer + l->used + sizeof(struct segment_block)};
 	l->block_seq = l->next_seq;
+	l->whole = 0;
 }
 
 static void block_close(struct spool *s, uint32_t class)
 {
 	struct lane *l = &s->lanes[class];
 	struct block *b = &l->block;
-	struct segment_block h = {
-		.size = (uint32_t)b->size, .seq = l->block_seq, .count = b->events};
+	struct segment_block h = {.size = (uint32_t)b->size,
+				  .seq = l->block_seq,
+				  .count = b->events,
+				  .whole = (uint32_t)l->whole};
 
 	if (!b->events)
 		return;
@@ -275,9 +279,13 @@ static void block_close(struct spool *s, uint32_t class)
 	*b = (struct block){};
 }
 
-static bool block_full(const struct block *b, size_t more)
+static bool block_full(const struct lane *l, size_t more)
 {
-	return b->events == SEGMENT_BLOCK_EVENTS || (b->events && b->size + more > BLOCK_BYTES);
+	const struct block *b = &l->block;
+
+	return b->events == SEGMENT_BLOCK_EVENTS ||
+	       (b->events &&
+		(b->size + more > BLOCK_BYTES || l->whole + more > SEGMENT_BLOCK_WHOLE));
 }
 
 /* A file whose end failed is cut back to whole blocks and left: the next flush begins another. */
@@ -432,7 +440,7 @@ int spool_claim(struct spool *s, uint32_t class, size_t size, struct spool_proce
 
 	if (cost > BUFFER - sizeof(struct segment_block))
 		return -EMSGSIZE;
-	if (block_full(&l->block, cost))
+	if (block_full(l, cost))
 		block_close(s, class);
 	if (l->used + sizeof(struct segment_block) + l->block.size + cost > BUFFER) {
 		r = lane_flush(s, class);
@@ -442,6 +450,7 @@ int spool_claim(struct spool *s, uint32_t class, size_t size, struct spool_proce
 	if (!l->block.events)
 		block_begin(l);
 	*ret_room = block_event(&l->block, size, process ? process_put(l, class, process) : 0);
+	l->whole += size + (process ? process->size : 0);
 	l->next_seq++;
 	return r;
 }

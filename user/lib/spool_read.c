@@ -293,6 +293,7 @@ int spool_lane_next(struct spool_lane *l, struct spool_block *ret_block)
 	*ret_block = (struct spool_block){
 		.seq = b.seq,
 		.count = b.count,
+		.whole = b.whole,
 		.layout = l->version == 1 ? ROLLCALL__LAYOUT__events : ROLLCALL__LAYOUT__blocks,
 		.data = l->data,
 		.size = b.size,

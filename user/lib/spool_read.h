@@ -32,6 +32,7 @@ void spool_lane_freep(struct spool_lane **l);
 struct spool_block {
 	uint64_t seq;	/* of the first event */
 	uint32_t count; /* of events */
+	uint32_t whole; /* bytes of these with their processes */
 	Rollcall__Layout layout;
 	const void *data; /* valid until the next call */
 	size_t size;

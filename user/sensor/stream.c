@@ -162,26 +162,34 @@ static int lane_peek(struct lane *l)
 
 /* ---- sending ---- */
 
+struct batch_size {
+	size_t raw, max;
+	size_t whole; /* of its events with their processes */
+};
+
 /* Does it go on with what the batch has, and is there room for it? */
-static bool batch_fits(const Rollcall__Batch *b, const struct spool_block *next, size_t raw,
-		       size_t max)
+static bool batch_fits(const Rollcall__Batch *b, const struct batch_size *size,
+		       const struct spool_block *next)
 {
 	return next->seq == b->first_seq + b->count && next->layout == b->layout &&
-	       b->count + next->count <= BATCH_EVENTS_MAX && raw + next->size <= max;
+	       b->count + next->count <= BATCH_EVENTS_MAX &&
+	       size->raw + next->size + PROTOWIRE_PREFIX_MAX <= size->max &&
+	       size->whole + next->whole <= BATCH_WHOLE_MAX;
 }
 
 /* Takes consecutive blocks up to a batch's limits. Number taken. */
 static size_t batch_take(struct stream *s, struct lane *l, ProtobufCBinaryData *records,
 			 Rollcall__Batch *b)
 {
-	size_t n = 0, raw = 0,
-	       max = l->name.class == ROLLCALL__CLASS__bulk ? s->raw_max / 8 : s->raw_max;
+	bool bulk = l->name.class == ROLLCALL__CLASS__bulk;
+	struct batch_size size = {.max = bulk ? s->raw_max / 8 : s->raw_max};
+	size_t n = 0;
 
 	/* One block fits in any batch. */
 	while (n < BATCH_EVENTS_MAX && lane_peek(l) == 0) {
 		const struct spool_block *next = &l->next;
 
-		if (n && !batch_fits(b, next, raw + PROTOWIRE_PREFIX_MAX, max))
+		if (n && !batch_fits(b, &size, next))
 			break;
 		if (!n) {
 			b->first_seq = next->seq;
@@ -195,7 +203,8 @@ static size_t batch_take(struct stream *s, struct lane *l, ProtobufCBinaryData *
 			return 0;
 		memcpy(b->chain.data, next->after, CHAIN_SIZE);
 		b->count += next->count;
-		raw += next->size + PROTOWIRE_PREFIX_MAX;
+		size.raw += next->size + PROTOWIRE_PREFIX_MAX;
+		size.whole += next->whole;
 		l->has_next = 0;
 		n++;
 	}
