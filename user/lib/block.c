@@ -49,7 +49,7 @@ uint8_t *block_event(struct block *b, size_t size, uint32_t process)
  */
 static bool too_deep(const uint8_t *data, size_t size, uint32_t field, unsigned max)
 {
-	struct protowire w = {.at = data, .end = data + size};
+	struct protowire w = {.at = data, .end = size ? data + size : data}; /* NULL: empty */
 
 	while (protowire_next(&w))
 		if (w.data && w.field == field &&
