@@ -80,5 +80,7 @@ static __always_inline struct sock *db_socket(int fd)
 		return NULL;
 	file = plain_pointer(fdt->fd + fd);
 	socket = PLAIN_READ(file, private_data);
-	return PLAIN_READ(socket, sk);
+	/* To the verifier a number: each type that it knows is a path of its own through what
+	 * follows. */
+	return BPF_CORE_READ(socket, sk);
 }

@@ -125,17 +125,22 @@ struct read_why {
 };
 
 /*
- * Of a file in itself or by its directory: this is asked of every open of this host, which must not
- * pay for a way up to the root.
+ * Of a file in itself or by its directory, which is on the same device: this is asked of every open
+ * of this host, which must not pay for a way up to the root. To the verifier by itself, as
+ * path_walk() is.
  */
+__weak __noinline int inode_is_secret(__u64 ino, __u64 directory, __u32 dev)
+{
+	struct inode_key own = {.ino = ino, .dev = dev}, parent = {.ino = directory, .dev = dev};
+
+	return (tree_marks(&own) | tree_marks(&parent)) & TREE_SECRET;
+}
+
 static __always_inline bool file_is_secret(struct file *file, const struct inode_key *key)
 {
-	struct inode_key parent;
+	__u64 directory = PLAIN_READ(file, f_path.dentry, d_parent, d_inode, i_ino);
 
-	if (tree_marks(key) & TREE_SECRET)
-		return true;
-	inode_key_fill(&parent, PLAIN_READ(file, f_path.dentry, d_parent, d_inode));
-	return tree_marks(&parent) & TREE_SECRET;
+	return inode_is_secret(key->ino, directory, key->dev);
 }
 
 /* Is who has it told? `table`, which only file.bpf.c knows, is set already. */
