@@ -225,7 +225,6 @@ static int relation_set(void *ctx, uint32_t oid, const struct pg_relation *r)
 	return probe_map_update(ctx, "pg_relations", &oid, r);
 }
 
-/* Files change under a watched table: after DDL, when a server starts, as a table grows. */
 /* A rewritten table's new files have names that only the server knows. */
 static void file_gone(struct pipeline *p, const char *table)
 {
@@ -236,6 +235,7 @@ static void file_gone(struct pipeline *p, const char *table)
 		event_out(p, ev);
 }
 
+/* Files change under a watched table: after DDL, when a server starts, as a table grows. */
 static void files_sync(struct pipeline *p, uint64_t now)
 {
 	int r;
