@@ -48,15 +48,6 @@ static double now(clockid_t clock)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void process_pack(struct arena *a, const Rollcall__Process *p, struct spool_process *ret)
-{
-	uint8_t *data = arena_alloc(a, rollcall__process__get_packed_size(p));
-
-	if (!data)
-		die("process", ENOMEM);
-	*ret = (struct spool_process){.data = data, .size = rollcall__process__pack(p, data)};
-}
-
 /* Process starts, as a busy server's. */
 static void shapes_make(struct arena *a)
 {
@@ -74,7 +65,8 @@ static void shapes_make(struct arena *a)
 
 		if (event_read(a, line, (size_t)n, &shapes[i], why, sizeof(why)) < 0)
 			die(why, EINVAL);
-		process_pack(a, shapes[i]->process, &processes[i]);
+		if (spool_process_pack(a, shapes[i]->process, &processes[i]) < 0)
+			die("process", ENOMEM);
 	}
 }
 

@@ -17,12 +17,13 @@
 #define CRIT 1
 #define BULK 2
 
-static char path[] = "/tmp/rollcall.cursor.XXXXXX";
+static char path[64];
 static int dir;
 
 static int setup(void **state)
 {
 	(void)state;
+	snprintf(path, sizeof(path), "/tmp/rollcall.cursor.XXXXXX");
 	if (!mkdtemp(path))
 		return -1;
 	dir = open(path, O_RDONLY | O_DIRECTORY);

@@ -12,10 +12,9 @@
 #define SEGMENT_VERSION	     2
 #define SEGMENT_BLOCK_MAX    (1u << 20) /* bytes of one packed block */
 #define SEGMENT_BLOCK_EVENTS 1024	/* in it, at most */
-#define SEGMENT_BLOCK_WHOLE                                                                        \
-	(1u << 20) /* bytes of these, each with its process; of one alone more */
-#define SEGMENT_NAME_MAX 80
-#define SEGMENT_CLASSES	 3 /* Rollcall__Class: 1 crit, 2 bulk */
+#define SEGMENT_BLOCK_WHOLE  (1u << 20) /* bytes of these with their processes; one has any */
+#define SEGMENT_NAME_MAX     80
+#define SEGMENT_CLASSES	     3 /* Rollcall__Class: 1 crit, 2 bulk */
 
 struct segment_header {
 	char magic[8];

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/arena.h"
 #include "lib/block.h"
 #include "lib/chain.h"
 #include "lib/clean.h"
@@ -419,6 +420,18 @@ static void lane_lose(struct spool *s, struct lane *l)
 {
 	s->errors += l->next_seq - l->buffered_seq;
 	l->used = 0;
+}
+
+int spool_process_pack(struct arena *a, const Rollcall__Process *process,
+		       struct spool_process *ret_process)
+{
+	uint8_t *data = arena_alloc(a, rollcall__process__get_packed_size(process));
+
+	if (!data)
+		return -ENOMEM;
+	*ret_process = (struct spool_process){.data = data,
+					      .size = rollcall__process__pack(process, data)};
+	return 0;
 }
 
 /* Its number in the open block. */

@@ -8,8 +8,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "event.pb-c.h"
 #include "lib/segment.h"
 
+struct arena;
 struct spool;
 
 struct spool_opts {
@@ -58,6 +60,10 @@ struct spool_process {
 		uint32_t number;
 	} at[SEGMENT_CLASSES];
 };
+
+/* Packed into the arena. 0 or -ENOMEM. */
+int spool_process_pack(struct arena *a, const Rollcall__Process *process,
+		       struct spool_process *ret_process);
 
 /*
  * Appends an event of `size` packed bytes, without what Block leaves out, under spool_next()'s

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 
-#include "lib/arena.h"
 #include "lib/event_id.h"
 #include "lib/event_pack.h"
 #include "lib/log.h"
@@ -12,31 +11,18 @@
 #include "lib/spool.h"
 #include "sensor/lineages.h"
 
-/* One that is not kept for the next event, for this. NULL: out of memory. */
-static struct spool_process *process_pack(struct arena *a, const Rollcall__Process *process)
-{
-	struct spool_process *p = arena_alloc(a, sizeof(*p));
-	size_t size = rollcall__process__get_packed_size(process);
-	uint8_t *data = arena_alloc(a, size);
-
-	if (!p || !data)
-		return NULL;
-	*p = (struct spool_process){.data = data, .size = rollcall__process__pack(process, data)};
-	return p;
-}
-
 static int event_spool(struct keep *k, struct arena *a, const Rollcall__Event *ev, uint32_t class)
 {
-	struct spool_process *process = NULL;
+	struct spool_process *process = NULL, once;
 	struct event_pack pack;
 	uint8_t *room = NULL;
 
-	if (ev->process) {
+	if (ev->process)
 		process = lineages_packed(k->lineages, ev->process);
-		if (!process)
-			process = process_pack(a, ev->process);
-		if (!process)
+	if (ev->process && !process) {
+		if (spool_process_pack(a, ev->process, &once) < 0)
 			return -ENOMEM;
+		process = &once;
 	}
 	/* That others could not be written, the spool counts. */
 	spool_claim(k->spool, class, event_pack_measure(&pack, ev), process, &room);

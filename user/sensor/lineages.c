@@ -58,17 +58,6 @@ void lineages_next(struct lineages *l)
 	l->event++;
 }
 
-static int place_pack(struct place *p, size_t size)
-{
-	uint8_t *data = arena_alloc(p->arena, size);
-
-	if (!data)
-		return -ENOMEM;
-	p->packed = (struct spool_process){.data = data,
-					   .size = rollcall__process__pack(p->process, data)};
-	return 0;
-}
-
 static Rollcall__Process *place_fill(struct lineages *l, struct place *p, const struct proc *proc)
 {
 	size_t size;
@@ -80,7 +69,7 @@ static Rollcall__Process *place_fill(struct lineages *l, struct place *p, const 
 		return NULL;
 	p->event = l->event;
 	size = rollcall__process__get_packed_size(p->process);
-	if (size > KEPT_MAX || place_pack(p, size) < 0)
+	if (size > KEPT_MAX || spool_process_pack(p->arena, p->process, &p->packed) < 0)
 		return p->process;
 	p->tgid = p->process->pid;
 	p->start = p->process->start_time;
