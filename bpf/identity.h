@@ -28,17 +28,6 @@ struct {
 	__type(value, struct identity);
 } identities __weak SEC(".maps");
 
-/* By its member where the kernel is one that has it in one piece; see kernel_cap_t. */
-#define CAPS_READ(cred, set)                                                                       \
-	({                                                                                         \
-		__u64 caps = 0;                                                                    \
-		if (PLAIN_KNOWN())                                                                 \
-			caps = PLAIN_READ(cred, set.val);                                          \
-		else                                                                               \
-			bpf_core_read(&caps, sizeof(caps), &(cred)->set);                          \
-		caps;                                                                              \
-	})
-
 struct groups_walk {
 	struct group_info *info;
 	__u32 n, hash;

@@ -9,11 +9,22 @@
 #include "plain.h"
 #include "record.h"
 
+/* By its member where the kernel is one that has it in one piece; see kernel_cap_t. */
+#define CAPS_READ(cred, set)                                                                       \
+	({                                                                                         \
+		__u64 __caps = 0;                                                                  \
+		if (PLAIN_KNOWN())                                                                 \
+			__caps = PLAIN_READ(cred, set.val);                                        \
+		else                                                                               \
+			bpf_core_read(&__caps, sizeof(__caps), &(cred)->set);                      \
+		__caps;                                                                            \
+	})
+
 static __always_inline void task_fill(struct rec_task *t, struct task_struct *trusted)
 {
 	struct task_struct *task = plain_task(trusted), *leader = task->group_leader;
 	struct cred *cred = task->cred;
-	__u64 caps = 0;
+	__u64 caps;
 
 	t->start_time = leader->start_boottime;
 	t->tgid = task->tgid;
@@ -21,7 +32,7 @@ static __always_inline void task_fill(struct rec_task *t, struct task_struct *tr
 	t->ppid = leader->real_parent->tgid;
 	t->uid = cred->uid.val;
 	t->gid = cred->gid.val;
-	bpf_core_read(&caps, sizeof(caps), &cred->cap_effective);
+	caps = CAPS_READ(cred, cap_effective);
 	t->cap_effective_lo = (__u32)caps;
 	t->cap_effective_hi = caps >> 32;
 }
