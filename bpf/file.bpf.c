@@ -93,7 +93,7 @@ static __always_inline void file_read_opened(struct file *file, __u32 flags)
 		file_read_emit(file, flags, &m);
 }
 
-/* Tells the open, and remembers the file until its last close. */
+/* Tells the open, whose path was walked, and remembers the file until its last close. */
 static __always_inline void file_open_emit(struct file_scratch *s, struct file *file, __u32 flags,
 					   struct open_file *o)
 {
@@ -113,7 +113,7 @@ static __always_inline void file_open_emit(struct file_scratch *s, struct file *
 	rec->created = o->created;
 	rec->tree = o->tree;
 	rec->lineage = o->lineage;
-	tail_path(&t, &s->path, &rec->path, &file->f_path);
+	tail_walked(&t, &s->path, &rec->path);
 	file_send(s, LANE_BULK, KIND_file_open);
 }
 
@@ -133,7 +133,8 @@ static __always_inline void file_write_opened(struct file *file, __u32 flags)
 		return;
 	o.opened = bpf_ktime_get_ns();
 	o.lineage = interest_lineage();
-	o.tree = interest_trees(&s->walk, &file->f_path);
+	path_fill(&s->path, &file->f_path, true);
+	o.tree = s->path.marks;
 	o.created = !!(mode & FMODE_CREATED);
 	inode_key_fill(&o.inode, inode);
 	if (o.tree || o.lineage)

@@ -21,7 +21,6 @@ struct file_scratch {
 	__u32 end; /* of the record so far */
 	enum lane lane;
 	enum record_kind kind;
-	struct interest_walk walk;
 	struct tree_name name;
 	__u8 record[FILE_FIXED + FILE_TAIL + TAIL_PIECE];
 	struct path_buf path;

@@ -51,14 +51,15 @@ static __always_inline bool change_object(struct file_scratch *s, const struct t
 {
 	struct inode *inode;
 
-	rec->tree = interest_trees(&s->walk, path);
+	path_fill(&s->path, path, true);
+	rec->tree = s->path.marks;
 	if (!change_wanted(rec))
 		return false;
 	inode = PLAIN_READ(path, dentry, d_inode);
 	inode_fill(&rec->inode, inode);
 	if (rec->aspect == FileAspect_times)
 		rec->mtime = inode_mtime(inode);
-	tail_path(t, &s->path, &rec->path, path);
+	tail_walked(t, &s->path, &rec->path);
 	return true;
 }
 

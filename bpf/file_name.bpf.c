@@ -56,8 +56,9 @@ static __noinline __u32 dentry_fill(struct file_scratch *s, const struct tail *t
 {
 	struct path path = {.mnt = mnt, .dentry = dentry};
 
-	tail_path(t, &s->path, slice, &path);
-	return interest_trees(&s->walk, &path);
+	path_fill(&s->path, &path, true);
+	tail_walked(t, &s->path, slice);
+	return s->path.marks;
 }
 
 static __always_inline void unlink_told(struct dentry *dentry, bool directory)

@@ -12,8 +12,6 @@
 
 #include "plain.h"
 
-#define INTEREST_DEPTH 128 /* directories from an object to the root */
-
 /* As event.proto tells them of FileOpen. */
 enum { TREE_WEB_ROOT = 1, TREE_SECRET = 2, TREE_LOG = 4, TREE_CONFIG = 8 };
 
@@ -125,94 +123,4 @@ static __always_inline __u32 interest_lineage(void)
 	if (interest_watched)
 		marks = bpf_task_storage_get(&lineages, bpf_get_current_task_btf(), NULL, 0);
 	return marks ? *marks : 0;
-}
-
-/* In map memory: what the verifier does not track, it cannot multiply. */
-struct interest_walk {
-	struct dentry *begin; /* of the object */
-	struct vfsmount *vfsmnt;
-	struct dentry *dentry;
-	struct mount *mount;
-	struct dentry *root; /* of that mount */
-	__u32 dev;	     /* of all below it */
-	__u32 marks;
-	__u16 by_mount; /* leave a mount by its mount point; else by the directory on its disk */
-	__u16 bound;	/* a mount was left that does not show the root of its disk */
-};
-
-struct interest_ctx {
-	struct interest_walk *walk;
-};
-
-static __always_inline void interest_enter(struct interest_walk *w, struct mount *mount)
-{
-	w->mount = mount;
-	w->root = PLAIN_READ(mount, mnt.mnt_root);
-	w->dev = PLAIN_READ(mount, mnt.mnt_sb, s_dev);
-}
-
-/* To the mount point of a mount whose root was reached; 1: it is the root of all. */
-static __noinline int interest_leave(struct interest_walk *w)
-{
-	struct mount *mount = w->mount, *above = PLAIN_READ(mount, mnt_parent);
-
-	if (mount == above)
-		return 1;
-	w->dentry = PLAIN_READ(mount, mnt_mountpoint);
-	interest_enter(w, above);
-	return 0;
-}
-
-static long interest_step(__u64 i, struct interest_ctx *c)
-{
-	struct interest_walk *w = c->walk;
-	struct dentry *dentry = w->dentry, *parent = PLAIN_READ(dentry, d_parent);
-	struct inode_key key = {.ino = PLAIN_READ(dentry, d_inode, i_ino), .dev = w->dev};
-
-	w->marks |= tree_marks(&key);
-	if (w->by_mount && dentry == w->root) {
-		if (dentry != parent)
-			w->bound = 1;
-		return interest_leave(w);
-	}
-	w->dentry = parent;
-	return dentry == parent;
-}
-
-static __always_inline void interest_begin(struct interest_walk *w)
-{
-	w->dentry = w->begin;
-	interest_enter(w, (void *)w->vfsmnt - bpf_core_field_offset(struct mount, mnt));
-}
-
-/*
- * Both ways up: a bind mount puts a directory into a tree by its mount point, and takes one out of
- * a tree by another name. A function by itself to the verifier, as path_walk() is.
- */
-__weak __noinline int interest_climb(struct interest_walk *w)
-{
-	struct interest_ctx c = {.walk = w};
-
-	if (!w)
-		return 0;
-	w->by_mount = 1;
-	interest_begin(w);
-	bpf_loop(INTEREST_DEPTH, interest_step, &c, 0);
-	if (!w->bound)
-		return 0;
-	w->by_mount = 0;
-	interest_begin(w);
-	bpf_loop(INTEREST_DEPTH, interest_step, &c, 0);
-	return 0;
-}
-
-/* Marks of the trees that hold this object. */
-static __always_inline __u32 interest_trees(struct interest_walk *w, struct path *path)
-{
-	w->marks = 0;
-	w->bound = 0;
-	w->begin = PLAIN_READ(path, dentry);
-	w->vfsmnt = PLAIN_READ(path, mnt);
-	interest_climb(w);
-	return w->marks;
 }

@@ -63,13 +63,16 @@ static __always_inline struct path *name_base(int dirfd, char first)
 
 /*
  * Writes a path into the record; returns the marks of the trees that hold it. An empty name, or
- * none, is the directory itself; one that is not in memory any more is not known.
+ * none, is the directory itself; one that is not in memory any more is not known. `used`: the
+ * compiler leaves out a result that no caller looks at, and the verifier meets what is there
+ * instead.
  */
-static __noinline __u32 name_fill(struct file_scratch *s, const struct tail *t,
-				  struct record_slice *slice, int dirfd, const char *name)
+static __noinline __attribute__((used)) __u32 name_fill(struct file_scratch *s,
+							const struct tail *t,
+							struct record_slice *slice, int dirfd,
+							const char *name)
 {
 	struct path *base;
-	__u32 marks = 0;
 	char first = 0;
 
 	if (name && bpf_probe_read_user(&first, 1, name)) {
@@ -79,9 +82,8 @@ static __noinline __u32 name_fill(struct file_scratch *s, const struct tail *t,
 	base = name_base(dirfd, first);
 	if (!base)
 		return 0;
-	if (first != '/')
-		marks = interest_trees(&s->walk, base);
-	tail_path(t, &s->path, slice, base);
+	path_fill(&s->path, base, first != '/');
+	tail_walked(t, &s->path, slice);
 	if (first && slice->len == 1) { /* "/": the slash comes with the name */
 		slice->len = slice->orig = 0;
 		*t->off -= 1;
@@ -94,7 +96,7 @@ static __noinline __u32 name_fill(struct file_scratch *s, const struct tail *t,
 	}
 	if (first)
 		name_append(s, t, slice, name);
-	return marks | name_trees(s, slice);
+	return s->path.marks | name_trees(s, slice);
 }
 
 /* An argument of the call by its place in the shape; `none` when it has no such. */

@@ -6,22 +6,34 @@
  */
 #pragma once
 
+#include "interest.h"
 #include "plain.h"
 #include "record.h"
 
 #define PATH_MAX       4096
 #define PATH_NAMES_MAX 128 /* components; the field's norm, beyond it the head is missing */
 #define PATH_DELETED   " (deleted)"
+#define PATH_WORD      8  /* bytes of a name that are copied at once */
+#define PATH_BEFORE    32 /* of the longest name that is copied so */
 
 /*
- * Names are written from the end towards the front; the second half is slack for the verifier.
+ * Names are written from the end towards the front; the second half is slack for the verifier, what
+ * is before the first byte for the words of a name.
  * The walk's state is in map memory too: what the verifier does not track, it cannot multiply.
  */
 struct path_buf {
+	struct dentry *begin; /* of the object */
+	struct vfsmount *begin_mnt;
 	struct dentry *dentry;
 	struct vfsmount *vfsmnt;
 	__u32 pos;
 	__u32 cut;
+	__u32 dev;   /* of all below this mount */
+	__u32 marks; /* of the trees that hold the object */
+	__u16 looks; /* for trees */
+	__u16 full;  /* no name is written any more: the way up goes on for the marks */
+	__u32 bound; /* a mount was left that does not show the root of its disk */
+	__u8 before[PATH_BEFORE];
 	__u8 bytes[2 * PATH_MAX];
 };
 
@@ -34,46 +46,112 @@ static __always_inline struct mount *path_mount(struct vfsmount *v)
 	return (struct mount *)((void *)v - bpf_core_field_offset(struct mount, mnt));
 }
 
-/* One component towards the root; 1 when the root is reached. */
-static long path_step(__u64 i, struct path_ctx *w)
+static __always_inline void path_enter(struct path_buf *b, struct dentry *dentry,
+				       struct vfsmount *vfsmnt)
 {
-	struct path_buf *b = w->buf;
-	struct dentry *dentry = b->dentry, *parent = PLAIN_READ(dentry, d_parent);
-	struct vfsmount *vfsmnt = b->vfsmnt;
-	struct mount *mount, *mount_parent;
-	const unsigned char *name;
-	__u32 len, pos;
+	b->dentry = dentry;
+	b->vfsmnt = vfsmnt;
+	b->dev = PLAIN_READ(vfsmnt, mnt_sb, s_dev);
+}
 
-	if (dentry == PLAIN_READ(vfsmnt, mnt_root)) {
-		mount = path_mount(vfsmnt);
-		mount_parent = PLAIN_READ(mount, mnt_parent);
-		if (mount == mount_parent) {
-			b->cut = 0;
-			return 1;
-		}
-		b->dentry = PLAIN_READ(mount, mnt_mountpoint);
-		b->vfsmnt = (void *)mount_parent + bpf_core_field_offset(struct mount, mnt);
-		return 0;
-	}
-	if (dentry == parent) /* below a directory opened by handle: the rest is not known */
+/* From the root of a mount to its mount point; 1: it is the root of all. */
+static __always_inline long path_leave(struct path_buf *b, bool disk_root)
+{
+	struct mount *mount = path_mount(b->vfsmnt), *above = PLAIN_READ(mount, mnt_parent);
+
+	if (!disk_root && b->looks)
+		b->bound = 1;
+	if (mount == above) {
+		b->cut = b->full;
 		return 1;
-	len = PLAIN_READ(dentry, d_name.len);
-	name = PLAIN_READ(dentry, d_name.name);
+	}
+	path_enter(b, PLAIN_READ(mount, mnt_mountpoint),
+		   (void *)above + bpf_core_field_offset(struct mount, mnt));
+	return 0;
+}
+
+/* The words of a name, from its end; with what is before it, when it is shorter. */
+static __always_inline void path_words(struct path_buf *b, __u32 end, const unsigned char *name_end,
+				       int words)
+{
+	for (int i = 1; i <= words; i++)
+		*(void **)(b->before + PATH_BEFORE + end - i * PATH_WORD) =
+			plain_pointer(name_end - i * PATH_WORD);
+}
+
+/*
+ * A name behind its slash at `pos`, both masked. A short one by words, for a helper that copies
+ * costs more than all else of a component; what they have before the name, which is kernel memory
+ * too, is where the next component is written.
+ */
+static __always_inline void path_name(struct path_buf *b, __u32 pos, const unsigned char *name,
+				      __u32 len)
+{
+	if (!PLAIN_KNOWN() || len > PATH_BEFORE)
+		bpf_probe_read_kernel(&b->bytes[pos + 1], len, name);
+	else if (len <= PATH_BEFORE / 2)
+		path_words(b, pos + 1 + len, name + len, PATH_BEFORE / PATH_WORD / 2);
+	else
+		path_words(b, pos + 1 + len, name + len, PATH_BEFORE / PATH_WORD);
+	b->bytes[pos] = '/';
+}
+
+static __always_inline void path_add(struct path_buf *b, struct dentry *dentry)
+{
+	const unsigned char *name = PLAIN_READ(dentry, d_name.name);
+	__u32 len = PLAIN_READ(dentry, d_name.len), pos = b->pos;
+
 	if (len > 255)
 		len = 255;
-	pos = b->pos;
 	if (pos < len + 1)
-		return 1;
+		b->full = 1;
+	if (b->full)
+		return;
 	pos -= len + 1;
 	b->pos = pos;
 	barrier_var(pos);
 	pos &= PATH_MAX - 1;
 	barrier_var(len);
 	len &= 255;
-	b->bytes[pos] = '/';
-	bpf_probe_read_kernel(&b->bytes[pos + 1], len, name);
+	path_name(b, pos, name, len);
+}
+
+/* Of a file that is watched itself, or one of the directories that hold it. */
+static __always_inline void path_look(struct path_buf *b, struct dentry *dentry)
+{
+	struct inode_key key = {.dev = b->dev};
+
+	if (!interest_watched || !b->looks)
+		return;
+	key.ino = PLAIN_READ(dentry, d_inode, i_ino);
+	b->marks |= tree_marks(&key);
+}
+
+/* One component towards the root; 1 when the root is reached. */
+static long path_step(__u64 i, struct path_ctx *w)
+{
+	struct path_buf *b = w->buf;
+	struct dentry *dentry = b->dentry, *parent = PLAIN_READ(dentry, d_parent);
+
+	path_look(b, dentry);
+	if (dentry == PLAIN_READ(b->vfsmnt, mnt_root))
+		return path_leave(b, dentry == parent);
+	if (dentry == parent) /* below a directory opened by handle: the rest is not known */
+		return 1;
+	path_add(b, dentry);
 	b->dentry = parent;
 	return 0;
+}
+
+/* One directory towards the root of the disk. */
+static long path_disk_step(__u64 i, struct path_ctx *w)
+{
+	struct path_buf *b = w->buf;
+	struct dentry *dentry = b->dentry, *parent = PLAIN_READ(dentry, d_parent);
+
+	path_look(b, dentry);
+	b->dentry = parent;
+	return dentry == parent;
 }
 
 /*
@@ -103,33 +181,50 @@ static __always_inline bool path_detached(struct path_buf *b)
 	return true;
 }
 
-/* A function by itself to the verifier, which looks at it once a program, not once a path. */
+/*
+ * Both ways up: a bind mount puts a directory into a tree by its mount point, and takes one out of
+ * a tree by another name. A function by itself to the verifier, which looks at it once a program,
+ * not once a path.
+ */
 __weak __noinline int path_walk(struct path_buf *buf)
 {
 	struct path_ctx w = {.buf = buf};
 
-	if (!buf || path_detached(buf))
+	if (!buf)
 		return 0;
+	path_enter(buf, buf->begin, buf->begin_mnt);
+	if (path_detached(buf)) {
+		path_look(buf, buf->dentry);
+		return 0;
+	}
 	bpf_loop(PATH_NAMES_MAX, path_step, &w, 0);
 	if (buf->pos >= PATH_MAX) { /* the root itself */
 		buf->pos = PATH_MAX - 1;
 		buf->bytes[PATH_MAX - 1] = '/';
 	}
+	if (buf->bound) {
+		path_enter(buf, buf->begin, buf->begin_mnt);
+		bpf_loop(PATH_NAMES_MAX, path_disk_step, &w, 0);
+	}
 	return 0;
 }
 
 /*
- * Writes the path of *p into buf: from buf->bytes + buf->pos up to PATH_MAX. Returns its length.
- * buf->cut: the head of the path is missing: it has too many bytes or components.
+ * Writes the path of *p into buf: from buf->bytes + buf->pos up to PATH_MAX; buf->marks, when it
+ * `looks` for trees. buf->cut: the head of the path is missing: it has too many bytes or
+ * components.
  */
-static __always_inline __u32 path_fill(struct path_buf *buf, struct path *p)
+static __always_inline void path_fill(struct path_buf *buf, struct path *p, bool looks)
 {
 	buf->pos = PATH_MAX;
 	buf->cut = 1; /* until the root is reached */
-	buf->dentry = PLAIN_READ(p, dentry);
-	buf->vfsmnt = PLAIN_READ(p, mnt);
+	buf->marks = 0;
+	buf->looks = looks;
+	buf->full = 0;
+	buf->bound = 0;
+	buf->begin = PLAIN_READ(p, dentry);
+	buf->begin_mnt = PLAIN_READ(p, mnt);
 	path_walk(buf);
-	return PATH_MAX - buf->pos;
 }
 
 static __always_inline void inode_fill(struct rec_inode *r, struct inode *inode)

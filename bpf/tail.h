@@ -9,6 +9,7 @@
 #include "path.h"
 
 #define TAIL_PIECE PATH_MAX /* the most that one piece adds */
+#define TAIL_WORDS 8	    /* of the longest piece that is copied by words */
 
 /* A record under construction; made on the stack of the program that fills it. */
 struct tail {
@@ -41,14 +42,43 @@ static __always_inline void tail_kernel(const struct tail *t, struct record_slic
 	*t->off = off + n;
 }
 
-static __always_inline void tail_path(const struct tail *t, struct path_buf *buf,
-				      struct record_slice *slice, struct path *p)
+/*
+ * Of map memory, all words that a short piece may have: what is copied behind it, the next piece
+ * overwrites. A helper costs more.
+ */
+static __always_inline void tail_words(const struct tail *t, struct record_slice *slice,
+				       const __u8 *src, __u32 n)
 {
-	__u32 n = path_fill(buf, p), at = buf->pos;
+	__u32 off = tail_off(t);
+	__u64 *to = (void *)(t->record + off);
+
+	slice->off = off;
+	slice->orig = slice->len = n;
+	for (int i = 0; i < TAIL_WORDS; i++)
+		to[i] = ((const __u64 *)src)[i];
+	*t->off = off + n;
+}
+
+/* The path that was walked last. */
+static __always_inline void tail_walked(const struct tail *t, const struct path_buf *buf,
+					struct record_slice *slice)
+{
+	__u32 n = PATH_MAX - buf->pos, at = buf->pos;
 
 	barrier_var(at);
 	at &= PATH_MAX - 1;
-	tail_kernel(t, slice, buf->bytes + at, n, n + buf->cut);
+	if (n <= TAIL_WORDS * sizeof(__u64))
+		tail_words(t, slice, buf->bytes + at, n);
+	else
+		tail_kernel(t, slice, buf->bytes + at, n, n);
+	slice->orig += buf->cut;
+}
+
+static __always_inline void tail_path(const struct tail *t, struct path_buf *buf,
+				      struct record_slice *slice, struct path *p)
+{
+	path_fill(buf, p, false);
+	tail_walked(t, buf, slice);
 }
 
 /* A NUL-ended kernel string, of at most `max` bytes with its NUL; a longer one is cut. */

@@ -54,8 +54,11 @@ static __always_inline struct unix_scratch *unix_scratch_claim(void)
 /* A socket in a directory; its length in the tail. */
 static __always_inline __u32 name_path(struct unix_scratch *s, struct unix_sock *peer)
 {
-	__u32 n = path_fill(&s->path, &peer->path), at = s->path.pos;
+	__u32 n, at;
 
+	path_fill(&s->path, &peer->path, false);
+	at = s->path.pos;
+	n = PATH_MAX - at;
 	barrier_var(at);
 	at &= PATH_MAX - 1;
 	if (n > PATH_MAX || bpf_probe_read_kernel(s->tail, n, s->path.bytes + at))
