@@ -93,18 +93,48 @@ static __always_inline void file_read_opened(struct file *file, __u32 flags)
 		file_read_emit(file, flags, &m);
 }
 
+/* Of each CPU, how many files it has opened that were remembered. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} opens SEC(".maps");
+
+#define OPEN_CPU_SHIFT 48
+
+/* Another than that of any use of the same struct file before; a clock costs ten times as much. */
+static __always_inline __u64 open_number(void)
+{
+	__u32 zero = 0;
+	__u64 *n = bpf_map_lookup_elem(&opens, &zero), cpu = bpf_get_smp_processor_id();
+
+	return n ? (cpu << OPEN_CPU_SHIFT) + ++*n + OPENED_LEFT : bpf_ktime_get_ns();
+}
+
+/* The same struct file again, before the end of what it was is looked at: that is lost. */
+static __always_inline void file_remember(struct file *file, struct open_file *o)
+{
+	__u64 address = (__u64)file;
+	struct open_file *known = bpf_map_lookup_elem(&open_files, &address);
+
+	if (known && !__sync_val_compare_and_swap(&known->opened, OPENED_NEVER, o->opened)) {
+		*known = *o;
+		return;
+	}
+	if (known)
+		emit_lost(LANE_BULK, KIND_file_close);
+	bpf_map_update_elem(&open_files, &address, o, BPF_ANY);
+}
+
 /* Tells the open, whose path was walked, and remembers the file until its last close. */
 static __always_inline void file_open_emit(struct file_scratch *s, struct file *file, __u32 flags,
 					   struct open_file *o)
 {
 	struct rec_file_open *rec = (void *)s->record;
 	struct tail t = file_tail(s, sizeof(*rec));
-	__u64 address = (__u64)file;
 
-	/* The same struct file again before its last close was looked at. */
-	if (bpf_map_lookup_elem(&open_files, &address))
-		emit_lost(LANE_BULK, KIND_file_close);
-	bpf_map_update_elem(&open_files, &address, o, BPF_ANY);
+	file_remember(file, o);
 	if (!emit_allowed(LANE_BULK, KIND_file_open))
 		return;
 	task_fill(&rec->task, bpf_get_current_task_btf());
@@ -117,35 +147,41 @@ static __always_inline void file_open_emit(struct file_scratch *s, struct file *
 	file_send(s, LANE_BULK, KIND_file_open);
 }
 
-/* A regular file was opened to be written, or created, in a watched tree or by a lineage. */
-static __always_inline void file_write_opened(struct file *file, __u32 flags)
+/*
+ * A regular file was opened to be written, or created, in a watched tree or by a lineage. Returns
+ * what it is remembered by, open_file.opened, or 0.
+ */
+static __always_inline __u64 file_write_opened(struct file *file, __u32 flags)
 {
 	__u32 mode = PLAIN_READ(file, f_mode);
 	struct inode *inode = PLAIN_READ(file, f_inode);
 	struct open_file o = {};
 	struct file_scratch *s;
+	bool told;
 
 	if (!interest_watched || !(mode & (FMODE_WRITE | FMODE_CREATED)) || (flags & O_PATH) ||
 	    (PLAIN_READ(inode, i_mode) & S_IFMT) != S_IFREG)
-		return;
+		return 0;
 	s = file_scratch_claim(LANE_BULK, KIND_file_open);
 	if (!s)
-		return;
-	o.opened = bpf_ktime_get_ns();
+		return 0;
+	o.opened = open_number();
 	o.lineage = interest_lineage();
 	path_fill(&s->path, &file->f_path, true);
 	o.tree = s->path.marks;
 	o.created = !!(mode & FMODE_CREATED);
 	inode_key_fill(&o.inode, inode);
-	if (o.tree || o.lineage)
+	told = o.tree || o.lineage;
+	if (told)
 		file_open_emit(s, file, flags, &o);
 	file_scratch_release(s);
+	return told ? o.opened : 0;
 }
 
-static __always_inline void file_opened(struct file *file, __u32 flags)
+static __always_inline __u64 file_opened(struct file *file, __u32 flags)
 {
 	file_read_opened(file, flags);
-	file_write_opened(file, flags);
+	return file_write_opened(file, flags);
 }
 
 SEC("?lsm/file_open")
@@ -184,15 +220,11 @@ static __always_inline __u32 open_flags(struct pt_regs *regs, struct file *file)
 static __always_inline void fd_opened(long fd, struct file *file, __u32 flags)
 {
 	struct fd_file held = {.address = (__u64)file};
-	struct open_file *o;
 
 	accessed_by_proc(file);
-	file_opened(file, flags);
-	o = file_known(file);
-	if (!o)
-		return;
-	held.opened = o->opened;
-	file_held(bpf_get_current_pid_tgid() >> 32, fd, &held);
+	held.opened = file_opened(file, flags);
+	if (held.opened)
+		file_held(bpf_get_current_pid_tgid() >> 32, fd, &held);
 }
 
 SEC("?tp_btf/sys_exit")

@@ -35,11 +35,14 @@ struct {
 	__type(value, struct file_scratch);
 } file_scratches __weak SEC(".maps");
 
+#define OPENED_NEVER 0 /* it is closed */
+#define OPENED_LEFT  1 /* and on its way out of the map */
+
 /* Of an open file; the inode tells a struct file that is used again. */
 struct open_file {
 	struct inode_key inode;
 	__u64 written;
-	__u64 opened; /* tells this use of the struct file from the next */
+	__u64 opened; /* tells this use of the struct file from the next; or of the above */
 	__u32 tree, lineage;
 	__u32 created, pad;
 };
@@ -269,5 +272,6 @@ static __always_inline struct open_file *file_known(struct file *file)
 		return NULL;
 	inode = PLAIN_READ(file, f_inode);
 	inode_key_fill(&key, inode);
-	return o->inode.ino == key.ino && o->inode.dev == key.dev ? o : NULL;
+	return o->inode.ino == key.ino && o->inode.dev == key.dev && o->opened > OPENED_LEFT ? o
+											     : NULL;
 }

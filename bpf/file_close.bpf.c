@@ -58,15 +58,43 @@ static __always_inline void file_close_emit(struct file *file, const struct open
 	file_scratch_release(s);
 }
 
-/* Whoever takes it out of the map tells it: several may see that it is gone. */
-static __always_inline void file_closed(struct file *file, const struct open_file *known,
-					bool freed)
+/*
+ * The file that was closed last on this CPU, whose place in open_files is kept: its struct file is
+ * the next that the CPU opens, and to take it out and put it in again costs more than the record.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} closed_file SEC(".maps");
+
+/* Instead of the one before, which goes unless another CPU has opened it by now. */
+static __always_inline void closed_keep(__u64 address)
+{
+	__u32 zero = 0;
+	__u64 *last = bpf_map_lookup_elem(&closed_file, &zero), before;
+	struct open_file *o;
+
+	if (!last || *last == address)
+		return;
+	before = *last;
+	*last = address;
+	o = bpf_map_lookup_elem(&open_files, &before);
+	if (o && __sync_val_compare_and_swap(&o->opened, OPENED_NEVER, OPENED_LEFT) == OPENED_NEVER)
+		bpf_map_delete_elem(&open_files, &before);
+}
+
+/* Whoever ends it tells it: several may see that it is gone. */
+static __always_inline void file_closed(struct file *file, struct open_file *known, bool freed)
 {
 	struct open_file o = *known;
-	__u64 address = (__u64)file;
 
-	if (bpf_map_delete_elem(&open_files, &address) == 0)
-		file_close_emit(file, &o, freed);
+	if (o.opened <= OPENED_LEFT ||
+	    __sync_val_compare_and_swap(&known->opened, o.opened, OPENED_NEVER) != o.opened)
+		return;
+	closed_keep((__u64)file);
+	file_close_emit(file, &o, freed);
 }
 
 /* In the final fput, before the path is let go; another name for "the file is released". */

@@ -399,6 +399,62 @@ static void uring_open_check(void)
 	ends_coverage("file_close", "io_uring", witness_hook("file_close"), c);
 }
 
+#define AT_ONCE 3 /* files */
+#define ROUNDS	100
+
+/*
+ * The kernel soon uses a struct file again, for another file, on this processor or on the next: of
+ * interest or not, written or not. Each round writes 0, 1 and 2 bytes.
+ */
+static int way_reuse(void)
+{
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		const char *silent = tree_at("other/silent");
+		cpu_set_t cpus;
+		int fds[AT_ONCE];
+
+		CPU_ZERO(&cpus);
+		CPU_SET(i / 2 % (unsigned)sysconf(_SC_NPROCESSORS_ONLN), &cpus);
+		if (sched_setaffinity(0, sizeof(cpus), &cpus))
+			return 1;
+		for (unsigned j = 0; j < AT_ONCE; j++) {
+			char name[32];
+
+			snprintf(name, sizeof(name), "www/file%u", j);
+			fds[j] = create(name);
+			if (write(fds[j], "01", j) != (ssize_t)j)
+				return 2;
+		}
+		for (unsigned j = 0; j < AT_ONCE; j++)
+			if (close(fds[i % 2 ? j : AT_ONCE - 1 - j]))
+				return 3;
+		fds[0] = open(silent, O_WRONLY | O_CREAT, 0644);
+		if (write(fds[0], "silent", 6) != 6 || close(fds[0]))
+			return 4;
+	}
+	return 0;
+}
+
+static void reuse_check(void)
+{
+	const char *name = "struct files used again";
+	uint64_t written = 0, dropped = witness_dropped();
+	pid_t pid;
+	int status = -1;
+
+	tree_fill(name);
+	pid = witness_run(way_reuse, &status);
+	witness_settle();
+	check_number(name, "the child itself", (uint64_t)status, 0);
+	check_number(name, "opened", witness_count(OPEN, pid), ROUNDS * AT_ONCE);
+	check_number(name, "closed", witness_count(CLOSE, pid), ROUNDS * AT_ONCE);
+	check_number(name, "first writes", witness_count(WRITE, pid), ROUNDS * (AT_ONCE - 1));
+	for (unsigned i = 0; i < witness_count(CLOSE, pid); i++)
+		written += witness_event(CLOSE, pid, i)->file_close->written;
+	check_number(name, "bytes", written, ROUNDS * (0 + 1 + 2));
+	check_number(name, "lost", witness_dropped() - dropped, 0);
+}
+
 static void ways_check(void)
 {
 	for (unsigned i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
@@ -428,6 +484,7 @@ int main(void)
 	ways_check();
 	not_created_check();
 	cut_check();
+	reuse_check();
 	uncounted_check(way_mmap, "mmap");
 	if (way_has_uring()) {
 		uncounted_check(way_uring_write, "io_uring write");
