@@ -23,6 +23,10 @@ struct {
 	__uint(max_entries, 1 << 24);
 } ring_bulk __weak SEC(".maps");
 
+/* Set before the programs are loaded: asking the ring for it costs as much as asking what is free.
+ */
+const volatile __u64 ring_bulk_size __weak = 1 << 24;
+
 #define RECORD_KINDS 128
 /* Of the bulk ring, kept free: the longest of its records, one being made on each of some CPUs. */
 #define RECORD_ROOM (1 << 17)
@@ -222,8 +226,7 @@ static __always_inline bool emit_allowed(enum lane lane, enum record_kind kind)
 			__sync_fetch_and_add(&count->throttled, 1);
 		return false;
 	}
-	if (bpf_ringbuf_query(&ring_bulk, BPF_RB_AVAIL_DATA) + RECORD_ROOM <=
-	    bpf_ringbuf_query(&ring_bulk, BPF_RB_RING_SIZE))
+	if (bpf_ringbuf_query(&ring_bulk, BPF_RB_AVAIL_DATA) + RECORD_ROOM <= ring_bulk_size)
 		return true;
 	emit_lost(lane, kind);
 	return false;

@@ -216,6 +216,7 @@ static int objects_load(struct probe *p, bool *ret_refused)
 		bpf_map__set_max_entries(p->skel->maps.ring_crit, p->opts.ring_crit);
 	if (p->opts.ring_bulk)
 		bpf_map__set_max_entries(p->skel->maps.ring_bulk, p->opts.ring_bulk);
+	p->skel->rodata->ring_bulk_size = bpf_map__max_entries(p->skel->maps.ring_bulk);
 	p->skel->rodata->interest_watched = !p->opts.unwatched;
 	bpf_object__for_each_program(prog, p->skel->obj)
 		bpf_program__set_autoload(prog, choice_has(&p->choice, bpf_program__name(prog)));
