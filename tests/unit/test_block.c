@@ -47,7 +47,7 @@ static uint32_t put_process(struct block *b, uint32_t pid, const char *exe)
 
 static void put_event(struct block *b, uint64_t time, uint32_t process)
 {
-	struct event_pack pack;
+	uint8_t bytes[64], *end = bytes + sizeof(bytes), *data;
 	Rollcall__Event ev;
 	Rollcall__Exit gone;
 
@@ -57,7 +57,9 @@ static void put_event(struct block *b, uint64_t time, uint32_t process)
 	ev.kind_case = ROLLCALL__EVENT__KIND_EXIT;
 	ev.exit = &gone;
 	gone.exit_code = (uint32_t)time;
-	event_pack_write(&pack, block_event(b, event_pack_measure(&pack, &ev), process));
+	data = event_pack(&ev, bytes, end);
+	assert_non_null(data);
+	memcpy(block_event(b, (size_t)(end - data), process), data, (size_t)(end - data));
 }
 
 static Rollcall__Event *whole(const Rollcall__Block *b, size_t i, const char *id)

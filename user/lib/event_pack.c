@@ -7,39 +7,41 @@
 
 #include "lib/protowire.h"
 
-#define TIME_TAG (1 << 3 | 1) /* field 1, of 64 bits */
+#define TIME_TAG  (1 << 3 | 1) /* field 1, of 64 bits */
+#define TIME_SIZE (1 + sizeof(uint64_t))
 
-static size_t time_write(uint64_t time, uint8_t *to)
+/* Nothing where no kind is set. */
+static uint8_t *kind_pack(const Rollcall__Event *ev, uint8_t *begin, uint8_t *end)
 {
-	const uint64_t le = htole64(time);
+	const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field(
+		&rollcall__event__descriptor, (unsigned)ev->kind_case);
+	const uint8_t *base = (const uint8_t *)ev;
+	size_t size, prefix;
+	uint8_t *at;
 
-	if (to) {
-		*to = TIME_TAG;
-		memcpy(to + 1, &le, sizeof(le));
-	}
-	return 1 + sizeof(le);
+	if (!f)
+		return end;
+	at = protowire_message(*(const ProtobufCMessage *const *)(const void *)(base + f->offset),
+			       begin, end);
+	if (!at)
+		return NULL;
+	size = (size_t)(end - at);
+	prefix = protowire_prefix(NULL, f->id, size);
+	if ((size_t)(at - begin) < prefix)
+		return NULL;
+	protowire_prefix(at - prefix, f->id, size);
+	return at - prefix;
 }
 
-size_t event_pack_measure(struct event_pack *ret, const Rollcall__Event *ev)
+uint8_t *event_pack(const Rollcall__Event *ev, uint8_t *begin, uint8_t *end)
 {
-	ret->time = ev->time;
-	ret->kind = ev->kind_case ? protobuf_c_message_descriptor_get_field(
-					    &rollcall__event__descriptor, ev->kind_case)
-				  : NULL;
-	if (!ret->kind)
-		return time_write(ret->time, NULL);
-	ret->message = *(const ProtobufCMessage *const *)(const void *)((const uint8_t *)ev +
-									ret->kind->offset);
-	ret->message_size = protobuf_c_message_get_packed_size(ret->message);
-	return time_write(ret->time, NULL) +
-	       protowire_prefix(NULL, ret->kind->id, ret->message_size) + ret->message_size;
-}
+	const uint64_t time = htole64(ev->time);
+	uint8_t *at = kind_pack(ev, begin, end);
 
-void event_pack_write(const struct event_pack *p, uint8_t *to)
-{
-	to += time_write(p->time, to);
-	if (!p->kind)
-		return;
-	to += protowire_prefix(to, p->kind->id, p->message_size);
-	protobuf_c_message_pack(p->message, to);
+	if (!at || (size_t)(at - begin) < TIME_SIZE)
+		return NULL;
+	at -= TIME_SIZE;
+	*at = TIME_TAG;
+	memcpy(at + 1, &time, sizeof(time));
+	return at;
 }

@@ -4,19 +4,9 @@
 // looked at.
 #pragma once
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "event.pb-c.h"
 
-/* Valid as long as the event is as it was. */
-struct event_pack {
-	uint64_t time;
-	const ProtobufCFieldDescriptor *kind; /* NULL: none is set */
-	const ProtobufCMessage *message;
-	size_t message_size;
-};
-
-/* Bytes that event_pack_write() writes. */
-size_t event_pack_measure(struct event_pack *ret, const Rollcall__Event *ev);
-void event_pack_write(const struct event_pack *p, uint8_t *to);
+/* So that it ends at `end`: its first byte. NULL: there is not room for it from `begin` on. */
+uint8_t *event_pack(const Rollcall__Event *ev, uint8_t *begin, uint8_t *end);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Protobuf's encoding (protobuf.dev, "Encoding"), where messages are put together from packed
-// parts, or looked at before they are unpacked.
+// parts, packed at once, or looked at before they are unpacked.
 #pragma once
 
+#include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,12 @@ size_t protowire_prefix(uint8_t *to, uint32_t field, size_t size);
 
 /* Such a field, whole. */
 size_t protowire_bytes(uint8_t *to, uint32_t field, const void *data, size_t size);
+
+/*
+ * A message of event.proto but Event, as protobuf-c packs it, so that it ends at `end`: its first
+ * byte. NULL: there is not room for it from `begin` on.
+ */
+uint8_t *protowire_message(const ProtobufCMessage *m, uint8_t *begin, uint8_t *end);
 
 struct protowire {
 	const uint8_t *at, *end;

@@ -24,7 +24,6 @@
 #include "lib/segment.h"
 #include "lib/segment_scan.h"
 
-#define BUFFER	    (256 * 1024)
 #define BLOCK_BYTES (32 * 1024) /* most of a block that has more than one event */
 
 struct lane {
@@ -377,7 +376,7 @@ int spool_open(const struct spool_opts *opts, struct spool **ret_spool)
 	if (r == 0)
 		r = inventory_read(s);
 	for (uint32_t c = 1; c < SEGMENT_CLASSES && r == 0; c++) {
-		s->lanes[c].buffer = malloc(BUFFER);
+		s->lanes[c].buffer = malloc(SPOOL_EVENT_MAX);
 		/* Above any number of a spool of this boot that someone removed. */
 		r = s->lanes[c].buffer ? lane_resume(s, c, opts->boottime / 1000 + 1) : -ENOMEM;
 	}
@@ -451,11 +450,11 @@ int spool_claim(struct spool *s, uint32_t class, size_t size, struct spool_proce
 	struct lane *l = &s->lanes[class];
 	int r = 0;
 
-	if (cost > BUFFER - sizeof(struct segment_block))
+	if (cost > SPOOL_EVENT_MAX - sizeof(struct segment_block))
 		return -EMSGSIZE;
 	if (block_full(l, cost))
 		block_close(s, class);
-	if (l->used + sizeof(struct segment_block) + l->block.size + cost > BUFFER) {
+	if (l->used + sizeof(struct segment_block) + l->block.size + cost > SPOOL_EVENT_MAX) {
 		r = lane_flush(s, class);
 		if (r < 0)
 			lane_lose(s, l);

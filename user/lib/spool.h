@@ -11,6 +11,9 @@
 #include "event.pb-c.h"
 #include "lib/segment.h"
 
+/* Bytes of a class that are kept in memory: no event with its process is as large. */
+#define SPOOL_EVENT_MAX (256 * 1024)
+
 struct arena;
 struct spool;
 

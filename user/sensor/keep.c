@@ -3,6 +3,8 @@
 #include "sensor/keep.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "lib/event_id.h"
 #include "lib/event_pack.h"
@@ -11,12 +13,27 @@
 #include "lib/spool.h"
 #include "sensor/lineages.h"
 
+int keep_init(struct keep *k, struct spool *spool, struct lineages *lineages, const char *boot_id)
+{
+	*k = (struct keep){.spool = spool, .lineages = lineages, .boot_id = boot_id};
+	/* Of which an event takes the last part: the rest is not there until one does. */
+	k->packed = malloc(SPOOL_EVENT_MAX);
+	return k->packed ? 0 : -ENOMEM;
+}
+
+void keep_fini(struct keep *k)
+{
+	free(k->packed);
+}
+
 static int event_spool(struct keep *k, struct arena *a, const Rollcall__Event *ev, uint32_t class)
 {
 	struct spool_process *process = NULL, once;
-	struct event_pack pack;
+	uint8_t *end = k->packed + SPOOL_EVENT_MAX, *data = event_pack(ev, k->packed, end);
 	uint8_t *room = NULL;
 
+	if (!data)
+		return -EMSGSIZE;
 	if (ev->process)
 		process = lineages_packed(k->lineages, ev->process);
 	if (ev->process && !process) {
@@ -25,10 +42,10 @@ static int event_spool(struct keep *k, struct arena *a, const Rollcall__Event *e
 		process = &once;
 	}
 	/* That others could not be written, the spool counts. */
-	spool_claim(k->spool, class, event_pack_measure(&pack, ev), process, &room);
+	spool_claim(k->spool, class, (size_t)(end - data), process, &room);
 	if (!room)
 		return -EMSGSIZE;
-	event_pack_write(&pack, room);
+	memcpy(room, data, (size_t)(end - data));
 	return 0;
 }
 

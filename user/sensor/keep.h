@@ -15,10 +15,15 @@ struct keep {
 	struct spool *spool; /* NULL: not kept, numbered only */
 	struct lineages *lineages;
 	const char *boot_id;
-	uint64_t seq;  /* where there is no spool */
-	uint64_t lost; /* events that the spool could not take */
+	uint8_t *packed; /* the event, at its end */
+	uint64_t seq;	 /* where there is no spool */
+	uint64_t lost;	 /* events that the spool could not take */
 	bool failing;
 };
+
+/* `spool` may be NULL. 0 or -ENOMEM. */
+int keep_init(struct keep *k, struct spool *spool, struct lineages *lineages, const char *boot_id);
+void keep_fini(struct keep *k);
 
 /* Gives the event its id, and keeps it. What cannot be is counted. */
 void keep_event(struct keep *k, struct arena *a, Rollcall__Event *ev, uint32_t class);

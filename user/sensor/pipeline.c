@@ -555,10 +555,9 @@ int pipeline_new(const struct pipeline_opts *opts, struct pipeline **ret_pipelin
 	p->summary = summary_new(opts->principals_max);
 	p->hostnames = hostnames_new();
 	p->lineages = lineages_new(opts->processes);
-	p->keep = (struct keep){
-		.spool = opts->spool, .lineages = p->lineages, .boot_id = opts->host->boot_id};
+	r = keep_init(&p->keep, opts->spool, p->lineages, opts->host->boot_id);
 	p->rules = rules_new(&(struct rules_opts){opts->rules, finding_out, p, opts->placeholders});
-	if (!p->arena || !p->lineages || !p->sessions || !p->findings || !p->staged ||
+	if (r < 0 || !p->arena || !p->lineages || !p->sessions || !p->findings || !p->staged ||
 	    !p->summary || !p->hostnames || !p->rules)
 		return log_error(-ENOMEM, "cannot start");
 	r = baseline_watch_new(&opts->baseline, derived_out, p, &p->baseline);
@@ -573,6 +572,7 @@ struct pipeline *pipeline_free(struct pipeline *p)
 	if (!p)
 		return NULL;
 	lineages_free(p->lineages);
+	keep_fini(&p->keep);
 	takeover_fini(&p->takeover);
 	sessions_free(p->sessions);
 	findings_free(p->findings);
