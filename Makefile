@@ -80,7 +80,7 @@ $(B)/proto/%.pb-c.c: proto/%.proto
 $(B)/proto/%.pb-c.h: $(B)/proto/%.pb-c.c ;
 $(B)/proto/%.pb-c.o: $(B)/proto/%.pb-c.c
 	$(Q)$(CC) -std=gnu11 -I$(B)/proto $(CFLAGS) $(SAN) -c -o $@ $<
-$(B)/genrec: proto/genrec.c user/lib/record.c user/lib/arena.c $(B)/proto/event.pb-c.c
+$(B)/genrec: proto/genrec.c user/lib/record.c user/lib/kind.c user/lib/arena.c $(B)/proto/event.pb-c.c
 	$(call say,CC,$@)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -Iuser -I$(B)/proto -O1 -o $@ $^ -lprotobuf-c
 $(B)/record.h: $(B)/genrec

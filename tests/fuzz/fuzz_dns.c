@@ -1,4 +1,4 @@
-// links: user/lib/arena.c user/lib/endpoint.c build/proto/event.pb-c.c
+// links: user/lib/arena.c user/lib/endpoint.c user/lib/kind.c build/proto/event.pb-c.c
 // SPDX-License-Identifier: Apache-2.0
 // DNS messages: bytes of anybody who answers, or asks, on port 53. The first byte says how much of
 // the message the kernel program cut off.

@@ -1,4 +1,4 @@
-// links: user/lib/arena.c user/lib/event.c user/lib/utf8.c build/proto/event.pb-c.c
+// links: user/lib/arena.c user/lib/event.c user/lib/kind.c user/lib/utf8.c build/proto/event.pb-c.c
 // SPDX-License-Identifier: Apache-2.0
 // Recordings: what is read as an event is written as JSON that reads as the same.
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// links: user/lib/utf8.c user/lib/arena.c build/proto/event.pb-c.c
+// links: user/lib/utf8.c user/lib/arena.c user/lib/kind.c build/proto/event.pb-c.c
 // SPDX-License-Identifier: Apache-2.0
 // Records of the ring. Any bytes are refused or decoded; what is decoded prints as JSON, on one
 // line, and is the same after it was packed and unpacked. The first byte of the input chooses

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/arena.h"
+#include "lib/kind.h"
 
 char *endpoint_text(struct arena *a, const uint8_t raw[16])
 {
@@ -34,15 +35,13 @@ static int fill_one(struct arena *a, Rollcall__Endpoint *e)
 
 int endpoint_fill(struct arena *a, Rollcall__Event *ev)
 {
-	const ProtobufCFieldDescriptor *kind = protobuf_c_message_descriptor_get_field(
-		&rollcall__event__descriptor, (unsigned)ev->kind_case);
-	const ProtobufCMessageDescriptor *desc = kind ? kind->descriptor : NULL;
-	const char *msg = kind ? *(char *const *)(void *)((char *)ev + kind->offset) : NULL;
+	const struct kind *k = kind_of(ev->kind_case);
+	const ProtobufCMessage *msg = k && k->has_endpoints ? kind_message(k, ev) : NULL;
 	int r = 0;
 
-	for (unsigned i = 0; desc && i < desc->n_fields && r == 0; i++) {
-		const ProtobufCFieldDescriptor *f = &desc->fields[i];
-		const void *at = msg + f->offset;
+	for (unsigned i = 0; msg && i < msg->descriptor->n_fields && r == 0; i++) {
+		const ProtobufCFieldDescriptor *f = &msg->descriptor->fields[i];
+		const void *at = (const char *)msg + f->offset;
 
 		if (f->descriptor == &rollcall__endpoint__descriptor &&
 		    f->label != PROTOBUF_C_LABEL_REPEATED && *(void *const *)at)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/kind.h"
 #include "lib/utf8.h"
 
 /* The stream is one thread's: its functions without a lock take a fifth of the time. */
@@ -238,17 +239,11 @@ int event_message_json(FILE *out, const ProtobufCMessage *msg)
 	return ferror(out) ? -EIO : 0;
 }
 
-static const ProtobufCFieldDescriptor *kind_field(const Rollcall__Event *ev)
-{
-	return protobuf_c_message_descriptor_get_field(&rollcall__event__descriptor,
-						       (unsigned)ev->kind_case);
-}
-
 const char *event_kind(const Rollcall__Event *ev)
 {
-	const ProtobufCFieldDescriptor *f = ev->kind_case ? kind_field(ev) : NULL;
+	const struct kind *k = kind_of(ev->kind_case);
 
-	return f ? f->name : "";
+	return k ? k->field->name : "";
 }
 
 /* The kinds are the members of the one union. */
@@ -262,21 +257,19 @@ bool event_is_kind(const char *name)
 
 const ProtobufCMessage *event_message(const Rollcall__Event *ev)
 {
-	const ProtobufCFieldDescriptor *f = ev->kind_case ? kind_field(ev) : NULL;
+	const struct kind *k = kind_of(ev->kind_case);
 
-	return f ? *(ProtobufCMessage *const *)(const void *)((const char *)ev + f->offset) : NULL;
+	return k ? kind_message(k, ev) : NULL;
 }
 
 const Rollcall__Task *event_task(const Rollcall__Event *ev)
 {
-	const ProtobufCMessage *msg = event_message(ev);
-	const ProtobufCFieldDescriptor *f =
-		msg ? protobuf_c_message_descriptor_get_field_by_name(msg->descriptor, "task")
-		    : NULL;
+	const struct kind *k = kind_of(ev->kind_case);
 
-	if (!f || f->descriptor != &rollcall__task__descriptor)
+	if (!k || !k->task)
 		return NULL;
-	return *(Rollcall__Task *const *)(const void *)((const char *)msg + f->offset);
+	return *(Rollcall__Task *const *)(const void *)((const char *)kind_message(k, ev) +
+							k->task->offset);
 }
 
 const char *event_time(uint64_t ns, char *buf, size_t size)
@@ -292,14 +285,14 @@ const char *event_time(uint64_t ns, char *buf, size_t size)
 }
 
 /* A finding's own id, the same in all its updates, is told in the place of the event's. */
-static int kind_has_id(const ProtobufCFieldDescriptor *f)
+static int message_has_id(const ProtobufCMessage *m)
 {
-	return f && protobuf_c_message_descriptor_get_field_by_name(f->descriptor, "id");
+	return m && protobuf_c_message_descriptor_get_field_by_name(m->descriptor, "id");
 }
 
 int event_json(FILE *out, const Rollcall__Event *ev)
 {
-	const ProtobufCFieldDescriptor *f = ev->kind_case ? kind_field(ev) : NULL;
+	const ProtobufCMessage *m = event_message(ev);
 	char buf[40];
 
 	json_text(out, "{\"time\":\"");
@@ -309,7 +302,7 @@ int event_json(FILE *out, const Rollcall__Event *ev)
 	json_text(out, ",\"event\":\"");
 	json_text(out, event_kind(ev));
 	putc_unlocked('"', out);
-	if (ev->id && *ev->id && !kind_has_id(f)) {
+	if (ev->id && *ev->id && !message_has_id(m)) {
 		json_text(out, ",\"id\":");
 		event_json_string(out, ev->id, strlen(ev->id));
 	}
@@ -317,11 +310,8 @@ int event_json(FILE *out, const Rollcall__Event *ev)
 		json_text(out, ",\"process\":");
 		event_message_json(out, &ev->process->base);
 	}
-	if (f)
-		json_fields(
-			out,
-			*(ProtobufCMessage *const *)(const void *)((const char *)ev + f->offset),
-			0);
+	if (m)
+		json_fields(out, m, 0);
 	putc_unlocked('}', out);
 	return ferror(out) ? -EIO : 0;
 }

@@ -208,11 +208,11 @@ static void message_add(struct packer *p, const ProtobufCMessage *m)
 	}
 }
 
-uint8_t *protowire_message(const ProtobufCMessage *m, uint8_t *begin, uint8_t *end)
+uint8_t *protowire_message(uint32_t field, const ProtobufCMessage *m, uint8_t *begin, uint8_t *end)
 {
 	struct packer p = {.begin = begin, .at = end};
 
-	message_add(&p, m);
+	nested_add(&p, field, m);
 	return p.full ? NULL : p.at;
 }
 

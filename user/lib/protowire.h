@@ -21,10 +21,10 @@ size_t protowire_prefix(uint8_t *to, uint32_t field, size_t size);
 size_t protowire_bytes(uint8_t *to, uint32_t field, const void *data, size_t size);
 
 /*
- * A message of event.proto but Event, as protobuf-c packs it, so that it ends at `end`: its first
- * byte. NULL: there is not room for it from `begin` on.
+ * A field that is a message of event.proto, but not Event, as protobuf-c packs it, so that it ends
+ * at `end`: its first byte. NULL: there is not room for it from `begin` on.
  */
-uint8_t *protowire_message(const ProtobufCMessage *m, uint8_t *begin, uint8_t *end);
+uint8_t *protowire_message(uint32_t field, const ProtobufCMessage *m, uint8_t *begin, uint8_t *end);
 
 struct protowire {
 	const uint8_t *at, *end;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/arena.h"
+#include "lib/kind.h"
 
 #define NESTED_DEPTH_MAX 2
 
@@ -177,9 +178,9 @@ int record_decode(struct arena *a, const void *data, size_t size, Rollcall__Even
 		  unsigned *ret_truncated)
 {
 	struct decoder d = {.arena = a, .data = data, .size = size};
-	const ProtobufCFieldDescriptor *f;
+	const struct kind *k;
 	struct record_header h;
-	ProtobufCMessage *kind;
+	ProtobufCMessage *msg;
 	Rollcall__Event *ev;
 	int r;
 
@@ -188,10 +189,10 @@ int record_decode(struct arena *a, const void *data, size_t size, Rollcall__Even
 	memcpy(&h, data, sizeof(h));
 	if (h.version != RECORD_VERSION || h.size != size || h.kind >= RECORD_KIND_MAX)
 		return -EBADMSG;
-	f = protobuf_c_message_descriptor_get_field(&rollcall__event__descriptor, h.kind);
-	if (!f || !(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF))
+	k = kind_of(h.kind);
+	if (!k)
 		return -EBADMSG;
-	r = decode_message(&d, f->descriptor, d.data + sizeof(h), size - sizeof(h), &kind);
+	r = decode_message(&d, k->field->descriptor, d.data + sizeof(h), size - sizeof(h), &msg);
 	if (r < 0)
 		return r;
 	ev = arena_alloc(a, sizeof(*ev));
@@ -200,7 +201,7 @@ int record_decode(struct arena *a, const void *data, size_t size, Rollcall__Even
 	rollcall__event__init(ev);
 	ev->time = h.time;
 	ev->kind_case = (Rollcall__Event__KindCase)h.kind;
-	memcpy((uint8_t *)ev + f->offset, &kind, sizeof(kind));
+	memcpy((uint8_t *)ev + k->field->offset, &msg, sizeof(msg));
 	*ret = ev;
 	*ret_truncated = d.truncated;
 	return 0;

@@ -8,6 +8,7 @@
 
 #include "lib/arena.h"
 #include "lib/clean.h"
+#include "lib/kind.h"
 #include "lib/record.h"
 #include "sensor/probe_internal.h"
 #include "sensor/sandbox.h"
@@ -108,11 +109,9 @@ int probe_costs(const struct probe *p, struct arena *a, Rollcall__Top *top)
 /* Name of a kind of record; NULL: there is none of that number. */
 static const char *kind_name(uint32_t kind)
 {
-	const ProtobufCFieldDescriptor *f =
-		protobuf_c_message_descriptor_get_field(&rollcall__event__descriptor, kind);
+	const struct kind *k = kind < RECORD_KIND_MAX ? kind_of(kind) : NULL;
 
-	return f && f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF && kind < RECORD_KIND_MAX ? f->name
-										     : NULL;
+	return k ? k->field->name : NULL;
 }
 
 static int coverage_count(const struct probe *p, struct arena *a, Rollcall__Coverage *c,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "event.pb-c.h"
+#include "lib/kind.h"
 
 /* Kinds of files and network (event.proto): what lane bulk may have. */
 #define FIRST_BULK 30
@@ -37,15 +38,14 @@ static bool names(const char *list, const char *name)
 
 unsigned shed_step_of(uint32_t kind)
 {
-	const ProtobufCFieldDescriptor *f =
-		protobuf_c_message_descriptor_get_field(&rollcall__event__descriptor, kind);
+	const struct kind *k = kind_of(kind);
 
 	/* A file_read of lane crit is not asked for by the kernel. */
-	if (!f ||
+	if (!k ||
 	    (kind != ROLLCALL__EVENT__KIND_FILE_READ && (kind < FIRST_BULK || kind >= END_BULK)))
 		return 0;
 	for (unsigned step = 1; step < SHED_STEPS; step++)
-		if (names(kinds[step], f->name))
+		if (names(kinds[step], k->field->name))
 			return step;
 	return SHED_STEPS;
 }
