@@ -78,7 +78,7 @@ static struct block *block_new(size_t size, struct block *next)
 	return b;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+static void *take(struct arena *a, size_t size)
 {
 	struct block *b = a->blocks;
 	void *p;
@@ -94,12 +94,19 @@ void *arena_alloc(struct arena *a, size_t size)
 	}
 	p = b->data + b->used;
 	b->used += size;
-	return memset(p, 0, size);
+	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	void *p = take(a, size);
+
+	return p ? memset(p, 0, size) : NULL;
 }
 
 void *arena_copy(struct arena *a, const void *data, size_t size)
 {
-	void *p = arena_alloc(a, size);
+	void *p = take(a, size);
 
 	if (p && size)
 		memcpy(p, data, size);
@@ -108,10 +115,13 @@ void *arena_copy(struct arena *a, const void *data, size_t size)
 
 char *arena_strndup(struct arena *a, const void *s, size_t len)
 {
-	char *p = arena_alloc(a, len + 1);
+	char *p = take(a, len + 1);
 
-	if (p && len)
+	if (!p)
+		return NULL;
+	if (len)
 		memcpy(p, s, len);
+	p[len] = '\0';
 	return p;
 }
 
@@ -139,7 +149,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 		a->blocks->used += need;
 		return p;
 	}
-	p = arena_alloc(a, (size_t)n + 1);
+	p = take(a, (size_t)n + 1);
 	if (!p)
 		return NULL;
 	va_start(ap, fmt);

@@ -92,24 +92,81 @@ int record_layout(const ProtobufCMessageDescriptor *desc, struct record_layout *
 	return 0;
 }
 
-/* A power of two, and more than there are messages in records. */
-#define LAYOUTS 256
+/* ---- decoding ---- */
 
-/* The layout of a message, which is made when it comes for the first time; NULL: it has none. */
-static const struct record_layout *layout_of(const ProtobufCMessageDescriptor *desc)
+enum step_kind { STEP_8, STEP_4, STEP_BOOL, STEP_STRING, STEP_BYTES, STEP_MESSAGE, STEP_KINDS };
+
+/* One field: its place in a record, and in its message. */
+struct step {
+	uint16_t from, to;
+	const ProtobufCMessageDescriptor *message; /* STEP_MESSAGE */
+};
+
+#define BLANK_MAX (24 + 16 * RECORD_FIELDS_MAX)
+
+/* How one message is decoded. */
+struct plan {
+	const ProtobufCMessageDescriptor *desc;
+	size_t size;		       /* in a record */
+	struct step *ends[STEP_KINDS]; /* the steps are in the order of their kinds */
+	struct step steps[RECORD_FIELDS_MAX];
+	_Alignas(8) uint8_t blank[BLANK_MAX]; /* the message without anything */
+};
+
+static enum step_kind step_kind(const ProtobufCFieldDescriptor *f)
 {
-	static _Thread_local struct {
-		const ProtobufCMessageDescriptor *desc;
-		struct record_layout layout;
-	} known[LAYOUTS];
+	switch (f->type) {
+	case PROTOBUF_C_TYPE_MESSAGE:
+		return STEP_MESSAGE;
+	case PROTOBUF_C_TYPE_STRING:
+		return STEP_STRING;
+	case PROTOBUF_C_TYPE_BYTES:
+		return STEP_BYTES;
+	case PROTOBUF_C_TYPE_BOOL:
+		return STEP_BOOL;
+	default:
+		return scalar_size(f->type) == 8 ? STEP_8 : STEP_4;
+	}
+}
+
+static int plan_make(struct plan *p, const ProtobufCMessageDescriptor *desc)
+{
+	struct record_layout layout;
+	struct step *s = p->steps;
+	int r = record_layout(desc, &layout);
+
+	if (r < 0 || desc->sizeof_message > sizeof(p->blank))
+		return -ENOTSUP;
+	p->desc = desc;
+	p->size = layout.size;
+	protobuf_c_message_init(desc, p->blank);
+	for (enum step_kind k = 0; k < STEP_KINDS; k++) {
+		for (unsigned i = 0; i < layout.n; i++) {
+			const ProtobufCFieldDescriptor *f = layout.fields[i].field;
+
+			if (step_kind(f) == k)
+				*s++ = (struct step){(uint16_t)layout.fields[i].off,
+						     (uint16_t)f->offset, f->descriptor};
+		}
+		p->ends[k] = s;
+	}
+	return 0;
+}
+
+/* A power of two, and more than there are messages in records. */
+#define PLANS 256
+
+/* The plan of a message, which is made when it comes for the first time; NULL: it has none. */
+static const struct plan *plan_of(const ProtobufCMessageDescriptor *desc)
+{
+	static _Thread_local struct plan known[PLANS];
 	uintptr_t at = (uintptr_t)desc / sizeof(*desc);
 
-	while (known[at % LAYOUTS].desc && known[at % LAYOUTS].desc != desc)
+	while (known[at % PLANS].desc && known[at % PLANS].desc != desc)
 		at++;
-	if (!known[at % LAYOUTS].desc && record_layout(desc, &known[at % LAYOUTS].layout) < 0)
+	if (!known[at % PLANS].desc && plan_make(&known[at % PLANS], desc) < 0)
 		return NULL;
-	known[at % LAYOUTS].desc = desc;
-	return &known[at % LAYOUTS].layout;
+	return &known[at % PLANS];
 }
 
 struct decoder {
@@ -119,8 +176,7 @@ struct decoder {
 	unsigned truncated;
 };
 
-static int decode_slice(struct decoder *d, const ProtobufCFieldDescriptor *f, const uint8_t *from,
-			uint8_t *to)
+static int decode_slice(struct decoder *d, const uint8_t *from, ProtobufCBinaryData *ret)
 {
 	struct record_slice s;
 	char *copy;
@@ -132,46 +188,52 @@ static int decode_slice(struct decoder *d, const ProtobufCFieldDescriptor *f, co
 	if (!copy)
 		return -ENOMEM;
 	d->truncated += s.orig > s.len;
-	if (f->type == PROTOBUF_C_TYPE_STRING)
-		memcpy(to, &copy, sizeof(copy));
-	else
-		*(ProtobufCBinaryData *)to = (ProtobufCBinaryData){s.len, (uint8_t *)copy};
+	*ret = (ProtobufCBinaryData){s.len, (uint8_t *)copy};
 	return 0;
+}
+
+/* What has the same size everywhere. The steps before the first that is not. */
+static const struct step *decode_scalars(const struct plan *p, const uint8_t *from, uint8_t *to)
+{
+	const struct step *s = p->steps;
+
+	for (; s < p->ends[STEP_8]; s++)
+		memcpy(to + s->to, from + s->from, 8);
+	for (; s < p->ends[STEP_4]; s++)
+		memcpy(to + s->to, from + s->from, 4);
+	for (; s < p->ends[STEP_BOOL]; s++)
+		*(protobuf_c_boolean *)(to + s->to) = from[s->from] != 0;
+	return s;
 }
 
 static int decode_message(struct decoder *d, const ProtobufCMessageDescriptor *desc,
 			  const uint8_t *from, size_t room, ProtobufCMessage **ret)
 {
-	const struct record_layout *layout = layout_of(desc);
-	ProtobufCMessage *msg;
-	int r;
+	const struct plan *p = plan_of(desc);
+	ProtobufCBinaryData bytes;
+	const struct step *s;
+	uint8_t *to;
+	int r = 0;
 
-	if (!layout || room < layout->size)
+	if (!p || room < p->size)
 		return -EBADMSG;
-	msg = arena_alloc(d->arena, desc->sizeof_message);
-	if (!msg)
+	to = arena_copy(d->arena, p->blank, desc->sizeof_message);
+	if (!to)
 		return -ENOMEM;
-	protobuf_c_message_init(desc, msg);
-	for (unsigned i = 0; i < layout->n; i++) {
-		const ProtobufCFieldDescriptor *f = layout->fields[i].field;
-		const uint8_t *src = from + layout->fields[i].off;
-		uint8_t *dst = (uint8_t *)msg + f->offset;
-
-		r = 0;
-		if (f->type == PROTOBUF_C_TYPE_MESSAGE)
-			r = decode_message(d, f->descriptor, src, layout->fields[i].size,
-					   (ProtobufCMessage **)(void *)dst);
-		else if (layout->fields[i].size == sizeof(struct record_slice))
-			r = decode_slice(d, f, src, dst);
-		else if (layout->fields[i].size == 1)
-			*(protobuf_c_boolean *)dst = *src != 0;
-		else
-			memcpy(dst, src, layout->fields[i].size);
-		if (r < 0)
-			return r;
+	s = decode_scalars(p, from, to);
+	for (; s < p->ends[STEP_STRING] && r == 0; s++) {
+		r = decode_slice(d, from + s->from, &bytes);
+		if (r == 0)
+			*(uint8_t **)(void *)(to + s->to) = bytes.data;
 	}
-	*ret = msg;
-	return 0;
+	for (; s < p->ends[STEP_BYTES] && r == 0; s++)
+		r = decode_slice(d, from + s->from, (void *)(to + s->to));
+	for (; s < p->ends[STEP_MESSAGE] && r == 0; s++)
+		r = decode_message(d, s->message, from + s->from, room - s->from,
+				   (void *)(to + s->to));
+	if (r == 0)
+		*ret = (ProtobufCMessage *)(void *)to;
+	return r;
 }
 
 int record_decode(struct arena *a, const void *data, size_t size, Rollcall__Event **ret,
