@@ -159,8 +159,12 @@ int automaton_build(struct automaton *a)
 	return 0;
 }
 
-static void report(const struct automaton *a, uint32_t s, size_t end, automaton_fn fn, void *ctx)
+/* Seldom needed, and not to take registers of the loop that calls it. */
+static __attribute__((noinline)) void report(const struct automaton *a, uint32_t row, size_t end,
+					     automaton_fn fn, void *ctx)
 {
+	uint32_t s = row / a->classes;
+
 	for (s = a->states[s].output ? s : a->states[s].reports; s; s = a->states[s].reports)
 		for (uint32_t o = a->states[s].output; o; o = a->outputs[o - 1].next)
 			fn(ctx, a->outputs[o - 1].id, end);
@@ -169,14 +173,17 @@ static void report(const struct automaton *a, uint32_t s, size_t end, automaton_
 void automaton_scan(const struct automaton *a, const char *text, size_t len, automaton_fn fn,
 		    void *ctx)
 {
-	const uint8_t *p = (const uint8_t *)text;
+	const uint8_t *p = (const uint8_t *)text, *end = p + len;
+	const uint32_t *table = a->table;
 	uint32_t row = 0;
 
-	for (size_t i = 0; i < len; i++) {
-		row = a->table[row + a->class_of[p[i]]];
+	while (p < end) {
+		do
+			row = table[row + a->class_of[*p++]];
+		while (p < end && !(row & REPORTS));
 		if (row & REPORTS) {
 			row &= ~REPORTS;
-			report(a, row / a->classes, i + 1, fn, ctx);
+			report(a, row, (size_t)(p - (const uint8_t *)text), fn, ctx);
 		}
 	}
 }
