@@ -210,16 +210,15 @@ static void value_add(struct out *o, const struct match_value *v)
 	struct match_values *m = o->values;
 
 	m->exists = true;
+	if (!m->n)
+		m->v = &m->first;
 	if (m->n == o->room && o->room < VALUES_MAX) {
-		size_t room = o->room ? 4 * o->room : 1;
-		struct match_value *more = arena_alloc(o->arena, room * sizeof(*more));
+		struct match_value *more = arena_alloc(o->arena, 4 * o->room * sizeof(*more));
 
 		if (!more)
 			return;
-		if (m->n)
-			memcpy(more, m->v, m->n * sizeof(*more));
-		m->v = more;
-		o->room = room;
+		m->v = memcpy(more, m->v, m->n * sizeof(*more));
+		o->room *= 4;
 	}
 	if (m->n < o->room)
 		m->v[m->n++] = *v;
@@ -420,7 +419,7 @@ static void get(const void *ctx, struct arena *a, uint32_t field, struct match_v
 	const struct fields_view *v = ctx;
 	const struct fields *f = v->fields;
 	const struct getter *g = &f->getters[v->kind * f->program->n_fields + field];
-	struct out o = {a, ret_values, g->form, g->bit, 0};
+	struct out o = {a, ret_values, g->form, g->bit, 1};
 	const char *who;
 
 	if (!g->there)

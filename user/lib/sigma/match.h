@@ -27,7 +27,8 @@ struct match_value {
 struct match_values {
 	struct match_value *v;
 	size_t n;
-	bool exists; /* the event has such a field, be it null */
+	bool exists;		  /* the event has such a field, be it null */
+	struct match_value first; /* `v`, where there are no others: most have one */
 };
 
 /* What a program asks of an event. */
