@@ -15,20 +15,22 @@ static void kind_make(struct kind *k, const ProtobufCFieldDescriptor *f)
 		k->has_endpoints |= d->fields[i].descriptor == &rollcall__endpoint__descriptor;
 }
 
+static __attribute__((noinline)) void kinds_make(struct kind *kinds)
+{
+	const ProtobufCMessageDescriptor *d = &rollcall__event__descriptor;
+
+	for (unsigned i = 0; i < d->n_fields; i++)
+		if (d->fields[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF && d->fields[i].id < KINDS)
+			kind_make(&kinds[d->fields[i].id], &d->fields[i]);
+}
+
 const struct kind *kind_of(uint32_t number)
 {
 	static _Thread_local struct kind kinds[KINDS];
 	static _Thread_local bool made;
-	const ProtobufCMessageDescriptor *d = &rollcall__event__descriptor;
 
-	for (unsigned i = 0; !made && i < d->n_fields; i++)
-		if (d->fields[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF && d->fields[i].id < KINDS)
-			kind_make(&kinds[d->fields[i].id], &d->fields[i]);
+	if (!made)
+		kinds_make(kinds);
 	made = true;
 	return number < KINDS && kinds[number].field ? &kinds[number] : NULL;
-}
-
-ProtobufCMessage *kind_message(const struct kind *k, const Rollcall__Event *ev)
-{
-	return *(ProtobufCMessage *const *)(const void *)((const char *)ev + k->field->offset);
 }

@@ -67,32 +67,38 @@ static bool room(struct packer *p, size_t size)
 	return !p->full;
 }
 
-static void varint_add(struct packer *p, uint64_t value)
+/* A field's tag and a number: its value, or the length of what is behind. */
+static void number_add(struct packer *p, uint64_t tag, uint64_t value)
 {
-	if (room(p, varint_size(value)))
-		varint_put(p->at, value);
+	size_t n = varint_size(tag);
+
+	if (!room(p, n + varint_size(value)))
+		return;
+	varint_put(p->at, tag);
+	varint_put(p->at + n, value);
 }
 
-static void number_add(struct packer *p, uint32_t field, uint64_t value)
+static void varint_add(struct packer *p, uint32_t field, uint64_t value)
 {
-	if (!value)
-		return;
-	varint_add(p, value);
-	varint_add(p, (uint64_t)field << 3 | VARINT);
+	if (value)
+		number_add(p, (uint64_t)field << 3 | VARINT, value);
 }
 
 static void fixed64_add(struct packer *p, uint32_t field, uint64_t value)
 {
+	uint64_t tag = (uint64_t)field << 3 | I64;
+	size_t n = varint_size(tag);
+
 	value = htole64(value);
-	if (room(p, sizeof(value)))
-		memcpy(p->at, &value, sizeof(value));
-	varint_add(p, (uint64_t)field << 3 | I64);
+	if (!room(p, n + sizeof(value)))
+		return;
+	varint_put(p->at, tag);
+	memcpy(p->at + n, &value, sizeof(value));
 }
 
 static void prefix_add(struct packer *p, uint32_t field, size_t size)
 {
-	varint_add(p, size);
-	varint_add(p, (uint64_t)field << 3 | LEN);
+	number_add(p, (uint64_t)field << 3 | LEN, size);
 }
 
 static void bytes_add(struct packer *p, uint32_t field, const void *data, size_t size)
@@ -140,22 +146,22 @@ static void field_add(struct packer *p, const ProtobufCFieldDescriptor *f, const
 			bytes_add(p, f->id, bytes->data, bytes->len);
 		break;
 	case PROTOBUF_C_TYPE_UINT64:
-		number_add(p, f->id, *(const uint64_t *)member);
+		varint_add(p, f->id, *(const uint64_t *)member);
 		break;
 	case PROTOBUF_C_TYPE_UINT32:
-		number_add(p, f->id, *(const uint32_t *)member);
+		varint_add(p, f->id, *(const uint32_t *)member);
 		break;
 	case PROTOBUF_C_TYPE_BOOL:
-		number_add(p, f->id, *(const protobuf_c_boolean *)member != 0);
+		varint_add(p, f->id, *(const protobuf_c_boolean *)member != 0);
 		break;
 	case PROTOBUF_C_TYPE_ENUM:
-		number_add(p, f->id, (uint64_t)(int64_t) * (const int32_t *)member);
+		varint_add(p, f->id, (uint64_t)(int64_t) * (const int32_t *)member);
 		break;
 	case PROTOBUF_C_TYPE_SINT32:
-		number_add(p, f->id, (uint32_t)zigzag(*(const int32_t *)member));
+		varint_add(p, f->id, (uint32_t)zigzag(*(const int32_t *)member));
 		break;
 	case PROTOBUF_C_TYPE_SINT64:
-		number_add(p, f->id, zigzag(*(const int64_t *)member));
+		varint_add(p, f->id, zigzag(*(const int64_t *)member));
 		break;
 	case PROTOBUF_C_TYPE_FIXED64:
 		if (*(const uint64_t *)member)
