@@ -4,6 +4,7 @@
 #include "lib/sigma/automaton.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ struct automaton {
 	uint32_t *table; /* row of the next state, times the classes, and REPORTS */
 	uint32_t classes;
 	uint8_t class_of[256]; /* 0: in no literal */
+	bool begins[256];      /* a literal */
 };
 
 static int grow(void **p, uint32_t n, uint32_t *room, size_t size)
@@ -156,6 +158,8 @@ int automaton_build(struct automaton *a)
 	/* Values that are ASCII are scanned as they are. */
 	for (int c = 'A'; c <= 'Z'; c++)
 		a->class_of[c] = a->class_of[c + 32];
+	for (unsigned c = 0; c < 256; c++)
+		a->begins[c] = a->table[a->class_of[c]];
 	return 0;
 }
 
@@ -178,9 +182,14 @@ void automaton_scan(const struct automaton *a, const char *text, size_t len, aut
 	uint32_t row = 0;
 
 	while (p < end) {
-		do
+		/* Where no literal has begun, no byte has to wait for the one before. */
+		while (!row && p < end && !a->begins[*p])
+			p++;
+		while (p < end) {
 			row = table[row + a->class_of[*p++]];
-		while (p < end && !(row & REPORTS));
+			if (!row || row & REPORTS)
+				break;
+		}
 		if (row & REPORTS) {
 			row &= ~REPORTS;
 			report(a, row, (size_t)(p - (const uint8_t *)text), fn, ctx);
