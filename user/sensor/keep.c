@@ -6,16 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/event_id.h"
 #include "lib/event_pack.h"
 #include "lib/log.h"
-#include "lib/segment.h"
 #include "lib/spool.h"
 #include "sensor/lineages.h"
 
 int keep_init(struct keep *k, struct spool *spool, struct lineages *lineages, const char *boot_id)
 {
-	*k = (struct keep){.spool = spool, .lineages = lineages, .boot_id = boot_id};
+	*k = (struct keep){.spool = spool, .lineages = lineages};
+	for (uint32_t class = 0; class < SEGMENT_CLASSES; class ++)
+		k->ids[class] = (struct event_id_lane){
+			boot_id, class ? segment_class(class) : "local", 0, 0, ""};
 	/* Of which an event takes the last part: the rest is not there until one does. */
 	k->packed = malloc(SPOOL_EVENT_MAX);
 	return k->packed ? 0 : -ENOMEM;
@@ -52,10 +53,10 @@ static int event_spool(struct keep *k, struct arena *a, const Rollcall__Event *e
 void keep_event(struct keep *k, struct arena *a, Rollcall__Event *ev, uint32_t class)
 {
 	if (!k->spool) {
-		ev->id = event_id(a, k->boot_id, "local", ++k->seq);
+		ev->id = event_id_next(&k->ids[0], a, ++k->seq);
 		return;
 	}
-	ev->id = event_id(a, k->boot_id, segment_class(class), spool_next(k->spool, class));
+	ev->id = event_id_next(&k->ids[class], a, spool_next(k->spool, class));
 	if (!ev->id || event_spool(k, a, ev, class) < 0)
 		k->lost++;
 }

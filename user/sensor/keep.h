@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "event.pb-c.h"
+#include "lib/event_id.h"
+#include "lib/segment.h"
 
 struct arena;
 struct lineages;
@@ -14,10 +16,10 @@ struct spool;
 struct keep {
 	struct spool *spool; /* NULL: not kept, numbered only */
 	struct lineages *lineages;
-	const char *boot_id;
-	uint8_t *packed; /* the event, at its end */
-	uint64_t seq;	 /* where there is no spool */
-	uint64_t lost;	 /* events that the spool could not take */
+	uint8_t *packed;			   /* the event, at its end */
+	struct event_id_lane ids[SEGMENT_CLASSES]; /* by class; 0: where there is no spool */
+	uint64_t seq;				   /* the last, there */
+	uint64_t lost;				   /* events that the spool could not take */
 	bool failing;
 };
 
