@@ -142,13 +142,13 @@ static void field_is(const json_t *j, const ProtobufCFieldDescriptor *f, const P
 
 static void message_is(const json_t *j, const ProtobufCMessage *m)
 {
-	const void *p;
+	static const void *const none;
 
 	for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
 
-		memcpy(&p, (const char *)m + f->offset, sizeof(p));
-		if (f->type == PROTOBUF_C_TYPE_MESSAGE && !p)
+		if (f->type == PROTOBUF_C_TYPE_MESSAGE &&
+		    memcmp((const char *)m + f->offset, &none, sizeof(none)) == 0)
 			assert_null(json_object_get(j, f->name));
 		else
 			field_is(json_object_get(j, f->name), f, m);
