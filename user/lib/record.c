@@ -154,7 +154,7 @@ static int plan_make(struct plan *p, const ProtobufCMessageDescriptor *desc)
 }
 
 /* A power of two, and more than there are messages in records. */
-#define PLANS 256
+#define PLANS 128
 
 /* The plan of a message, which is made when it comes for the first time; NULL: it has none. */
 static const struct plan *plan_of(const ProtobufCMessageDescriptor *desc)
