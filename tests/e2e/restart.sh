@@ -22,11 +22,18 @@ start() { # [OPTIONS]
 	ln -f "$dir/events" "$dir/events.$runs"
 }
 alive() { for _ in $(seq 100); do grep -q alive "$dir/spool/alive" && return; sleep 0.05; done; }
+# Of processes that nobody here can wait for: what they held is free once they are gone.
+gone() { # PID,PID...
+	for _ in $(seq 100); do ps -p "$1" >/dev/null || return; sleep 0.1; done
+}
 # Supervisor, probes and stream at once: nobody is there to start again what was killed.
 kill_all() {
-	# shellcheck disable=SC2046
-	kill -9 "$sensor_pid" $(pgrep -P "$sensor_pid")
+	local children
+	children=$(pgrep -d, -P "$sensor_pid")
+	# shellcheck disable=SC2086
+	kill -9 "$sensor_pid" ${children//,/ }
 	wait "$sensor_pid" 2>/dev/null
+	gone "$children"
 	sensor_pid=
 }
 gaps() { events 'select(.event == "gap" and .lane == "sensor")' | jq -s -c "$1"; }
@@ -100,7 +107,7 @@ check "the supervisor's next takes over" "$(ready '.[-1].taken_over')" true
 children=$(pgrep -d, -P "$sensor_pid")
 kill -9 "$sensor_pid"
 wait "$sensor_pid" 2>/dev/null
-for _ in $(seq 100); do ps -p "$children" >/dev/null || break; sleep 0.1; done
+gone "$children"
 PGAPPNAME=orphan pg -c 'select * from staff' >/dev/null
 start
 sleep 1
