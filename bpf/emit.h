@@ -23,8 +23,7 @@ struct {
 	__uint(max_entries, 1 << 24);
 } ring_bulk __weak SEC(".maps");
 
-/* Set before the programs are loaded: asking the ring for it costs as much as asking what is free.
- */
+/* Set before the programs are loaded: to ask the ring is a call for each record. */
 const volatile __u64 ring_bulk_size __weak = 1 << 24;
 
 #define RECORD_KINDS 128

@@ -118,7 +118,7 @@ static __always_inline void file_remember(struct file *file, struct open_file *o
 	__u64 address = (__u64)file;
 	struct open_file *known = bpf_map_lookup_elem(&open_files, &address);
 
-	if (known && !__sync_val_compare_and_swap(&known->opened, OPENED_NEVER, o->opened)) {
+	if (known && !__sync_val_compare_and_swap(&known->opened, OPENED_NOT, o->opened)) {
 		*known = *o;
 		return;
 	}

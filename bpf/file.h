@@ -35,8 +35,9 @@ struct {
 	__type(value, struct file_scratch);
 } file_scratches __weak SEC(".maps");
 
-#define OPENED_NEVER 0 /* it is closed */
-#define OPENED_LEFT  1 /* and on its way out of the map */
+/* Of open_file.opened. */
+#define OPENED_NOT  0 /* it is closed */
+#define OPENED_LEFT 1 /* and on its way out of the map */
 
 /* Of an open file; the inode tells a struct file that is used again. */
 struct open_file {

@@ -81,7 +81,7 @@ static __always_inline void closed_keep(__u64 address)
 	before = *last;
 	*last = address;
 	o = bpf_map_lookup_elem(&open_files, &before);
-	if (o && __sync_val_compare_and_swap(&o->opened, OPENED_NEVER, OPENED_LEFT) == OPENED_NEVER)
+	if (o && __sync_val_compare_and_swap(&o->opened, OPENED_NOT, OPENED_LEFT) == OPENED_NOT)
 		bpf_map_delete_elem(&open_files, &before);
 }
 
@@ -91,7 +91,7 @@ static __always_inline void file_closed(struct file *file, struct open_file *kno
 	struct open_file o = *known;
 
 	if (o.opened <= OPENED_LEFT ||
-	    __sync_val_compare_and_swap(&known->opened, o.opened, OPENED_NEVER) != o.opened)
+	    __sync_val_compare_and_swap(&known->opened, o.opened, OPENED_NOT) != o.opened)
 		return;
 	closed_keep((__u64)file);
 	file_close_emit(file, &o, freed);

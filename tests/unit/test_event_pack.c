@@ -153,8 +153,7 @@ static ProtobufCMessage *any_message(const ProtobufCMessageDescriptor *d)
 	return (ProtobufCMessage *)m;
 }
 
-/* Every kind, first empty, then with anything in it; the members of the kind are the last fields.
- */
+/* Every kind, first empty, then with anything in it; Event has its members last. */
 static void test_kinds(void **state)
 {
 	const ProtobufCMessageDescriptor *d = &rollcall__event__descriptor;
