@@ -14,6 +14,10 @@
 
 /* Several of the longest records. Sliding it costs some 10 us. */
 #define WINDOW (256 << 10)
+/* Of the record behind the one that is read: another processor wrote it, and each of its lines
+ * would be waited for. */
+#define AHEAD 384
+#define LINE  64
 /* A producer writes a header before it moves its position: what is so near to be overwritten may
  * be so already. */
 #define HEADER_ROOM 4096
@@ -122,6 +126,12 @@ static int header_read(struct ring *r, uint64_t position, uint32_t *ret)
 	return e;
 }
 
+static void prefetch(const uint8_t *at)
+{
+	for (unsigned i = 0; i < AHEAD; i += LINE)
+		__builtin_prefetch(at + i);
+}
+
 static int record_deliver(struct ring *r, uint64_t position, uint32_t header, size_t length)
 {
 	const uint8_t *at;
@@ -132,6 +142,7 @@ static int record_deliver(struct ring *r, uint64_t position, uint32_t header, si
 	e = window_at(r, position, BPF_RINGBUF_HDR_SZ + length, &at);
 	if (e < 0)
 		return e;
+	prefetch(at + BPF_RINGBUF_HDR_SZ + length);
 	r->fn(r->ctx, at + BPF_RINGBUF_HDR_SZ, length);
 	return 1;
 }
