@@ -380,14 +380,12 @@ static void principal_name(struct file *f, const Rollcall__Process *p)
 		 p ? p->user : "");
 }
 
-static int on_close(struct staged *s, struct arena *a, const Rollcall__Event *ev)
+/* A file that was written where a web server serves it. */
+static int file_served(struct staged *s, struct arena *a, const Rollcall__Event *ev)
 {
 	const Rollcall__FileClose *c = ev->file_close;
 	struct file f = {}, *place;
 
-	/* Opened to be written, and not: touch(1). */
-	if (!(c->tree & WEB_ROOT) || !c->inode || !c->inode->size || !(c->written || c->created))
-		return 0;
 	lineage_read(&f.writer, ev->process);
 	f.mark = c->lineage;
 	if (!reads_find(s, ev->time, &f))
@@ -408,6 +406,16 @@ static int on_close(struct staged *s, struct arena *a, const Rollcall__Event *ev
 	evidence_add(&f, ev->id);
 	*place = f;
 	return finding_emit(s, a, ev, place, "new");
+}
+
+static int on_close(struct staged *s, struct arena *a, const Rollcall__Event *ev)
+{
+	const Rollcall__FileClose *c = ev->file_close;
+
+	/* Opened to be written, and not: touch(1). */
+	if (!(c->tree & WEB_ROOT) || !c->inode || !c->inode->size || !(c->written || c->created))
+		return 0;
+	return file_served(s, a, ev);
 }
 
 static bool is_fetch(const struct file *f, const Rollcall__Process *reader, uint32_t mark)
