@@ -38,7 +38,6 @@ struct syscall_shape {
 	__u8 value, value2;
 	__u8 flags;
 	__u8 aspect; /* of file_change, which the call changes */
-	__u8 wanted; /* there is a program in this slot */
 };
 
 struct {
@@ -47,6 +46,39 @@ struct {
 	__type(key, __u32);
 	__type(value, struct syscall_shape);
 } syscall_shapes __weak SEC(".maps");
+
+/* By number, in either table; in one value: what nobody wants costs one load. */
+struct syscall_calls {
+	__u8 wanted[SYSCALL_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct syscall_calls);
+} syscall_calls __weak SEC(".maps");
+
+/* Calls that servers make for each request, by the kernel's tables. */
+#if defined(__TARGET_ARCH_x86)
+#define CALL_WRITE    1
+#define CALL_CLOSE    3
+#define CALL_WRITEV   20
+#define CALL_SENDFILE 40
+#define CALL_SENDTO   44
+#define CALL_RECVFROM 45
+#define CALL_OPENAT   257
+#define CALL_ACCEPT4  288
+#else
+#define CALL_OPENAT   56
+#define CALL_CLOSE    57
+#define CALL_WRITE    64
+#define CALL_WRITEV   66
+#define CALL_SENDFILE 71
+#define CALL_SENDTO   206
+#define CALL_RECVFROM 207
+#define CALL_ACCEPT4  242
+#endif
 
 #if defined(__TARGET_ARCH_x86)
 #define TS_COMPAT 2

@@ -80,23 +80,36 @@ static int slot_fill(struct probe *p, uint32_t slot, const char *program)
 	return probe_map_update(p, "syscall_exits", &slot, &fd);
 }
 
+/* The dispatcher looks first at who wants a call: that is filled last. */
+static int slots_fill(struct probe *p, const struct probe_program *prog, const char *event,
+		      struct syscall_shape *ret_shape)
+{
+	struct syscall_calls calls;
+	uint32_t zero = 0;
+	int r = probe_map_lookup(p, "syscall_calls", &zero, &calls), slot;
+
+	for (unsigned i = 0; (slot = syscall_slot(event, i, ret_shape)) != -ENOENT; i++) {
+		if (slot == -ENOSYS)
+			continue;
+		if (r == 0)
+			r = probe_map_update(p, "syscall_shapes", &slot, ret_shape);
+		if (r == 0)
+			r = probe_map_update(p, "syscall_exits", &slot, &prog->fd);
+		if (r < 0)
+			return r;
+		if (slot < 2 * SYSCALL_MAX)
+			calls.wanted[slot % SYSCALL_MAX] = 1;
+	}
+	return r < 0 ? r : probe_map_update(p, "syscall_calls", &zero, &calls);
+}
+
 /* Puts a program into the dispatcher's array, and the dispatcher in place for the first of them. */
 static int syscall_attach(struct probe *p, const struct probe_program *prog, const char *event)
 {
-	int array = bpf_map__fd(p->skel->maps.syscall_exits);
-	int shapes = bpf_map__fd(p->skel->maps.syscall_shapes), slot, r = 0;
 	struct syscall_shape shape = {};
+	int r = slots_fill(p, prog, event, &shape);
 
-	for (unsigned i = 0; (slot = syscall_slot(event, i, &shape)) != -ENOENT; i++) {
-		if (slot == -ENOSYS)
-			continue;
-		r = slot < 0 ? slot : bpf_map_update_elem(shapes, &slot, &shape, BPF_ANY);
-		if (r == 0)
-			r = bpf_map_update_elem(array, &slot, &prog->fd, BPF_ANY);
-		if (r < 0)
-			return r;
-	}
-	if (shape.aspect)
+	if (r == 0 && shape.aspect)
 		r = slot_fill(p, SYSCALL_FILE_CHANGE, "file_change__dispatch");
 	if (r < 0 || p->dispatching)
 		return r;

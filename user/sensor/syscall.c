@@ -11,8 +11,7 @@
 
 #include "event.pb-c.h"
 
-#define SYSCALL_MAX 512
-#define CALLS_MAX   16
+#define CALLS_MAX 16
 
 /* No call, but what the program of another event leaves to this one; its slot as in bpf/syscall.h.
  */
@@ -205,7 +204,6 @@ int syscall_slot(const char *event, unsigned n, struct syscall_shape *ret_shape)
 			return -ENOENT;
 		call_parse(wants[i].calls[n / 2], call, sizeof(call), ret_shape);
 		ret_shape->aspect = aspect_of(event);
-		ret_shape->wanted = 1;
 		return call_slot(call, n % 2);
 	}
 	return -ENOENT;

@@ -4,7 +4,9 @@
 
 #include <stdint.h>
 
-#define SYSCALL_SLOTS 1029 /* of the dispatcher, as in bpf/syscall.h */
+/* Of the dispatcher, as in bpf/syscall.h. */
+#define SYSCALL_MAX   512
+#define SYSCALL_SLOTS 1029
 
 /*
  * Which argument of a call is what, counted from 1; 0: none is. As bpf/syscall.h declares it.
@@ -16,7 +18,11 @@ struct syscall_shape {
 	uint8_t value, value2; /* what it is to be: a mode; a user and a group */
 	uint8_t flags;
 	uint8_t aspect; /* enum FileAspect, of an event that is made by file_change__dispatch */
-	uint8_t wanted;
+};
+
+/* By number of a call, native or 32-bit: 1: somebody wants it. */
+struct syscall_calls {
+	uint8_t wanted[SYSCALL_MAX];
 };
 
 /*
