@@ -242,9 +242,10 @@ static __always_inline __u64 file_fd_bit(__u64 fd)
 	return 1ull << (fd < FD_BITS ? fd : FD_BITS);
 }
 
+/* A process's threads come here on several CPUs at once. */
 static __always_inline void file_held(__u32 tgid, __u32 fd, const struct fd_file *file)
 {
-	struct file_holder *h = bpf_map_lookup_elem(&file_holders, &tgid), first;
+	struct file_holder *h = bpf_map_lookup_elem(&file_holders, &tgid), none = {};
 	struct fd_key key = {tgid, fd};
 	struct fd_file *known = bpf_map_lookup_elem(&fd_files, &key);
 
@@ -252,13 +253,14 @@ static __always_inline void file_held(__u32 tgid, __u32 fd, const struct fd_file
 		*known = *file;
 	else
 		bpf_map_update_elem(&fd_files, &key, file, BPF_ANY);
-	if (h) {
-		h->fds |= file_fd_bit(fd);
-		h->kept |= file_fd_bit(fd);
-		return;
+	if (!h) {
+		bpf_map_update_elem(&file_holders, &tgid, &none, BPF_NOEXIST);
+		h = bpf_map_lookup_elem(&file_holders, &tgid);
 	}
-	first.fds = first.kept = file_fd_bit(fd);
-	bpf_map_update_elem(&file_holders, &tgid, &first, BPF_ANY);
+	if (!h)
+		return;
+	__sync_fetch_and_or(&h->fds, file_fd_bit(fd));
+	__sync_fetch_and_or(&h->kept, file_fd_bit(fd));
 }
 
 /* What is known of a file since it was opened, or NULL: of no interest. */

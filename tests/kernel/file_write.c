@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -455,6 +456,54 @@ static void reuse_check(void)
 	check_number(name, "lost", witness_dropped() - dropped, 0);
 }
 
+#define THREADS 4
+#define PAIRS	2000
+
+static void *thread_pairs(void *path)
+{
+	for (unsigned i = 0; i < PAIRS; i++) {
+		int fd = open(path, O_RDWR | O_CREAT, 0644);
+
+		if (fd < 0 || close(fd))
+			return path;
+	}
+	return NULL;
+}
+
+static int way_threads(void)
+{
+	static char paths[THREADS][256];
+	pthread_t threads[THREADS];
+	void *failed;
+	int r = 0;
+
+	for (unsigned i = 0; i < THREADS; i++) {
+		snprintf(paths[i], sizeof(paths[i]), "%s%u", tree_at("www/thread"), i);
+		if (pthread_create(&threads[i], NULL, thread_pairs, paths[i]))
+			return 1;
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		if (pthread_join(threads[i], &failed) || failed)
+			r = 2;
+	return r;
+}
+
+/* What is known of a process's descriptors is written by several processors at once. */
+static void threads_check(void)
+{
+	const char *name = "threads with files";
+	uint64_t dropped = witness_dropped();
+	int status = -1;
+
+	tree_fill(name);
+	witness_run(way_threads, &status);
+	witness_settle();
+	check_number(name, "the child itself", (uint64_t)status, 0);
+	check_number(name, "opened", witness_number(OPEN), THREADS * PAIRS);
+	check_number(name, "closed or declared",
+		     witness_number(CLOSE) + witness_dropped() - dropped, THREADS * PAIRS);
+}
+
 static void ways_check(void)
 {
 	for (unsigned i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
@@ -485,6 +534,7 @@ int main(void)
 	not_created_check();
 	cut_check();
 	reuse_check();
+	threads_check();
 	uncounted_check(way_mmap, "mmap");
 	if (way_has_uring()) {
 		uncounted_check(way_uring_write, "io_uring write");
