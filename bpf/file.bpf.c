@@ -93,23 +93,12 @@ static __always_inline void file_read_opened(struct file *file, __u32 flags)
 		file_read_emit(file, flags, &m);
 }
 
-/* Of each CPU, how many files it has opened that were remembered. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} opens SEC(".maps");
-
-#define OPEN_CPU_SHIFT 48
+#define OPEN_SLOT_SHIFT 48
 
 /* Another than that of any use of the same struct file before; a clock costs ten times as much. */
-static __always_inline __u64 open_number(void)
+static __always_inline __u64 open_number(struct file_scratch *s)
 {
-	__u32 zero = 0;
-	__u64 *n = bpf_map_lookup_elem(&opens, &zero), cpu = bpf_get_smp_processor_id();
-
-	return n ? (cpu << OPEN_CPU_SHIFT) + ++*n + OPENED_LEFT : bpf_ktime_get_ns();
+	return ((__u64)s->slot << OPEN_SLOT_SHIFT) + ++s->opens + OPENED_LEFT;
 }
 
 /* The same struct file again, before the end of what it was is looked at: that is lost. */
@@ -165,7 +154,7 @@ static __always_inline __u64 file_write_opened(struct file *file, __u32 flags)
 	s = file_scratch_claim(LANE_BULK, KIND_file_open);
 	if (!s)
 		return 0;
-	o.opened = open_number();
+	o.opened = open_number(s);
 	o.lineage = interest_lineage();
 	path_fill(&s->path, &file->f_path, true);
 	o.tree = s->path.marks;

@@ -17,13 +17,16 @@
 
 /* Opens are rare enough that a claimed slot a CPU or two is plenty; see db.h for why claimed. */
 struct file_scratch {
+	struct tree_name name;
+	struct path_buf path;
 	__u32 busy;
-	__u32 end; /* of the record so far */
+	__u32 slot;   /* which of them it is */
+	__u64 opens;  /* files that were opened with it and remembered */
+	__u64 closed; /* the struct file that was closed with it last, whose place is kept */
+	__u32 end;    /* of the record so far */
 	enum lane lane;
 	enum record_kind kind;
-	struct tree_name name;
-	__u8 record[FILE_FIXED + FILE_TAIL + TAIL_PIECE];
-	struct path_buf path;
+	__u8 record[FILE_FIXED + FILE_TAIL + TAIL_PIECE] __attribute__((aligned(8)));
 };
 
 #define FILE_SCRATCH_SLOTS 16
@@ -177,7 +180,10 @@ static __always_inline struct file_scratch *file_scratch_try(__u32 slot)
 	__u32 key = slot % FILE_SCRATCH_SLOTS;
 	struct file_scratch *s = bpf_map_lookup_elem(&file_scratches, &key);
 
-	return s && !__sync_val_compare_and_swap(&s->busy, 0, 1) ? s : NULL;
+	if (!s || __sync_val_compare_and_swap(&s->busy, 0, 1))
+		return NULL;
+	s->slot = key;
+	return s;
 }
 
 static long file_scratch_step(__u64 i, struct file_scratch_walk *w)

@@ -30,19 +30,14 @@ static __always_inline long file_references(struct file *file)
 }
 
 /* `freed`: its memory may be another file's at any moment: what was read is good if it was not. */
-static __always_inline void file_close_emit(struct file *file, const struct open_file *o,
-					    bool freed)
+static __always_inline void file_close_emit(struct file_scratch *s, struct file *file,
+					    const struct open_file *o, bool freed)
 {
-	struct rec_file_close *rec;
-	struct file_scratch *s;
+	struct rec_file_close *rec = (void *)s->record;
 	struct tail t;
 
 	if (!emit_allowed(LANE_BULK, KIND_file_close))
 		return;
-	s = file_scratch_claim(LANE_BULK, KIND_file_close);
-	if (!s)
-		return;
-	rec = (void *)s->record;
 	task_fill(&rec->task, bpf_get_current_task_btf());
 	inode_fill(&rec->inode, PLAIN_READ(file, f_inode));
 	rec->written = o->written;
@@ -55,31 +50,21 @@ static __always_inline void file_close_emit(struct file *file, const struct open
 		emit_lost(LANE_BULK, KIND_file_close);
 	else
 		file_send(s, LANE_BULK, KIND_file_close);
-	file_scratch_release(s);
 }
 
 /*
- * The file that was closed last on this CPU, whose place in open_files is kept: its struct file is
+ * The place in open_files of the file that was closed last on a CPU is kept: its struct file is
  * the next that the CPU opens, and to take it out and put it in again costs more than the record.
+ * The one before goes, unless another CPU has opened it by now.
  */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} closed_file SEC(".maps");
-
-/* Instead of the one before, which goes unless another CPU has opened it by now. */
-static __always_inline void closed_keep(__u64 address)
+static __always_inline void closed_keep(struct file_scratch *s, __u64 address)
 {
-	__u32 zero = 0;
-	__u64 *last = bpf_map_lookup_elem(&closed_file, &zero), before;
+	__u64 before = s->closed;
 	struct open_file *o;
 
-	if (!last || *last == address)
+	if (before == address)
 		return;
-	before = *last;
-	*last = address;
+	s->closed = address;
 	o = bpf_map_lookup_elem(&open_files, &before);
 	if (o && __sync_val_compare_and_swap(&o->opened, OPENED_NOT, OPENED_LEFT) == OPENED_NOT)
 		bpf_map_delete_elem(&open_files, &before);
@@ -89,12 +74,17 @@ static __always_inline void closed_keep(__u64 address)
 static __always_inline void file_closed(struct file *file, struct open_file *known, bool freed)
 {
 	struct open_file o = *known;
+	struct file_scratch *s;
 
 	if (o.opened <= OPENED_LEFT ||
 	    __sync_val_compare_and_swap(&known->opened, o.opened, OPENED_NOT) != o.opened)
 		return;
-	closed_keep((__u64)file);
-	file_close_emit(file, &o, freed);
+	s = file_scratch_claim(LANE_BULK, KIND_file_close);
+	if (!s)
+		return;
+	closed_keep(s, (__u64)file);
+	file_close_emit(s, file, &o, freed);
+	file_scratch_release(s);
 }
 
 /* In the final fput, before the path is let go; another name for "the file is released". */

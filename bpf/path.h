@@ -15,13 +15,19 @@
 #define PATH_DELETED   " (deleted)"
 #define PATH_WORD      8  /* bytes of a name that are copied at once */
 #define PATH_BEFORE    32 /* of the longest name that is copied so */
+#define PATH_BEHIND    256
 
 /*
- * Names are written from the end towards the front; the second half is slack for the verifier, what
- * is before the first byte for the words of a name.
- * The walk's state is in map memory too: what the verifier does not track, it cannot multiply.
+ * Names are written from the end towards the front: what is before the first byte is for the words
+ * of a name, what is behind the last for the longest name, as the verifier sees it; and it wants
+ * PATH_MAX bytes of the same map's value behind all this.
+ * The walk's state is in map memory too: what the verifier does not track, it cannot multiply. It
+ * is near the end of a path and the begin of a record: a page that a system call has not touched
+ * yet costs as much as the copy of a path.
  */
 struct path_buf {
+	__u8 before[PATH_BEFORE];
+	__u8 bytes[PATH_MAX + PATH_BEHIND];
 	struct dentry *begin; /* of the object */
 	struct vfsmount *begin_mnt;
 	struct dentry *dentry;
@@ -33,8 +39,6 @@ struct path_buf {
 	__u16 looks; /* for trees */
 	__u16 full;  /* no name is written any more: the way up goes on for the marks */
 	__u32 bound; /* a mount was left that does not show the root of its disk */
-	__u8 before[PATH_BEFORE];
-	__u8 bytes[2 * PATH_MAX];
 };
 
 struct path_ctx {

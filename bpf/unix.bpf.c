@@ -19,11 +19,11 @@
 
 /* A slot is claimed, as fexit programs may be preempted; see db.h. */
 struct unix_scratch {
+	struct path_buf path;
 	__u32 busy;
 	__u32 pad;
 	struct rec_unix_connect rec;
 	__u8 tail[PATH_MAX]; /* right behind rec */
-	struct path_buf path;
 };
 
 #define UNIX_SCRATCH_SLOTS 16
