@@ -6,7 +6,8 @@
  * descriptors of such files are followed through dup, fork, exec and the process's end; when one of
  * them goes, and the file has no reference left, that was the last. There, unseen: a file that is
  * still mapped, held by io_uring, or was sent over a socket when its last descriptor is closed; who
- * it was sent to is not followed, nor are descriptors above 1023.
+ * it was sent to is not followed, nor are descriptors above 1023; nor a file whose descriptor
+ * another thread opens anew before the exit of the close is looked at.
  */
 #include <linux/io_uring.h>
 
