@@ -80,21 +80,26 @@ static int slot_fill(struct probe *p, uint32_t slot, const char *program)
 	return probe_map_update(p, "syscall_exits", &slot, &fd);
 }
 
-/* The dispatcher looks first at who wants a call: that is filled last. */
+/*
+ * A program is entered as soon as it is in its slot: the shape goes first, and who wants a call,
+ * which the dispatcher asks of all but the calls that are made often, last.
+ */
 static int slots_fill(struct probe *p, const struct probe_program *prog, const char *event,
 		      struct syscall_shape *ret_shape)
 {
+	int shapes = bpf_map__fd(p->skel->maps.syscall_shapes), slot;
+	int array = bpf_map__fd(p->skel->maps.syscall_exits);
 	struct syscall_calls calls;
 	uint32_t zero = 0;
-	int r = probe_map_lookup(p, "syscall_calls", &zero, &calls), slot;
+	int r = probe_map_lookup(p, "syscall_calls", &zero, &calls);
 
 	for (unsigned i = 0; (slot = syscall_slot(event, i, ret_shape)) != -ENOENT; i++) {
 		if (slot == -ENOSYS)
 			continue;
 		if (r == 0)
-			r = probe_map_update(p, "syscall_shapes", &slot, ret_shape);
+			r = bpf_map_update_elem(shapes, &slot, ret_shape, BPF_ANY);
 		if (r == 0)
-			r = probe_map_update(p, "syscall_exits", &slot, &prog->fd);
+			r = bpf_map_update_elem(array, &slot, &prog->fd, BPF_ANY);
 		if (r < 0)
 			return r;
 		if (slot < 2 * SYSCALL_MAX)
