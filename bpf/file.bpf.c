@@ -12,7 +12,7 @@
  */
 #include <linux/io_uring.h>
 
-#include "file.h"
+#include "fd_file.h"
 #include "guard.h"
 #include "syscall.h"
 
@@ -101,19 +101,32 @@ static __always_inline __u64 open_number(struct file_scratch *s)
 	return ((__u64)s->slot << OPEN_SLOT_SHIFT) + ++s->opens + OPENED_LEFT;
 }
 
-/* The same struct file again, before the end of what it was is looked at: that is lost. */
+/*
+ * The place of a struct file, for another use of it; false: the close of this one will not be told.
+ * The same struct file again, before the end of what it was is looked at: that is lost.
+ */
+static __always_inline bool file_place_take(struct open_file *known, struct open_file *o)
+{
+	__u64 before = known->opened;
+
+	if (before == OPENED_LEFT || /* whoever takes it out would take this one out, too */
+	    __sync_val_compare_and_swap(&known->opened, before, o->opened) != before)
+		return false;
+	if (before != OPENED_NOT)
+		emit_lost(LANE_BULK, KIND_file_close);
+	*known = *o;
+	return true;
+}
+
 static __always_inline void file_remember(struct file *file, struct open_file *o)
 {
 	__u64 address = (__u64)file;
 	struct open_file *known = bpf_map_lookup_elem(&open_files, &address);
 
-	if (known && !__sync_val_compare_and_swap(&known->opened, OPENED_NOT, o->opened)) {
-		*known = *o;
-		return;
-	}
-	if (known)
+	if (!known)
+		bpf_map_update_elem(&open_files, &address, o, BPF_ANY);
+	else if (!file_place_take(known, o) && !file_place_take(known, o))
 		emit_lost(LANE_BULK, KIND_file_close);
-	bpf_map_update_elem(&open_files, &address, o, BPF_ANY);
 }
 
 /* Tells the open, whose path was walked, and remembers the file until its last close. */
@@ -208,12 +221,12 @@ static __always_inline __u32 open_flags(struct pt_regs *regs, struct file *file)
 /* What the current process got as a descriptor. */
 static __always_inline void fd_opened(long fd, struct file *file, __u32 flags)
 {
-	struct fd_file held = {.address = (__u64)file};
+	struct fd_use use = {.address = (__u64)file};
 
 	accessed_by_proc(file);
-	held.opened = file_opened(file, flags);
-	if (held.opened)
-		file_held(bpf_get_current_pid_tgid() >> 32, fd, &held);
+	use.opened = file_opened(file, flags);
+	if (use.opened)
+		fd_held(bpf_get_current_pid_tgid() >> 32, fd, &use);
 }
 
 SEC("?tp_btf/sys_exit")

@@ -59,39 +59,6 @@ struct {
 	__type(value, struct open_file);
 } open_files __weak SEC(".maps");
 
-/* Which of them a descriptor is, for the last rung of file_close. */
-struct fd_key {
-	__u32 tgid, fd;
-};
-
-struct fd_file {
-	__u64 address, opened; /* opened 0: it is none any more */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, struct fd_key);
-	__type(value, struct fd_file);
-} fd_files __weak SEC(".maps");
-
-/*
- * Processes that have such descriptors: a bit for each, the last one for all above. What is in
- * fd_files stays for the next file with that descriptor, until the process ends: to take it out and
- * put it in again is most of what a short open costs.
- */
-struct file_holder {
-	__u64 fds;  /* that are such files */
-	__u64 kept; /* that are in fd_files */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, __u32); /* tgid */
-	__type(value, struct file_holder);
-} file_holders __weak SEC(".maps");
-
 struct recent_file {
 	__u32 tree;
 	__u32 generation; /* an inode's number is used again, with another */
@@ -241,46 +208,20 @@ static __always_inline void file_emit(struct file_scratch *s, enum lane lane, en
 		file_send(s, lane, kind);
 }
 
-#define FD_BITS 63 /* descriptors that have a bit of their own */
-
-static __always_inline __u64 file_fd_bit(__u64 fd)
+/* Not another file, opened since with the same struct file. */
+static __always_inline bool file_is(struct file *file, const struct open_file *o)
 {
-	return 1ull << (fd < FD_BITS ? fd : FD_BITS);
-}
+	struct inode_key key;
 
-/* A process's threads come here on several CPUs at once. */
-static __always_inline void file_held(__u32 tgid, __u32 fd, const struct fd_file *file)
-{
-	struct file_holder *h = bpf_map_lookup_elem(&file_holders, &tgid), none = {};
-	struct fd_key key = {tgid, fd};
-	struct fd_file *known = bpf_map_lookup_elem(&fd_files, &key);
-
-	if (known)
-		*known = *file;
-	else
-		bpf_map_update_elem(&fd_files, &key, file, BPF_ANY);
-	if (!h) {
-		bpf_map_update_elem(&file_holders, &tgid, &none, BPF_NOEXIST);
-		h = bpf_map_lookup_elem(&file_holders, &tgid);
-	}
-	if (!h)
-		return;
-	__sync_fetch_and_or(&h->fds, file_fd_bit(fd));
-	__sync_fetch_and_or(&h->kept, file_fd_bit(fd));
+	inode_key_fill(&key, PLAIN_READ(file, f_inode));
+	return o->inode.ino == key.ino && o->inode.dev == key.dev;
 }
 
 /* What is known of a file since it was opened, or NULL: of no interest. */
 static __always_inline struct open_file *file_known(struct file *file)
 {
-	struct inode *inode;
-	struct inode_key key;
 	__u64 address = (__u64)file;
 	struct open_file *o = interest_watched ? bpf_map_lookup_elem(&open_files, &address) : NULL;
 
-	if (!o)
-		return NULL;
-	inode = PLAIN_READ(file, f_inode);
-	inode_key_fill(&key, inode);
-	return o->inode.ino == key.ino && o->inode.dev == key.dev && o->opened > OPENED_LEFT ? o
-											     : NULL;
+	return o && file_is(file, o) && o->opened > OPENED_LEFT ? o : NULL;
 }

@@ -6,29 +6,17 @@
  * descriptors of such files are followed through dup, fork, exec and the process's end; when one of
  * them goes, and the file has no reference left, that was the last. There, unseen: a file that is
  * still mapped, held by io_uring, or was sent over a socket when its last descriptor is closed; who
- * it was sent to is not followed, nor are descriptors above 1023; nor a file whose descriptor
- * another thread opens anew before the exit of the close is looked at.
+ * it was sent to is not followed, nor are descriptors above 1023.
  */
 #include <linux/io_uring.h>
 
-#include "file.h"
+#include "fd_file.h"
 #include "syscall.h"
 
 #define F_DUPFD		0
 #define F_DUPFD_CLOEXEC 1030
 #define STDERR		2
 #define FDS_MAX		1024 /* descriptors of a process that are looked at */
-
-/* References besides the first: none is 0, all gone is negative. */
-static __always_inline long file_references(struct file *file)
-{
-	struct file___count *before = (void *)file;
-	struct file___ref *since = (void *)file;
-
-	if (bpf_core_field_exists(since->f_ref))
-		return PLAIN_READ(since, f_ref.refcnt.counter);
-	return PLAIN_READ(before, f_count.counter) - 1;
-}
 
 /* `freed`: its memory may be another file's at any moment: what was read is good if it was not. */
 static __always_inline void file_close_emit(struct file_scratch *s, struct file *file,
@@ -99,28 +87,59 @@ int BPF_PROG(file_close__fentry, struct file *file)
 	return 0;
 }
 
-/* What a descriptor was, and is no more: the last one? */
-static __always_inline void fd_file_gone(const struct fd_file *f)
+/*
+ * A descriptor is not what it was: if that was the last one, it is told. 1: it is open, by another
+ * descriptor, or in a call to close it that another processor has not ended. To the verifier by
+ * itself, as path_walk() is.
+ */
+__noinline int fd_use_left(__u64 address, __u64 opened)
 {
-	struct open_file *o = bpf_map_lookup_elem(&open_files, &f->address);
-	struct file *file = (struct file *)f->address;
+	struct fd_use use = {address, opened};
+	struct open_file *o = fd_use_open(&use);
+	struct file *file = (struct file *)address;
 
-	if (o && o->opened == f->opened && file_references(file) < 0)
-		file_closed(file, o, true);
+	if (!o)
+		return 0;
+	if (file_references(file) >= 0 && file_is(file, o))
+		return 1;
+	file_closed(file, o, true);
+	return 0;
 }
 
-/* To the verifier by itself, as path_walk() is. */
+/* As fd_use_left(): of what the descriptor was, when another exit put what it is in its place. */
+static __always_inline int fd_was_left(struct fd_file *f)
+{
+	struct fd_use was = fd_use_read(&f->was);
+
+	if (!was.opened)
+		return 0;
+	if (fd_use_left(was.address, was.opened))
+		return 1;
+	__sync_val_compare_and_swap(&f->was.opened, was.opened, 0);
+	return 0;
+}
+
+/* 1: there is a close to be looked at yet. It is left alone when it was opened since. */
 __noinline int fd_gone(__u32 tgid, __u32 fd)
 {
 	struct fd_key key = {tgid, fd};
-	struct fd_file *f = bpf_map_lookup_elem(&fd_files, &key), copy;
+	struct fd_file *f = bpf_map_lookup_elem(&fd_files, &key);
+	struct fd_use is;
+	int left;
 
-	if (!f || !f->opened)
+	if (!f)
 		return 0;
-	copy = *f;
-	f->opened = 0;
-	fd_file_gone(&copy);
-	return 0;
+	left = fd_was_left(f);
+	is = fd_use_read(&f->is);
+	if (!is.opened)
+		return left;
+	if ((__u64)syscall_file((long)fd) == is.address)
+		return 1;
+	if (__sync_val_compare_and_swap(&f->is.opened, is.opened, 0) != is.opened ||
+	    !fd_use_left(is.address, is.opened))
+		return left;
+	fd_was(f, &is);
+	return 1;
 }
 
 struct fd_walk {
@@ -140,10 +159,12 @@ static long close_step(__u64 i, struct fd_walk *w)
 		return 0;
 	if (fd < FD_BITS)
 		__sync_fetch_and_and(&w->holder->fds, ~file_fd_bit(fd));
-	fd_gone(w->tgid, fd);
+	if (fd_gone(w->tgid, fd))
+		__sync_fetch_and_or(&w->holder->fds, file_fd_bit(fd));
 	return 0;
 }
 
+/* Those of a range that are no more what they were. */
 static __always_inline void fds_closed(struct file_holder *h, __u32 tgid, __u32 first, __u32 last)
 {
 	struct fd_walk w = {h, h->fds, tgid, 0, first, last};
@@ -162,8 +183,8 @@ static __always_inline void fd_copied(struct file_holder *h, __u32 tgid, __u32 f
 	if (h->fds & file_fd_bit(to))
 		fds_closed(h, tgid, to, to);
 	f = h->fds & file_fd_bit(from) ? bpf_map_lookup_elem(&fd_files, &key) : NULL;
-	if (f && f->opened)
-		file_held(tgid, to, f);
+	if (f && f->is.opened)
+		fd_held(tgid, to, &f->is);
 }
 
 /* close(v), close_range(vw); dup(f), dup2(fv), dup3(fv), fcntl(fw): as the shapes have them. */
@@ -235,8 +256,8 @@ static long fork_step(__u64 fd, struct fd_walk *w)
 	struct fd_key key = {w->tgid, fd};
 	struct fd_file *f = w->all & file_fd_bit(fd) ? bpf_map_lookup_elem(&fd_files, &key) : NULL;
 
-	if (f && f->opened)
-		file_held(w->to, fd, f);
+	if (f && f->is.opened)
+		fd_held(w->to, fd, &f->is);
 	return 0;
 }
 
@@ -254,31 +275,15 @@ int BPF_PROG(file_close__sys_exit_fork, struct task_struct *parent, struct task_
 	return 0;
 }
 
-/* A descriptor that is not what it was: closed on exec. */
-static long exec_step(__u64 fd, struct fd_walk *w)
-{
-	struct fd_key key = {w->tgid, fd};
-	struct fd_file *f = w->all & file_fd_bit(fd) ? bpf_map_lookup_elem(&fd_files, &key) : NULL;
-
-	if (!f || !f->opened || (__u64)syscall_file((long)fd) == f->address)
-		return 0;
-	if (fd < FD_BITS)
-		__sync_fetch_and_and(&w->holder->fds, ~file_fd_bit(fd));
-	fd_gone(w->tgid, fd);
-	return 0;
-}
-
+/* Those that are closed on exec. */
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(file_close__sys_exit_exec, struct task_struct *task)
 {
 	__u32 tgid = PLAIN_READ(task, tgid);
 	struct file_holder *h = bpf_map_lookup_elem(&file_holders, &tgid);
-	struct fd_walk w = {.holder = h, .tgid = tgid};
 
-	if (!h || !h->fds)
-		return 0;
-	w.all = h->fds;
-	bpf_loop(fds_end(w.all), exec_step, &w, 0);
+	if (h && h->fds)
+		fds_closed(h, tgid, 0, fds_end(h->fds) - 1);
 	return 0;
 }
 
@@ -292,11 +297,11 @@ static long exit_step(__u64 fd, struct fd_walk *w)
 
 	if (!f)
 		return 0;
-	file = (struct file *)f->address;
-	o = f->opened ? bpf_map_lookup_elem(&open_files, &f->address) : NULL;
-	if (o && o->opened == f->opened && syscall_file((long)fd) == file &&
-	    file_references(file) == 0)
+	file = (struct file *)f->is.address;
+	o = f->is.opened ? fd_use_open(&f->is) : NULL;
+	if (o && syscall_file((long)fd) == file && file_references(file) == 0)
 		file_closed(file, o, false);
+	fd_was_left(f);
 	bpf_map_delete_elem(&fd_files, &key);
 	return 0;
 }

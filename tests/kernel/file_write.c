@@ -456,7 +456,7 @@ static void reuse_check(void)
 	check_number(name, "lost", witness_dropped() - dropped, 0);
 }
 
-#define THREADS 2
+#define THREADS 4
 #define PAIRS	2000
 
 static void *thread_pairs(void *path)
