@@ -86,30 +86,40 @@ struct {
 	__type(value, struct session_rate);
 } session_rates __weak SEC(".maps");
 
-/* Of the last wake-up, or look that found urgent records: mapped by the sensor. */
+/* When the sensor was woken, or looked and found something: mapped by it. */
+struct ring_looks {
+	__u64 any;
+	__u64 urgent;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
-} ring_woken __weak SEC(".maps");
+	__type(value, struct ring_looks);
+} ring_looks __weak SEC(".maps");
 
-#define WAKE_EVERY 10000000 /* ns */
+#define WAKE_EVERY 10000000 /* ns: an urgent record */
+#define WAKE_IDLE  20000000 /* another; the sensor sleeps a little later (user/sensor/pace.h) */
 
 /*
  * Records do not wake the consumer one by one (a wake-up costs more than the record): it looks
- * every few milliseconds. `urgent` wakes it at once, but for a burst of them once: who was woken,
- * or found such a one, looks again soon by itself (user/sensor/pace.h).
+ * every few milliseconds while there are some, and sleeps when there are none. The first then wakes
+ * it. An urgent one wakes it at once, but for a burst of them once: who was woken, or found such a
+ * one, looks again soon by itself. Its look may be of a later time than `now`.
  */
 static __always_inline __u64 emit_wake(__u64 now, bool urgent)
 {
 	__u32 zero = 0;
-	__u64 *woken = urgent ? bpf_map_lookup_elem(&ring_woken, &zero) : NULL;
+	struct ring_looks *looks = bpf_map_lookup_elem(&ring_looks, &zero);
+	__s64 every = urgent ? WAKE_EVERY : WAKE_IDLE;
 
-	if (!woken || now - *woken < WAKE_EVERY)
+	if (!looks || (__s64)(now - (urgent ? looks->urgent : looks->any)) < every)
 		return BPF_RB_NO_WAKEUP;
-	*woken = now;
+	looks->any = now;
+	if (urgent)
+		looks->urgent = now;
 	return BPF_RB_FORCE_WAKEUP;
 }
 

@@ -130,6 +130,11 @@ struct loop_watch *loop_readable(struct loop *l, int fd, loop_fn fn, void *ctx)
 	return watch_new(l, fd, EV_READ | EV_PERSIST, fn, ctx);
 }
 
+struct loop_watch *loop_woken(struct loop *l, int fd, loop_fn fn, void *ctx)
+{
+	return watch_new(l, fd, EV_READ | EV_PERSIST | EV_ET, fn, ctx);
+}
+
 struct loop_watch *loop_watch_free(struct loop_watch *w)
 {
 	if (!w)

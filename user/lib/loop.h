@@ -26,6 +26,9 @@ struct loop_watch *loop_timer(struct loop *l, loop_fn fn, void *ctx);
 void loop_timer_set(struct loop_watch *timer, uint32_t ms);
 struct loop_watch *loop_signal(struct loop *l, int signo, loop_fn fn, void *ctx);
 struct loop_watch *loop_readable(struct loop *l, int fd, loop_fn fn, void *ctx);
+/* Once for each time that it is woken, whether or not there is something to be read before or
+ * after. */
+struct loop_watch *loop_woken(struct loop *l, int fd, loop_fn fn, void *ctx);
 
 /*
  * Listens at "ADDRESS:PORT", "[ADDRESS]:PORT" or "/path" (a unix socket that only its owner may

@@ -90,7 +90,7 @@ static const char *const written[] = {
 	"quiet_secrets",		/* statements of no interest: what is judged anew */
 	"quiet_verdicts",		/* what was judged */
 	"ring_bulk",			/* the reader's position, mapped */
-	"ring_crit",	  "ring_woken", /* when they were looked at, mapped */
+	"ring_crit",	  "ring_looks", /* when they were looked at, mapped */
 	"server_exe",			/* programs of database servers */
 	"session_notes",		/* sessions as the sensor knows them */
 	"session_rates",		/* a throttled session begins anew */

@@ -7,21 +7,24 @@ void pace_begin(struct pace *p)
 	*p = (struct pace){.wait_ms = 1};
 }
 
-void pace_looked(struct pace *p, int n)
+void pace_looked(struct pace *p, int n, uint32_t quiet_ms)
 {
-	if (n > 0) {
-		p->found += p->found < PACE_BUSY_MS;
-		p->wait_ms = p->found;
-	} else {
-		p->found = 0;
-		p->wait_ms += p->wait_ms < PACE_IDLE_MS;
-	}
+	if (quiet_ms >= PACE_QUIET_MS)
+		p->wait_ms = PACE_ASLEEP;
+	else if (p->wait_ms < PACE_BUSY_MS)
+		p->wait_ms++;
+	else if (n > 0 || p->wait_ms == PACE_ASLEEP)
+		p->wait_ms = PACE_BUSY_MS;
+	else
+		p->wait_ms = p->wait_ms == PACE_BUSY_MS ? PACE_BUSY_MS + 1 : PACE_IDLE_MS;
 }
 
-uint32_t pace_woken(struct pace *p)
+bool pace_woken(struct pace *p, bool urgent)
 {
 	if (p->wait_ms <= PACE_BUSY_MS)
-		return 0;
+		return false;
 	pace_begin(p);
-	return p->wait_ms;
+	if (!urgent)
+		p->wait_ms = PACE_BUSY_MS;
+	return true;
 }

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -207,20 +206,14 @@ static int rings_open(struct probe *p)
 {
 	const struct bpf_map *maps[] = {p->skel->maps.ring_crit, p->skel->maps.ring_bulk};
 
-	p->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (p->epoll < 0)
-		return -errno;
 	for (unsigned i = 0; i < LANES; i++) {
-		struct epoll_event wake = {.events = EPOLLIN};
-		int fd = bpf_map__fd(maps[i]), r;
+		int r;
 
 		p->ring_ctx[i] = (struct probe_ring){p, i};
-		r = ring_new(fd, bpf_map__max_entries(maps[i]), ring_record, &p->ring_ctx[i],
-			     &p->rings[i]);
+		r = ring_new(bpf_map__fd(maps[i]), bpf_map__max_entries(maps[i]), ring_record,
+			     &p->ring_ctx[i], &p->rings[i]);
 		if (r < 0)
 			return r;
-		if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &wake) < 0)
-			return -errno;
 	}
 	return 0;
 }
@@ -336,18 +329,18 @@ int probe_share(struct probe *p)
 	if (bpf_map__value_size(p->skel->maps.handover) < sizeof(*p->handover))
 		return -EMSGSIZE;
 	p->handover = map_share(p->skel->maps.handover, sizeof(*p->handover));
-	p->woken = p->handover ? map_share(p->skel->maps.ring_woken, sizeof(*p->woken)) : NULL;
-	return p->woken ? 0 : -errno;
+	p->looks = p->handover ? map_share(p->skel->maps.ring_looks, sizeof(*p->looks)) : NULL;
+	return p->looks ? 0 : -errno;
 }
 
 void probe_unshare(struct probe *p)
 {
 	if (p->handover)
 		munmap(p->handover, sizeof(*p->handover));
-	if (p->woken)
-		munmap(p->woken, sizeof(*p->woken));
+	if (p->looks)
+		munmap(p->looks, sizeof(*p->looks));
 	p->handover = NULL;
-	p->woken = NULL;
+	p->looks = NULL;
 }
 
 /* What an earlier sensor left is for one that can begin. */
@@ -418,7 +411,6 @@ int probe_new(const struct probe_opts *opts, struct probe **ret)
 	libbpf_set_print(probe_print);
 	p->opts = *opts;
 	p->choice.unwatched = opts->unwatched;
-	p->epoll = -1;
 	r = probe_begin(p);
 	if (r < 0)
 		return r;
@@ -437,7 +429,6 @@ struct probe *probe_free(struct probe *p)
 		close(p->links[i]);
 	for (unsigned i = 0; i < LANES; i++)
 		ring_free(p->rings[i]);
-	closep(&p->epoll);
 	probe_unshare(p);
 	programs_forget(p);
 	rollcall__destroy(p->skel);
@@ -451,16 +442,20 @@ void probe_freep(struct probe **p)
 	*p = probe_free(*p);
 }
 
-int probe_fd(const struct probe *p)
+int probe_fd(const struct probe *p, enum lane lane)
 {
-	return p->epoll;
+	return bpf_map__fd(lane == LANE_CRIT ? p->skel->maps.ring_crit : p->skel->maps.ring_bulk);
 }
 
-/* Urgent records came, so there will soon be another look: those that come until then need not
- * wake anybody (bpf/emit.h). */
-static void looked(struct probe *p)
+/* Something came, so there will soon be another look: what comes until then need not wake anybody
+ * (bpf/emit.h). */
+static void looked(struct probe *p, bool urgent)
 {
-	__atomic_store_n(p->woken, host_boottime(), __ATOMIC_RELAXED);
+	uint64_t now = host_boottime();
+
+	__atomic_store_n(&p->looks->any, now, __ATOMIC_RELAXED);
+	if (urgent)
+		__atomic_store_n(&p->looks->urgent, now, __ATOMIC_RELAXED);
 }
 
 int probe_consume(struct probe *p)
@@ -475,11 +470,19 @@ int probe_consume(struct probe *p)
 			return r;
 		n += r;
 	}
-	if (n)
-		commit(p);
-	if (ring_position(p->rings[LANE_CRIT]) != crit)
-		looked(p);
+	if (!n)
+		return 0;
+	commit(p);
+	looked(p, ring_position(p->rings[LANE_CRIT]) != crit);
 	return n;
+}
+
+uint32_t probe_quiet(const struct probe *p)
+{
+	uint64_t now = host_boottime(), any = __atomic_load_n(&p->looks->any, __ATOMIC_RELAXED);
+	uint64_t ms = any < now ? (now - any) / 1000000 : 0;
+
+	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
 }
 
 int probe_iter(struct probe *p, const char *program, probe_record_fn fn, void *ctx)

@@ -77,11 +77,17 @@ int probe_attach_server(struct probe *p, enum probe_system system, int pid);
 /* The servers that ran before were attached: what was prepared for more of them goes. */
 void probe_servers_attached(struct probe *p);
 
-/* An epoll descriptor that becomes readable when an urgent record arrives. */
-int probe_fd(const struct probe *p);
+/* Of the kernel's two rings, by bpf/emit.h. */
+enum lane { LANE_CRIT, LANE_BULK, LANES };
+
+/* A descriptor that is woken when that ring is to be looked at at once; borrowed. */
+int probe_fd(const struct probe *p, enum lane lane);
 
 /* Delivers all records that were there when it was called. Number of records, or negative errno. */
 int probe_consume(struct probe *p);
+/* Milliseconds since something was delivered, or the kernel woke us: what it goes by when it tells
+ * something. */
+uint32_t probe_quiet(const struct probe *p);
 
 /* Of the record that is being delivered, so many strings had been cut: for the counts. */
 void probe_truncated(struct probe *p, const void *record, unsigned strings);

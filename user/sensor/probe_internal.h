@@ -16,8 +16,6 @@
 
 #define LINKS_MAX 1024
 
-enum { LANE_CRIT, LANE_BULK, LANES };
-
 struct pins;
 struct uprobe_ahead;
 
@@ -28,12 +26,16 @@ struct probe_program {
 	bool linked; /* when it was taken over */
 };
 
+/* As bpf/emit.h declares it. */
+struct ring_looks {
+	uint64_t any, urgent;
+};
+
 struct probe {
 	struct rollcall *skel;
 	struct probe_program programs[PROGRAMS_MAX];
 	unsigned n_programs;
 	struct ring *rings[LANES];
-	int epoll; /* over both */
 	int links[LINKS_MAX];
 	unsigned n_links;
 	bool dispatching; /* of system calls: the dispatcher is attached */
@@ -46,7 +48,7 @@ struct probe {
 		unsigned lane;
 	} ring_ctx[LANES];
 	struct handover *handover;  /* mapped */
-	uint64_t *woken;	    /* mapped: when the rings were looked at (bpf/emit.h) */
+	struct ring_looks *looks;   /* mapped: when the rings were looked at */
 	struct uprobe_ahead *ahead; /* NULL: none */
 	struct pins *pins;	    /* NULL: nothing is kept */
 	int pins_error;		    /* why */
@@ -61,7 +63,7 @@ struct probe_program *probe_program(struct probe *p, const char *name);
 /* Opens the skeleton anew: nothing is loaded. */
 int probe_open(struct probe *p);
 
-/* Maps what is shared with the kernel, and with the next sensor: handover, woken. */
+/* Maps what is shared with the kernel, and with the next sensor: handover, looks. */
 int probe_share(struct probe *p);
 void probe_unshare(struct probe *p);
 

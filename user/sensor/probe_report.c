@@ -16,10 +16,13 @@
 /* As bpf/emit.h declares it. */
 enum { COUNT_WRITTEN, COUNT_DROPPED, COUNT_THROTTLED, COUNT_UNREAD, COUNTS };
 
+#define COUNT_KEYS  (LANES * HANDOVER_KINDS)
+#define COUNT_BATCH 32 /* of them are read by one call */
+
 static const char *const lanes[] = {[LANE_CRIT] = "crit", [LANE_BULK] = "bulk"};
 
-/* Sums one element of a per-CPU map of u64 counters: `n` counters in each value. */
-static int percpu_sum(int fd, uint32_t key, uint64_t *sums, unsigned n)
+/* Sums one element of a per-CPU map of u64 counters. */
+static int percpu_sum(int fd, uint32_t key, uint64_t *ret_sum)
 {
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_(freep) uint64_t *values = NULL;
@@ -27,17 +30,50 @@ static int percpu_sum(int fd, uint32_t key, uint64_t *sums, unsigned n)
 
 	if (cpus <= 0)
 		return -EINVAL;
-	values = calloc((size_t)cpus * n, sizeof(*values));
+	values = calloc((size_t)cpus, sizeof(*values));
 	if (!values)
 		return -ENOMEM;
 	r = bpf_map_lookup_elem(fd, &key, values);
 	if (r < 0)
 		return r;
-	memset(sums, 0, n * sizeof(*sums));
+	*ret_sum = 0;
 	for (int c = 0; c < cpus; c++)
-		for (unsigned i = 0; i < n; i++)
-			sums[i] += values[(size_t)c * n + i];
+		*ret_sum += values[c];
 	return 0;
+}
+
+/* All of a map of record_counts' kind, by its keys: `values` has room for a batch of `cpus` CPUs.
+ */
+static int counts_sum(int fd, uint64_t *values, unsigned cpus, uint64_t (*sums)[COUNTS])
+{
+	uint32_t keys[COUNT_BATCH], next, n;
+	void *from = NULL;
+	int r;
+
+	do {
+		n = COUNT_BATCH;
+		r = bpf_map_lookup_batch(fd, from, &next, keys, values, &n, NULL);
+		if (r < 0 && r != -ENOENT) /* that was the last */
+			return r;
+		for (uint32_t k = 0; k < n; k++)
+			for (unsigned i = 0; i < cpus * COUNTS; i++)
+				sums[keys[k]][i % COUNTS] += values[k * cpus * COUNTS + i];
+		from = &next;
+	} while (r == 0);
+	return 0;
+}
+
+static int counts_read(const struct probe *p, uint64_t (*sums)[COUNTS])
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_(freep) uint64_t *values = NULL;
+
+	if (cpus <= 0)
+		return -EINVAL;
+	values = calloc((size_t)cpus * COUNT_BATCH * COUNTS, sizeof(*values));
+	if (!values)
+		return -ENOMEM;
+	return counts_sum(bpf_map__fd(p->skel->maps.record_counts), values, (unsigned)cpus, sums);
 }
 
 int probe_db_misses(const struct probe *p, uint64_t counts[3])
@@ -46,7 +82,7 @@ int probe_db_misses(const struct probe *p, uint64_t counts[3])
 	int r = 0;
 
 	for (uint32_t i = 0; i < 3 && r == 0; i++)
-		r = percpu_sum(fd, i, &counts[i], 1);
+		r = percpu_sum(fd, i, &counts[i]);
 	return r;
 }
 
@@ -115,17 +151,13 @@ static const char *kind_name(uint32_t kind)
 }
 
 static int coverage_count(const struct probe *p, struct arena *a, Rollcall__Coverage *c,
-			  unsigned lane, uint32_t kind)
+			  unsigned lane, uint32_t kind, const uint64_t n[COUNTS])
 {
 	Rollcall__Lane *l = c->lanes[lane];
 	Rollcall__Count *count;
-	uint64_t n[COUNTS];
-	int r = percpu_sum(bpf_map__fd(p->skel->maps.record_counts), lane * HANDOVER_KINDS + kind,
-			   n, COUNTS);
 
-	if (r < 0 ||
-	    !(n[COUNT_WRITTEN] || n[COUNT_DROPPED] || n[COUNT_THROTTLED] || n[COUNT_UNREAD]))
-		return r;
+	if (!(n[COUNT_WRITTEN] || n[COUNT_DROPPED] || n[COUNT_THROTTLED] || n[COUNT_UNREAD]))
+		return 0;
 	count = arena_alloc(a, sizeof(*count));
 	if (!count)
 		return -ENOMEM;
@@ -143,7 +175,7 @@ static int coverage_count(const struct probe *p, struct arena *a, Rollcall__Cove
 }
 
 static int coverage_lane(const struct probe *p, struct arena *a, Rollcall__Coverage *c,
-			 unsigned lane)
+			 unsigned lane, uint64_t (*counts)[COUNTS])
 {
 	Rollcall__Lane *l = arena_alloc(a, sizeof(*l));
 	int r = 0;
@@ -157,20 +189,23 @@ static int coverage_lane(const struct probe *p, struct arena *a, Rollcall__Cover
 		return -ENOMEM;
 	for (uint32_t kind = 0; kind < RECORD_KIND_MAX && r == 0; kind++)
 		if (kind_name(kind))
-			r = coverage_count(p, a, c, lane, kind);
+			r = coverage_count(p, a, c, lane, kind,
+					   counts[lane * HANDOVER_KINDS + kind]);
 	return r;
 }
 
 static int coverage_lanes(const struct probe *p, struct arena *a, Rollcall__Coverage *c)
 {
-	int r = 0;
+	uint64_t counts[COUNT_KEYS][COUNTS] = {};
+	int r;
 
-	c->lanes = arena_alloc(a, 2 * sizeof(*c->lanes));
-	c->counts = arena_alloc(a, 2 * HANDOVER_KINDS * sizeof(*c->counts));
+	c->lanes = arena_alloc(a, LANES * sizeof(*c->lanes));
+	c->counts = arena_alloc(a, COUNT_KEYS * sizeof(*c->counts));
 	if (!c->lanes || !c->counts)
 		return -ENOMEM;
-	for (unsigned lane = 0; lane < 2 && r == 0; lane++)
-		r = coverage_lane(p, a, c, lane);
+	r = counts_read(p, counts);
+	for (unsigned lane = 0; lane < LANES && r == 0; lane++)
+		r = coverage_lane(p, a, c, lane, counts);
 	return r;
 }
 

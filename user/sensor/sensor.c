@@ -40,6 +40,7 @@
 #include "sensor/watch.h"
 
 #define SECOND	      1000000000ull
+#define MS	      1000000
 #define STDOUT_BUFFER 65536	    /* events of one look at the rings, in one write */
 #define SETTLED	      (10 * SECOND) /* whatever killed the sensor before did not kill this one */
 
@@ -54,7 +55,7 @@ struct sensor {
 	struct loop *loop;
 	struct control *control;
 	struct reload *reload;
-	struct loop_watch *ring, *timer, *term, *quit, *hup;
+	struct loop_watch *crit, *bulk, *timer, *term, *quit, *hup;
 	struct limits limits;
 	uint64_t begun, next_tick;
 	struct pace pace;
@@ -206,8 +207,7 @@ static int stages_new(struct sensor *s)
 	return r < 0 ? r : resolved_load(s);
 }
 
-static void on_ring(void *ctx);
-static void on_timer(void *ctx);
+static int loop_begin(struct sensor *s);
 
 static void on_stop(void *ctx)
 {
@@ -229,25 +229,6 @@ static int on_policy(void *ctx, const struct control_peer *who, const Rollcall__
 	struct sensor *s = ctx;
 
 	return reload_request(s->reload, who, ask, ret_type, ret_answer);
-}
-
-static int loop_begin(struct sensor *s)
-{
-	s->limits = (struct limits){
-		.shed.limits = {s->opts->cpu_percent, s->opts->events},
-		.memory = s->opts->memory,
-		.pipeline = s->pipeline,
-		.probe = s->probe,
-		.processes = s->processes,
-	};
-	s->ring = loop_readable(s->loop, probe_fd(s->probe), on_ring, s);
-	s->timer = loop_timer(s->loop, on_timer, s);
-	if (!s->ring || !s->timer)
-		return log_error(-ENOMEM, "cannot start");
-	pace_begin(&s->pace);
-	s->next_tick = host_boottime() + SECOND;
-	loop_timer_set(s->timer, s->pace.wait_ms);
-	return 0;
 }
 
 /* MariaDB does not count what a session reads where it could be read. */
@@ -491,39 +472,82 @@ static int drain(struct sensor *s)
 	return n;
 }
 
-static void on_ring(void *ctx)
+/* What is done each second is done asleep, too. */
+static void timer_set(struct sensor *s)
 {
-	struct sensor *s = ctx;
-	uint32_t due;
+	uint64_t now = host_boottime();
+	uint32_t ms = s->pace.wait_ms;
 
-	drain(s);
-	due = pace_woken(&s->pace);
-	if (due)
-		loop_timer_set(s->timer, due);
+	if (ms == PACE_ASLEEP)
+		ms = now < s->next_tick ? (uint32_t)((s->next_tick - now) / MS) + 1 : 1;
+	loop_timer_set(s->timer, ms);
 }
 
-/* Bulk records wake nobody, so the rings are looked at on a short timer. */
+static void woken(struct sensor *s, bool urgent)
+{
+	drain(s);
+	if (pace_woken(&s->pace, urgent))
+		timer_set(s);
+}
+
+static void on_crit(void *ctx)
+{
+	woken(ctx, true);
+}
+
+static void on_bulk(void *ctx)
+{
+	woken(ctx, false);
+}
+
+static void each_second(struct sensor *s)
+{
+	pipeline_tick(s->pipeline, s->probe, 0);
+	reload_tick(s->reload);
+	limits_tick(&s->limits);
+	trees_sync(s);
+	alive_tell(s, false);
+	if (host_boottime() - s->begun > SETTLED)
+		probe_handover(s->probe)->takeovers = 0;
+	s->next_tick = host_boottime() + SECOND;
+}
+
+/* Most records wake nobody, so the rings are looked at on a short timer while some come. */
 static void on_timer(void *ctx)
 {
 	struct sensor *s = ctx;
+	int n = drain(s);
 
-	pace_looked(&s->pace, drain(s));
-	if (host_boottime() >= s->next_tick) {
-		pipeline_tick(s->pipeline, s->probe, 0);
-		reload_tick(s->reload);
-		limits_tick(&s->limits);
-		trees_sync(s);
-		alive_tell(s, false);
-		if (host_boottime() - s->begun > SETTLED)
-			probe_handover(s->probe)->takeovers = 0;
-		s->next_tick = host_boottime() + SECOND;
-	}
-	loop_timer_set(s->timer, s->pace.wait_ms);
+	if (host_boottime() >= s->next_tick)
+		each_second(s);
+	pace_looked(&s->pace, n, probe_quiet(s->probe));
+	timer_set(s);
+}
+
+static int loop_begin(struct sensor *s)
+{
+	s->limits = (struct limits){
+		.shed.limits = {s->opts->cpu_percent, s->opts->events},
+		.memory = s->opts->memory,
+		.pipeline = s->pipeline,
+		.probe = s->probe,
+		.processes = s->processes,
+	};
+	s->crit = loop_woken(s->loop, probe_fd(s->probe, LANE_CRIT), on_crit, s);
+	s->bulk = loop_woken(s->loop, probe_fd(s->probe, LANE_BULK), on_bulk, s);
+	s->timer = loop_timer(s->loop, on_timer, s);
+	if (!s->crit || !s->bulk || !s->timer)
+		return log_error(-ENOMEM, "cannot start");
+	pace_begin(&s->pace);
+	s->next_tick = host_boottime() + SECOND;
+	timer_set(s);
+	return 0;
 }
 
 static void sensor_fini(struct sensor *s)
 {
-	loop_watch_free(s->ring);
+	loop_watch_free(s->crit);
+	loop_watch_free(s->bulk);
 	loop_watch_free(s->timer);
 	control_free(s->control);
 	probe_free(s->probe);
