@@ -67,14 +67,20 @@ files_flood() { # SECONDS PAIRS-A-SECOND NICE
 		\"declared\":$declared,\"crit_lost\":$crit,\"trimmed\":$trimmed"
 }
 
-files_alone() { # PAIRS-A-SECOND
+files_alone() { # PAIRS-A-SECOND [SIDE]
 	local pairs took all
 	all=$(machine)
 	read -r pairs took < <(files_make 2 "$1" 0) || exit 1
 	sleep 0.1
-	sample files "\"rate\":$((2 * $1)),\"turn\":$turn,\"side\":\"none\",\"events\":$((2 * pairs)),\"took\":$took,
+	sample files "\"rate\":$((2 * $1)),\"turn\":$turn,\"side\":\"${2:-none}\",\"events\":$((2 * pairs)),\"took\":$took,
 		\"machine\":$(since "$(machine)" "$all")"
 	turn=$((turn + 1))
+}
+files_least() { # PAIRS-A-SECOND
+	floor_start least "$memory_disk/least" || exit 1
+	files_alone "$1" least
+	floor_stop
+	rm -rf "$memory_disk/least"
 }
 files_watched() { # PAIRS-A-SECOND
 	local fields
@@ -121,6 +127,9 @@ files_measure() {
 		files_alone $pairs
 		for _ in $(seq "$files_rounds"); do
 			files_watched $pairs
+			files_alone $pairs
+			[ -n "${FLOOR:-}" ] || continue
+			files_least $pairs
 			files_alone $pairs
 		done
 	done

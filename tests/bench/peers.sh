@@ -3,7 +3,8 @@
 # group peers). Each is off in the turns of the others; only pgaudit's library, which PostgreSQL
 # takes at its start, is there in all of them. Of one that cannot run here it is said why.
 # FLOOR=1: an empty program at the exit of every system call, too, and the sensor with its process
-# stopped: what is left are its programs in the kernel, whose records stay in the rings.
+# stopped: what is left are its programs in the kernel, whose records stay in the rings. And beside
+# the files of files.sh the least that a sensor can do about them.
 peers=
 [ -z "${PEERS:-}" ] || [ ! -f "$pg_bin/../lib/pgaudit.so" ] || pg_options="-c shared_preload_libraries=pgaudit"
 
@@ -32,7 +33,7 @@ peer_loads() { # NAME LOADS...: those that it looks at
 
 peer_start() { # NAME
 	case $1 in
-	empty) empty_start ;;
+	empty) floor_start empty ;;
 	stopped) stopped_start ;;
 	auditd) auditd_start ;;
 	bpftrace) bpftrace_start ;;
@@ -43,7 +44,7 @@ peer_start() { # NAME
 }
 peer_stop() { # NAME
 	case $1 in
-	empty) empty_stop ;;
+	empty) floor_stop ;;
 	stopped) stopped_stop ;;
 	auditd) auditd_stop ;;
 	bpftrace) bpftrace_stop ;;
@@ -54,26 +55,27 @@ peer_stop() { # NAME
 }
 # Whatever happened: no rule and no daemon of ours stays. The databases are gone with their directory.
 peers_stop() {
-	empty_stop
+	floor_stop
 	stopped_stop
 	auditd_stop
 	bpftrace_stop
 }
 
-empty_start() {
-	build/tests/bench/empty >"$dir/empty.log" 2>&1 &
-	empty_pid=$!
+# One of tests/bench/empty.c and least.c, which run until they are ended.
+floor_start() { # NAME ARGUMENTS...
+	build/tests/bench/"$1" "${@:2}" >"$dir/floor.log" 2>&1 &
+	floor_pid=$!
 	for _ in $(seq 100); do
-		grep -q '^attached' "$dir/empty.log" && return
+		grep -q '^attached' "$dir/floor.log" && return
 		sleep 0.05
 	done
-	cat "$dir/empty.log"
+	cat "$dir/floor.log"
 	return 1
 }
-empty_stop() {
-	[ -n "${empty_pid:-}" ] || return 0
-	kill "$empty_pid" 2>/dev/null && wait "$empty_pid" 2>/dev/null
-	empty_pid=
+floor_stop() {
+	[ -n "${floor_pid:-}" ] || return 0
+	kill "$floor_pid" 2>/dev/null && wait "$floor_pid" 2>/dev/null
+	floor_pid=
 }
 
 stopped_start() {

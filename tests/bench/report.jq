@@ -44,10 +44,12 @@ def workload($loads; $sensor):
 def cores: .machine / .took;
 def lost: .events - .delivered;
 def undeclared: [.events - .delivered - .declared, .told - .events] | map(fabs) | max;
+def added($with; $none): [$with[] | . as $w | ($w | cores) - base($w; $none; cores)] | if length == 0 then null else spread end;
 def files($all): [($all | map(.rate) | unique[]) as $rate | ($all | map(select(.rate == $rate))) as $of
-	| ($of | map(select(.side == "none"))) as $none | ($of | map(select(.side == "rollcall"))) as $with
+	| def of_side($side): $of | map(select(.side == $side));
+	of_side("none") as $none | of_side("rollcall") as $with
 	| {rate: $rate, cores_without: ($none | map(cores) | median),
-		cores_added: ([$with[] | . as $w | ($w | cores) - base($w; $none; cores)] | spread),
+		cores_added: added($with; $none), cores_least: added(of_side("least"); $none),
 		offered_per_s: ($with | map(.events / .took) | median),
 		lost: ($with | map(lost + .trimmed) | add), undeclared: ($with | map(undeclared) | add),
 		crit_lost: ($with | map(.crit_lost) | add)}];

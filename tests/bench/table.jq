@@ -19,7 +19,7 @@ include "targets";
 (.delivery // {} | to_entries[] | "\(.key | pad(10)) \(.value.per_core_s | fixed(0)) events a second of one core, \(.value.per_s | fixed(0)) in a second here"),
 "a record from the ring into the spool, judged by the shipped rules: \(.record_ns) ns of CPU",
 (.rules[] | "\(.rules | lead(5)) rules \(.per_s) events a second on one core"),
-(.files[] | "\(.rate) file events/s: \(.cores_without | fixed(2)) cores without, \(.cores_added.median | fixed(2)) (\(.cores_added.low | fixed(2))-\(.cores_added.high | fixed(2))) more with; lost \(.lost), undeclared \(.undeclared)"),
+(.files[] | "\(.rate) file events/s: \(.cores_without | fixed(2)) cores without, \(.cores_added.median | fixed(2)) (\(.cores_added.low | fixed(2))-\(.cores_added.high | fixed(2))) more with\(.cores_least | if . then " (the least: " + range3 + ")" else "" end); lost \(.lost), undeclared \(.undeclared)"),
 (.floods[] | "\(.name | pad(10)) \(.offered_per_s | fixed(0)) events/s offered, \(.delivered_per_s | fixed(0)) delivered, \(.declared_per_s | fixed(0)) declared lost; undeclared \(.undeclared), crit lost \(.crit_lost)"),
 (spans[] | "\(.name): p50 \(.p50 | fixed(1)) ms, p99 \(.p99 | fixed(1)) ms of \(.n)"),
 "probes: " + ([.coverage[] | "\(.hook) \(.state)"] | join(", ")),
