@@ -48,7 +48,10 @@ struct open_file {
 	__u64 written;
 	__u64 opened; /* tells this use of the struct file from the next; or of the above */
 	__u32 tree, lineage;
-	__u32 created, pad;
+	__u32 created;
+	/* A process that ends, and how many of its descriptors were this file: file_close.bpf.c. */
+	__u32 leaver, left;
+	__u32 pad;
 };
 
 /* By the address of the struct file. LRU: one whose close is not seen goes in the end. */

@@ -6,7 +6,8 @@
  * descriptors of such files are followed through dup, fork, exec and the process's end; when one of
  * them goes, and the file has no reference left, that was the last. There, unseen: a file that is
  * still mapped, held by io_uring, or was sent over a socket when its last descriptor is closed; who
- * it was sent to is not followed, nor are descriptors above 1023.
+ * it was sent to is not followed, nor are descriptors above 1023; nor a file of two processes that
+ * end at the same moment.
  */
 #include <linux/io_uring.h>
 
@@ -287,7 +288,17 @@ int BPF_PROG(file_close__sys_exit_exec, struct task_struct *task)
 	return 0;
 }
 
-/* Still open: without another reference it closes now. */
+/* Of the process that ends, so many of its descriptors were this file, this one included. */
+static __always_inline __u32 exit_left(struct open_file *o, __u32 tgid)
+{
+	if (o->leaver != tgid) {
+		o->leaver = tgid;
+		o->left = 0;
+	}
+	return ++o->left;
+}
+
+/* Still open: when the process has no other reference, and nobody else has one, it closes now. */
 static long exit_step(__u64 fd, struct fd_walk *w)
 {
 	struct fd_key key = {w->tgid, fd};
@@ -299,7 +310,7 @@ static long exit_step(__u64 fd, struct fd_walk *w)
 		return 0;
 	file = (struct file *)f->is.address;
 	o = f->is.opened ? fd_use_open(&f->is) : NULL;
-	if (o && syscall_file((long)fd) == file && file_references(file) == 0)
+	if (o && syscall_file((long)fd) == file && file_references(file) < exit_left(o, w->tgid))
 		file_closed(file, o, false);
 	fd_was_left(f);
 	bpf_map_delete_elem(&fd_files, &key);

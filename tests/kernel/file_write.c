@@ -66,6 +66,14 @@ static int way_exit(void)
 	return status;
 }
 
+/* As "COMMAND >FILE 2>&1" leaves it. */
+static int way_exit_twice(void)
+{
+	int fd = create("www/new.jsp");
+
+	return dup2(fd, 100) != 100 || write(100, "0123456789", 10) != 10;
+}
+
 static int way_vector(void)
 {
 	struct iovec v[2] = {{.iov_base = (char[]){"01234"}, .iov_len = 5},
@@ -206,6 +214,8 @@ static const struct {
 	 10},
 	{"exit", way_exit, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT, always,
 	 10},
+	{"exit with two descriptors", way_exit_twice, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT,
+	 0, O_RDWR | O_CREAT, always, 10},
 	{"writev", way_vector, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT,
 	 always, 0},
 	{"pwrite64", way_pwrite, "www/new.jsp", "www/new.jsp", TREE_WEB_ROOT, 0, O_RDWR | O_CREAT,
