@@ -9,22 +9,21 @@ void pace_begin(struct pace *p)
 
 void pace_looked(struct pace *p, int n, uint32_t quiet_ms)
 {
+	p->found = n <= 0 ? 0 : p->found + (p->found < PACE_BUSY_MS);
 	if (quiet_ms >= PACE_QUIET_MS)
 		p->wait_ms = PACE_ASLEEP;
-	else if (p->wait_ms < PACE_BUSY_MS)
-		p->wait_ms++;
-	else if (n > 0 || p->wait_ms == PACE_ASLEEP)
-		p->wait_ms = PACE_BUSY_MS;
+	else if (n > 0)
+		p->wait_ms = p->found;
+	else if (p->wait_ms == PACE_ASLEEP)
+		p->wait_ms = 1;
 	else
-		p->wait_ms = p->wait_ms == PACE_BUSY_MS ? PACE_BUSY_MS + 1 : PACE_IDLE_MS;
+		p->wait_ms += p->wait_ms < PACE_IDLE_MS;
 }
 
-bool pace_woken(struct pace *p, bool urgent)
+bool pace_woken(struct pace *p)
 {
 	if (p->wait_ms <= PACE_BUSY_MS)
 		return false;
 	pace_begin(p);
-	if (!urgent)
-		p->wait_ms = PACE_BUSY_MS;
 	return true;
 }

@@ -9,6 +9,7 @@
 
 struct pace {
 	uint32_t wait_ms; /* until the next look; PACE_ASLEEP: there is none */
+	uint32_t found;	  /* looks in a row that found something, at most PACE_BUSY_MS */
 };
 
 /* Longest wait while records come, and while none come, in milliseconds. */
@@ -25,7 +26,7 @@ void pace_begin(struct pace *p);
 void pace_looked(struct pace *p, int n, uint32_t quiet_ms);
 
 /*
- * The kernel woke us, and those that come right behind wake nobody. They are looked for at once
- * when they may be `urgent`. True: the next look is due in wait_ms; false: the timer is to run on.
+ * The kernel woke us, and those that come right behind wake nobody. True: the next look is due in
+ * wait_ms; false: the timer is to run on.
  */
-bool pace_woken(struct pace *p, bool urgent);
+bool pace_woken(struct pace *p);

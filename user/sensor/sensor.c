@@ -483,21 +483,13 @@ static void timer_set(struct sensor *s)
 	loop_timer_set(s->timer, ms);
 }
 
-static void woken(struct sensor *s, bool urgent)
+static void on_ring(void *ctx)
 {
+	struct sensor *s = ctx;
+
 	drain(s);
-	if (pace_woken(&s->pace, urgent))
+	if (pace_woken(&s->pace))
 		timer_set(s);
-}
-
-static void on_crit(void *ctx)
-{
-	woken(ctx, true);
-}
-
-static void on_bulk(void *ctx)
-{
-	woken(ctx, false);
 }
 
 static void each_second(struct sensor *s)
@@ -533,8 +525,8 @@ static int loop_begin(struct sensor *s)
 		.probe = s->probe,
 		.processes = s->processes,
 	};
-	s->crit = loop_woken(s->loop, probe_fd(s->probe, LANE_CRIT), on_crit, s);
-	s->bulk = loop_woken(s->loop, probe_fd(s->probe, LANE_BULK), on_bulk, s);
+	s->crit = loop_woken(s->loop, probe_fd(s->probe, LANE_CRIT), on_ring, s);
+	s->bulk = loop_woken(s->loop, probe_fd(s->probe, LANE_BULK), on_ring, s);
 	s->timer = loop_timer(s->loop, on_timer, s);
 	if (!s->crit || !s->bulk || !s->timer)
 		return log_error(-ENOMEM, "cannot start");
