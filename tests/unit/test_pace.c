@@ -32,7 +32,7 @@ static void test_idle(void **state)
 		pace_looked(&p, 0, quiet);
 	}
 	assert_in_range(quiet, WAKE_IDLE + PACE_IDLE_MS, 100);
-	assert_in_range(looks, 1, 10);
+	assert_in_range(looks, 1, 8);
 	pace_looked(&p, 0, 1000); /* the look of each second */
 	assert_int_equal(p.wait_ms, PACE_ASLEEP);
 }
